@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Buffers for secrets. Invariant: memory that held a secret is wiped before it is freed or moved. */
+/* Buffers for secrets. Invariant: memory that held a secret is wiped before it is freed or moved.
+ */
 #include "helper/core/secret.h"
 #include <stdlib.h>
 #include <string.h>

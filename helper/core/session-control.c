@@ -1,1 +1,279 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Control channel strings: PUSH_REPLY, AUTH_FAILED, AUTH_PENDING, INFO, RESTART, HALT, EXIT. spec
+ * §13, §14.
+ *
+ * The text comes from a server whose certificate passed our checks, but is still only text: it is
+ * split at NUL, strings with control characters are dropped, lengths are bounded, and nothing of it
+ * is run or opened. */
+#include "helper/core/session-private.h"
+#include <gnutls/gnutls.h>
+#include <gnutls/crypto.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+/* ---- PUSH_REPLY ---- */
+
+static bool accepts_cipher(const OvpnConfig *c, const char *name)
+{
+  for (size_t i = 0; i < c->data_ciphers.n; i++)
+    if (strcasecmp(c->data_ciphers.v[i], name) == 0)
+      return true;
+  return false;
+}
+
+/* The negotiation of spec §10 from the client's side. */
+static OvpnStatus select_cipher(OvpnSession *s)
+{
+  const OvpnConfig *c = s->p.config;
+  char occ[64] = "";
+  const char *name = s->pushed.cipher;
+  bool from_occ =
+      !name && s->server_occ && ovpn_occ_get(s->server_occ, "cipher", occ, sizeof occ) && occ[0];
+  if (from_occ)
+    name = occ;
+  else if (!name)
+    name = c->data_ciphers_fallback ? c->data_ciphers_fallback : c->cipher;
+  if (!name)
+    return session_fail(s, OVPN_FAIL_NO_COMMON_CIPHER, 0, "%s", "");
+  bool fallback = !s->pushed.cipher && !from_occ;
+  s->cipher = ovpn_data_cipher(name);
+  bool allowed =
+      fallback || accepts_cipher(c, name) ||
+      (c->data_ciphers_fallback && from_occ && strcasecmp(c->data_ciphers_fallback, name) == 0);
+  if (!s->cipher || !allowed)
+    return session_fail(s, OVPN_FAIL_NO_COMMON_CIPHER, 0, "%s", name);
+  return OVPN_OK;
+}
+
+static void take_token(OvpnSession *s, OvpnPushed *p)
+{
+  OvpnCredentials *c = s->p.credentials;
+  if (p->auth_token.len > 0)
+    (void)ovpn_blob_set(&c->token, p->auth_token.data, p->auth_token.len);
+  if (p->auth_token_user.len > 0)
+    (void)ovpn_blob_set(&c->token_user, p->auth_token_user.data, p->auth_token_user.len);
+}
+
+OvpnStatus control_pushed(OvpnSession *s)
+{
+  OvpnFailure f = {0};
+  OvpnStatus r =
+      ovpn_pushed_from_options(&s->pushed, s->p.config, s->p.profile, &s->pushed_list, NULL, &f);
+  if (r != OVPN_OK)
+    return session_fail(s, f.status ? f.status : OVPN_FAIL_PUSH, f.arg, "%s", f.text);
+  if (s->pushed.aead_epoch)
+    return session_fail(s, OVPN_FAIL_PUSH, 0, "protocol-flags aead-epoch");
+  r = select_cipher(s);
+  if (r != OVPN_OK)
+    return r;
+  take_token(s, &s->pushed);
+  s->have_pushed = true;
+  session_set_state(s, OVPN_SESSION_UP);
+  s->up_since = s->last_activity = s->last_sent = s->now;
+  s->push_request_at = s->push_deadline = NEVER;
+  session_push_event(s, OVPN_EVENT_PUSHED);
+  return key_generate(s, current_key(s));
+}
+
+/* In mid-session a PUSH_REPLY can only renew the token, spec §13.5. */
+static void renew_token(OvpnSession *s, const char *text)
+{
+  ovpn_auto_option_list l = {0};
+  OvpnPushed p;
+  OvpnFailure f = {0};
+  bool more;
+  unsigned ignored;
+  ovpn_pushed_init(&p);
+  if (ovpn_push_parse(text, s->p.config, NULL, &l, &more, &ignored, &f) == OVPN_OK) {
+    (void)ovpn_pushed_from_options(&p, s->p.config, NULL, &l, NULL, &f);
+    take_token(s, &p);
+  }
+  ovpn_pushed_clear(&p);
+}
+
+static OvpnStatus push_reply(OvpnSession *s, KeyState *k, const char *text)
+{
+  if (s->state == OVPN_SESSION_UP || s->state == OVPN_SESSION_REKEYING) {
+    renew_token(s, text);
+    return OVPN_OK;
+  }
+  if (s->state != OVPN_SESSION_PULL || !s->p.config->pull)
+    return OVPN_OK;
+  OvpnFailure f = {0};
+  bool more = false;
+  unsigned ignored = 0;
+  OvpnStatus r =
+      ovpn_push_parse(text, s->p.config, s->p.profile, &s->pushed_list, &more, &ignored, &f);
+  if (r != OVPN_OK)
+    return session_fail(s, f.status ? f.status : OVPN_FAIL_PUSH, f.arg, "%s", f.text);
+  if (ignored)
+    session_log(s, 6, OVPN_LOG_PUSH_IGNORED, "%u", ignored);
+  s->push_request_at = NEVER;
+  (void)k;
+  return more ? OVPN_OK : control_pushed(s);
+}
+
+/* ---- AUTH_FAILED ---- */
+
+static bool set_base64(OvpnBlob *b, const char *text, size_t len)
+{
+  gnutls_datum_t in = {(unsigned char *)(uintptr_t)text, (unsigned)len}, out = {0};
+  if (len == 0)
+    return true;
+  if (gnutls_base64_decode2(&in, &out) < 0)
+    return false;
+  bool ok = memchr(out.data, 0, out.size) == NULL && ovpn_blob_set(b, out.data, out.size);
+  gnutls_free(out.data);
+  return ok;
+}
+
+/* CRV1:<flags>:<state>:<user b64>:<text>; the text may hold colons. spec §14.3 */
+static OvpnStatus dynamic_challenge(OvpnSession *s, const char *p)
+{
+  OvpnCredentials *c = s->p.credentials;
+  const char *field[4];
+  for (unsigned i = 0; i < 3; i++) {
+    field[i] = p;
+    p = strchr(p, ':');
+    if (!p)
+      return session_fail(s, OVPN_FAIL_AUTH, 0, "%s", "");
+    p++;
+  }
+  field[3] = p;
+  ovpn_blob_clear(&c->crv_response);
+  c->have_crv_response = false;
+  bool ok = ovpn_blob_set(&c->crv_state, field[1], (size_t)(field[2] - field[1] - 1)) &&
+            set_base64(&c->crv_user, field[2], (size_t)(field[3] - field[2] - 1));
+  if (!ok)
+    return session_fail(s, OVPN_FAIL_AUTH, 0, "%s", field[3]);
+  OvpnEvent *e = session_push_event(s, OVPN_EVENT_NEED);
+  e->need = OVPN_NEED_CHALLENGE;
+  e->echo = memchr(field[0], 'E', (size_t)(field[1] - field[0])) != NULL;
+  ovpn_failure_set(&e->failure, OVPN_FAIL_AUTH, "%s", field[3]);
+  return session_fail(s, OVPN_FAIL_AUTH, 1, "%s", field[3]);
+}
+
+/* TEMP[flags]:text */
+static OvpnStatus temporary(OvpnSession *s, const char *p)
+{
+  unsigned backoff = 0;
+  if (*p == '[') {
+    const char *end = strchr(p, ']'), *b = strstr(p, "backoff ");
+    if (end && b && b < end)
+      backoff = (unsigned)strtoul(b + 8, NULL, 10);
+    p = end ? end + 1 : p;
+  }
+  if (*p == ':')
+    p++;
+  return session_fail(s, OVPN_FAIL_AUTH_TEMP, backoff > 3600 ? 3600 : backoff, "%s", p);
+}
+
+static OvpnStatus auth_failed(OvpnSession *s, const char *reason)
+{
+  OvpnCredentials *c = s->p.credentials;
+  if (strncmp(reason, "CRV1:", 5) == 0)
+    return dynamic_challenge(s, reason + 5);
+  if (strncmp(reason, "TEMP", 4) == 0 && strchr("[:", reason[4]))
+    return temporary(s, reason + 4);
+  if (strncmp(reason, "Data channel cipher negotiation failed", 38) == 0)
+    return session_fail(s, OVPN_FAIL_NO_COMMON_CIPHER, 0, "%s", reason);
+  const char *text = strncmp(reason, "SESSION:", 8) == 0 ? reason + 8 : reason;
+  bool token = s->used_token;
+  ovpn_blob_clear(&c->token);
+  ovpn_blob_clear(&c->token_user);
+  return session_fail(s, token ? OVPN_FAIL_AUTH_SESSION : OVPN_FAIL_AUTH, 0, "%s", text);
+}
+
+/* ---- the others ---- */
+
+/* The server needs time, for example for a second factor. spec §13.6 */
+static void auth_pending(OvpnSession *s, const char *arg)
+{
+  const OvpnConfig *c = s->p.config;
+  if (s->state != OVPN_SESSION_PULL)
+    return;
+  uint64_t n = c->hand_window,
+           limit = c->reneg_sec / 2 > c->hand_window ? c->reneg_sec / 2 : c->hand_window;
+  if (strncmp(arg, "timeout ", 8) == 0)
+    n = strtoul(arg + 8, NULL, 10);
+  if (c->reneg_sec == 0)
+    limit = 1800;
+  s->push_deadline = s->push_start + (n < limit ? n : limit) * NS_PER_S;
+  session_log(s, 5, OVPN_LOG_SERVER_TEXT, "AUTH_PENDING %s", arg);
+}
+
+/* RESTART and HALT: [flags]message */
+static OvpnStatus server_says(OvpnSession *s, OvpnStatus status, const char *p)
+{
+  uint32_t flags = 0;
+  if (*p == '[') {
+    for (p++; *p && *p != ']'; p++)
+      flags |= *p == 'P' ? OVPN_RESTART_PRESERVE : *p == 'N' ? OVPN_RESTART_NEXT : 0;
+    p += *p == ']';
+  }
+  if (status == OVPN_FAIL_SERVER_RESTART && !(flags & OVPN_RESTART_PRESERVE)) {
+    ovpn_blob_clear(&s->p.credentials->token); /* spec §13.8: without P tokens are forgotten */
+    ovpn_blob_clear(&s->p.credentials->token_user);
+  }
+  return session_fail(s, status, flags, "%s", p + (*p == ':'));
+}
+
+/* The text after `word` when msg is that word alone or followed by a comma; NULL otherwise. */
+static const char *argument(const char *msg, const char *word)
+{
+  size_t n = strlen(word);
+  if (strncmp(msg, word, n) != 0)
+    return NULL;
+  if (msg[n] == 0)
+    return msg + n;
+  return msg[n] == ',' ? msg + n + 1 : NULL;
+}
+
+static OvpnStatus control_string(OvpnSession *s, KeyState *k, const char *msg)
+{
+  const char *arg;
+  if (argument(msg, "PUSH_REPLY"))
+    return push_reply(s, k, msg + strlen("PUSH_REPLY"));
+  if ((arg = argument(msg, "AUTH_FAILED")))
+    return auth_failed(s, arg);
+  if ((arg = argument(msg, "AUTH_PENDING")))
+    auth_pending(s, arg);
+  else if ((arg = argument(msg, "RESTART")))
+    return server_says(s, OVPN_FAIL_SERVER_RESTART, arg);
+  else if ((arg = argument(msg, "HALT")))
+    return server_says(s, OVPN_FAIL_SERVER_HALT, arg);
+  else if (argument(msg, "EXIT"))
+    return session_fail(s, OVPN_FAIL_SERVER_EXIT, 0, "%s", "");
+  else if ((arg = argument(msg, "INFO_PRE")) || (arg = argument(msg, "INFO")))
+    session_log(s, 5, OVPN_LOG_SERVER_TEXT, "%s", arg);
+  return OVPN_OK; /* unknown messages are ignored, spec §13 */
+}
+
+/* One TLS record: NUL-terminated strings; trailing CR LF stripped; others with control characters
+ * dropped; a tail without NUL is invalid. spec §7 */
+OvpnStatus control_record(OvpnSession *s, KeyState *k, const char *data, size_t len)
+{
+  const char *end = data + len;
+  while (data < end && s->state != OVPN_SESSION_DEAD) {
+    const char *nul = memchr(data, 0, (size_t)(end - data));
+    if (!nul)
+      return OVPN_OK;
+    size_t n = (size_t)(nul - data);
+    while (n > 0 && (data[n - 1] == '\r' || data[n - 1] == '\n'))
+      n--;
+    bool clean = true;
+    for (size_t i = 0; i < n; i++)
+      clean &= !iscntrl((unsigned char)data[i]);
+    if (n > 0 && clean) {
+      char *msg = strndup(data, n);
+      OvpnStatus r = msg ? control_string(s, k, msg) : OVPN_FAIL_MEMORY;
+      ovpn_secret_free(msg); /* may hold a token */
+      if (r != OVPN_OK)
+        return r;
+    }
+    data = nul + 1;
+  }
+  return OVPN_OK;
+}

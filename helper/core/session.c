@@ -1,1 +1,643 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The session: packets in and out, states, timers, events. spec §2, §3, §5, §6, §17.
+ *
+ * Trusts nobody: a packet is believed after ovpn_wrap_open() and, as plain and tls-auth'ed packets
+ * of others could still be forged or replayed, after both session ids match. Invariants: only
+ * session_set_state() changes the state; after the first failure nothing but draining output and
+ * events happens. */
+#include "helper/core/session-private.h"
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *ovpn_session_state_name(OvpnSessionState s)
+{
+  switch (s) {
+#define X(n)                                                                                       \
+  case OVPN_SESSION_##n:                                                                           \
+    return #n;
+    OVPN_SESSION_STATE_LIST(X)
+#undef X
+  }
+  return "?";
+}
+
+/* Bit sets of the legal next states; DEAD is legal from everywhere. */
+#define TO(n) (1u << OVPN_SESSION_##n)
+static const unsigned legal_next[] = {
+    [OVPN_SESSION_INIT] = TO(WAIT_CREDENTIALS) | TO(RESET_SENT),
+    [OVPN_SESSION_RESET_SENT] = TO(TLS_HANDSHAKE) | TO(CLOSING),
+    [OVPN_SESSION_TLS_HANDSHAKE] = TO(KEY_EXCHANGE) | TO(CLOSING),
+    [OVPN_SESSION_WAIT_CREDENTIALS] = TO(RESET_SENT) | TO(CLOSING),
+    [OVPN_SESSION_KEY_EXCHANGE] = TO(PULL) | TO(CLOSING),
+    [OVPN_SESSION_PULL] = TO(UP) | TO(CLOSING),
+    [OVPN_SESSION_UP] = TO(REKEYING) | TO(CLOSING),
+    [OVPN_SESSION_REKEYING] = TO(UP) | TO(CLOSING),
+    [OVPN_SESSION_CLOSING] = 0,
+    [OVPN_SESSION_DEAD] = 0,
+};
+
+void session_set_state(OvpnSession *s, OvpnSessionState state)
+{
+  if (s->state == state)
+    return;
+  assert(state == OVPN_SESSION_DEAD || (legal_next[s->state] & (1u << state)));
+  s->state = state;
+  session_push_event(s, OVPN_EVENT_STATE)->state = state;
+}
+
+OvpnEvent *session_push_event(OvpnSession *s, OvpnEventType type)
+{
+  static_assert(EVENTS_MAX >= 32, "one input makes at most a dozen events");
+  if (s->n_events ==
+      EVENTS_MAX) { /* the caller does not pop: keep the session safe, not the newest event */
+    ovpn_failure_set(&s->failure, OVPN_FAIL_INTERNAL, "event queue");
+    s->state = OVPN_SESSION_DEAD;
+    s->n_events--;
+    ovpn_event_clear(&s->events[(s->first_event + s->n_events) % EVENTS_MAX]);
+  }
+  OvpnEvent *e = &s->events[(s->first_event + s->n_events++) % EVENTS_MAX];
+  *e = (OvpnEvent){.type = type};
+  return e;
+}
+
+void session_log(OvpnSession *s, int level, OvpnLogCode code, const char *fmt, ...)
+{
+  if (s->n_events > EVENTS_MAX / 2)
+    return; /* the log gives way to what matters */
+  char text[2 * OVPN_FAILURE_TEXT_MAX];
+  va_list ap;
+  va_start(ap, fmt);
+  (void)vsnprintf(text, sizeof text, fmt, ap);
+  va_end(ap);
+  OvpnEvent *e = session_push_event(s, OVPN_EVENT_LOG);
+  e->level = level;
+  e->log_code = (uint16_t)code;
+  OvpnFailure harmless = {0};
+  ovpn_failure_set(&harmless, OVPN_FAIL_INTERNAL, "%s", text); /* escapes peer text */
+  memcpy(e->failure.text, harmless.text, sizeof harmless.text);
+}
+
+OvpnStatus session_fail(OvpnSession *s, OvpnStatus status, uint32_t arg, const char *fmt, ...)
+{
+  if (s->failure.status != OVPN_OK)
+    return status;
+  char text[2 * OVPN_FAILURE_TEXT_MAX];
+  va_list ap;
+  va_start(ap, fmt);
+  (void)vsnprintf(text, sizeof text, fmt, ap);
+  va_end(ap);
+  ovpn_failure_set(&s->failure, status, "%s", text);
+  s->failure.arg = arg;
+  session_set_state(s, OVPN_SESSION_DEAD);
+  return status;
+}
+
+void ovpn_event_clear(OvpnEvent *e)
+{
+  if (e)
+    ovpn_wipe(e, sizeof *e);
+}
+
+void ovpn_credentials_clear(OvpnCredentials *c)
+{
+  if (!c)
+    return;
+  OvpnBlob *all[] = {&c->username,   &c->password,  &c->static_response, &c->token,
+                     &c->token_user, &c->crv_state, &c->crv_user,        &c->crv_response};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    ovpn_blob_clear(all[i]);
+  *c = (OvpnCredentials){0};
+}
+
+/* ---- start and end ---- */
+
+static OvpnStatus load_wrap(OvpnSession *s, OvpnFailure *f)
+{
+  const OvpnConfig *c = s->p.config;
+  uint8_t key[OVPN_STATIC_KEY_LEN] = {0};
+  ovpn_auto_blob wkc = {0};
+  OvpnWrapMode mode = OVPN_WRAP_NONE;
+  int direction = OVPN_DIR_INVERSE;
+  OvpnStatus r = OVPN_OK;
+  const OvpnFile *file;
+  if ((file = &c->files[OVPN_FILE_TLS_CRYPT_V2])->content.len > 0) {
+    mode = OVPN_WRAP_TLS_CRYPT_V2;
+    r = ovpn_tls_crypt_v2_parse(file->content.data, file->content.len, key, &wkc, f);
+  } else if ((file = &c->files[OVPN_FILE_TLS_CRYPT])->content.len > 0) {
+    mode = OVPN_WRAP_TLS_CRYPT;
+    r = ovpn_static_key_parse(file->content.data, file->content.len, key, f);
+  } else if ((file = &c->files[OVPN_FILE_TLS_AUTH])->content.len > 0) {
+    mode = OVPN_WRAP_TLS_AUTH;
+    direction = c->tls_auth_dir;
+    r = ovpn_static_key_parse(file->content.data, file->content.len, key, f);
+  }
+  if (r == OVPN_OK)
+    r = ovpn_wrap_init(&s->wrap, mode, key, direction, c->auth, &wkc, s->p.wall_time);
+  if (ovpn_is_fail(r) && f)
+    ovpn_failure_set(f, r, "the digest “%s” cannot protect the control channel",
+                     c->auth ? c->auth : "SHA1");
+  ovpn_wipe(key, sizeof key);
+  return r;
+}
+
+static bool credentials_ready(const OvpnSession *s)
+{
+  const OvpnCredentials *c = s->p.credentials;
+  return !s->p.config->auth_user_pass || c->have_user_pass || c->token.len > 0 ||
+         c->have_crv_response;
+}
+
+static void begin(OvpnSession *s)
+{
+  session_set_state(s, OVPN_SESSION_RESET_SENT);
+  key_start(s, 0);
+}
+
+OvpnStatus ovpn_session_new(const OvpnSessionParams *p, OvpnSession **ret, OvpnFailure *f)
+{
+  OvpnSession *s = calloc(1, sizeof *s);
+  if (!s)
+    return ovpn_failure_set(f, OVPN_FAIL_MEMORY, "session");
+  s->p = *p;
+  s->now = s->last_received = s->last_sent = p->now;
+  s->push_request_at = s->push_deadline = s->close_deadline = s->exit_at = NEVER;
+  ovpn_pushed_init(&s->pushed);
+  OvpnStatus r = load_wrap(s, f);
+  if (r != OVPN_OK) {
+    ovpn_session_free(s);
+    return r;
+  }
+  do
+    p->random(p->random_user, s->sid, sizeof s->sid);
+  while (memcmp(s->sid, (uint8_t[OVPN_SID_LEN]){0}, sizeof s->sid) == 0);
+  if (credentials_ready(s)) {
+    begin(s);
+  } else {
+    session_set_state(s, OVPN_SESSION_WAIT_CREDENTIALS);
+    session_push_event(s, OVPN_EVENT_NEED)->need = OVPN_NEED_USER_PASS;
+  }
+  *ret = s;
+  return OVPN_OK;
+}
+
+void ovpn_session_free(OvpnSession *s)
+{
+  if (!s)
+    return;
+  key_clear(&s->keys[0]);
+  key_clear(&s->keys[1]);
+  ovpn_wrap_clear(&s->wrap);
+  if (s->have_dynamic)
+    ovpn_wrap_clear(&s->dynamic);
+  ovpn_option_list_clear(&s->pushed_list);
+  ovpn_pushed_clear(&s->pushed);
+  free(s->server_occ);
+  ovpn_wipe(s, sizeof *s);
+  free(s);
+}
+
+void ovpn_session_answer(OvpnSession *s, uint64_t now)
+{
+  s->now = now;
+  if (s->state == OVPN_SESSION_WAIT_CREDENTIALS && credentials_ready(s))
+    begin(s);
+}
+
+/* ---- packets in ---- */
+
+static bool opcode_for_client(uint8_t op)
+{
+  return op == OVPN_OP_SOFT_RESET_V1 || op == OVPN_OP_CONTROL_V1 || op == OVPN_OP_ACK_V1 ||
+         op == OVPN_OP_HARD_RESET_SERVER_V2;
+}
+
+static bool acks_contain(const OvpnPacketBody *b, uint32_t id)
+{
+  for (unsigned i = 0; i < b->n_acks; i++)
+    if (b->acks[i] == id)
+      return true;
+  return false;
+}
+
+/* Session ids, spec §2.4 and §5.2: the server's first reset tells its id, and only when it
+ * acknowledges ours. */
+static OvpnStatus check_session_ids(OvpnSession *s, uint8_t op, uint8_t key_id, const uint8_t *sid,
+                                    const OvpnPacketBody *b)
+{
+  if (b->n_acks > 0 && memcmp(b->remote_sid, s->sid, OVPN_SID_LEN) != 0)
+    return OVPN_DROP_SESSION_ID;
+  if (s->have_peer)
+    return memcmp(sid, s->peer_sid, OVPN_SID_LEN) == 0 ? OVPN_OK : OVPN_DROP_SESSION_ID;
+  if (op != OVPN_OP_HARD_RESET_SERVER_V2 || key_id != 0 || !b->has_id || b->id != 0 ||
+      !acks_contain(b, 0))
+    return OVPN_DROP_STATE;
+  memcpy(s->peer_sid, sid, OVPN_SID_LEN);
+  s->have_peer = true;
+  return OVPN_OK;
+}
+
+/* The key state a control packet belongs to; a legal SOFT_RESET starts a renegotiation. */
+static KeyState *find_key(OvpnSession *s, uint8_t op, uint8_t key_id)
+{
+  KeyState *cur = current_key(s), *old = other_key(s);
+  if (cur->phase != KEY_FREE && cur->key_id == key_id)
+    return cur;
+  if (old->phase != KEY_FREE && old->key_id == key_id)
+    return old;
+  if (op == OVPN_OP_SOFT_RESET_V1 && s->state == OVPN_SESSION_UP && cur->phase == KEY_GENERATED &&
+      key_id == key_next_id(cur->key_id)) {
+    session_renegotiate(s);
+    return current_key(s);
+  }
+  return NULL;
+}
+
+static OvpnStatus input_body(OvpnSession *s, uint8_t op, uint8_t key_id, const OvpnPacketBody *b)
+{
+  KeyState *k = find_key(s, op, key_id);
+  if (!k)
+    return OVPN_DROP_KEY_ID;
+  if ((op == OVPN_OP_HARD_RESET_SERVER_V2 || op == OVPN_OP_SOFT_RESET_V1) && b->id != 0)
+    return OVPN_DROP_FORMAT;
+  s->last_received = s->now;
+  for (unsigned i = 0; i < b->n_acks; i++)
+    ovpn_reliable_acked(&k->reliable, b->acks[i], s->now);
+  OvpnStatus r = OVPN_OK;
+  if (b->has_id)
+    r = ovpn_reliable_record(&k->reliable, op, b->id, b->payload, b->payload_len);
+  if (s->state == OVPN_SESSION_DEAD || s->state == OVPN_SESSION_CLOSING)
+    return r;
+  OvpnStatus handled = key_receive(s, k);
+  if (handled == OVPN_OK && s->state != OVPN_SESSION_DEAD)
+    handled = key_acked(s, k);
+  return ovpn_is_fail(handled) ? handled : r;
+}
+
+OvpnStatus ovpn_session_input(OvpnSession *s, uint64_t now, const uint8_t *pkt, size_t len)
+{
+  s->now = now;
+  if (len < OVPN_HEAD_LEN || len > OVPN_PACKET_MAX)
+    return OVPN_DROP_TRUNCATED;
+  if (s->state == OVPN_SESSION_DEAD || s->state == OVPN_SESSION_WAIT_CREDENTIALS)
+    return OVPN_DROP_STATE;
+  uint8_t op = ovpn_opcode(pkt[0]), key_id = ovpn_key_id(pkt[0]);
+  if (!opcode_for_client(op))
+    return OVPN_DROP_OPCODE;
+  OvpnWrap *wrap = key_id > 0 && s->have_dynamic ? &s->dynamic : &s->wrap;
+  uint8_t buf[OVPN_PACKET_MAX];
+  const uint8_t *sid, *body;
+  size_t body_len;
+  OvpnPacketBody b;
+  OvpnStatus r = ovpn_wrap_open(wrap, pkt, len, buf, sizeof buf, &sid, &body, &body_len);
+  if (r == OVPN_OK)
+    r = ovpn_packet_decode_body(op, body, body_len, &b);
+  if (r == OVPN_OK)
+    r = check_session_ids(s, op, key_id, sid, &b);
+  if (r == OVPN_OK)
+    r = input_body(s, op, key_id, &b);
+  ovpn_wipe(buf, sizeof buf);
+  return r;
+}
+
+/* ---- packets out ---- */
+
+static size_t seal(OvpnSession *s, KeyState *k, uint8_t op, OvpnPacketBody *b, bool wkc,
+                   uint8_t *out, size_t cap)
+{
+  uint8_t body[OVPN_PACKET_MAX];
+  OvpnWriter w = ovpn_writer(body, sizeof body);
+  memcpy(b->remote_sid, s->peer_sid, OVPN_SID_LEN);
+  ovpn_packet_encode_body(&w, b);
+  size_t n = 0;
+  if (w.ok)
+    n = ovpn_wrap_seal(k->key_id > 0 && s->have_dynamic ? &s->dynamic : &s->wrap,
+                       (uint8_t)(op << 3 | k->key_id), s->sid, body, w.len, wkc, out, cap);
+  ovpn_wipe(body, sizeof body);
+  return n;
+}
+
+static size_t output_key(OvpnSession *s, KeyState *k, uint8_t *buf, size_t cap)
+{
+  const OvpnSendSlot *slot = ovpn_reliable_due(&k->reliable, s->now);
+  OvpnPacketBody b = {0};
+  if (slot) {
+    if (s->have_peer)
+      ovpn_reliable_take_acks(&k->reliable, &b, 4, true);
+    b.has_id = true;
+    b.id = slot->id;
+    b.payload = slot->data;
+    b.payload_len = slot->len;
+    return seal(s, k, slot->opcode, &b, slot->wkc, buf, cap);
+  }
+  if (s->have_peer && ovpn_reliable_has_acks(&k->reliable)) {
+    /* SoftEther servers break on more than 4 acks; a server that exports keys is a real one. spec
+     * §3 rule 4 */
+    bool known = s->wrap.mode != OVPN_WRAP_NONE || s->pushed.tls_ekm;
+    ovpn_reliable_take_acks(&k->reliable, &b, known ? OVPN_ACKS_MAX : 4, known);
+    return seal(s, k, OVPN_OP_ACK_V1, &b, false, buf, cap);
+  }
+  return 0;
+}
+
+size_t ovpn_session_output(OvpnSession *s, uint64_t now, uint8_t *buf, size_t cap)
+{
+  s->now = now;
+  for (unsigned i = 0; i < 2; i++) {
+    KeyState *k = i == 0 ? current_key(s) : other_key(s);
+    if (k->phase == KEY_FREE)
+      continue;
+    key_flush(s, k);
+    size_t n = output_key(s, k, buf, cap);
+    if (n > 0)
+      return n;
+  }
+  return 0;
+}
+
+/* ---- timers ---- */
+
+static uint64_t after(uint64_t t, uint64_t seconds)
+{
+  return t > NEVER - seconds * NS_PER_S ? NEVER : t + seconds * NS_PER_S;
+}
+
+static unsigned setting(int pushed, unsigned configured)
+{
+  return pushed >= 0 ? (unsigned)pushed : configured;
+}
+
+unsigned session_ping_restart(const OvpnSession *s)
+{
+  const OvpnConfig *c = s->p.config;
+  if (s->pushed.ping_restart >= 0)
+    return (unsigned)s->pushed.ping_restart;
+  if (s->pushed.ping_exit > 0)
+    return 0;
+  if (!c->ping_restart_set && !c->ping_exit && c->pull && s->p.proto == OVPN_PROTO_UDP)
+    return 120; /* OpenVPN's default for a client that pulls, spec §17.1 */
+  return c->ping_restart;
+}
+
+static unsigned ping_exit(const OvpnSession *s)
+{
+  if (s->pushed.ping_exit >= 0)
+    return (unsigned)s->pushed.ping_exit;
+  return s->pushed.ping_restart > 0 ? 0 : s->p.config->ping_exit;
+}
+
+int session_exit_notify(const OvpnSession *s)
+{
+  return s->pushed.explicit_exit_notify >= 0 ? s->pushed.explicit_exit_notify
+                                             : s->p.config->explicit_exit_notify;
+}
+
+static bool is_up(const OvpnSession *s)
+{
+  return s->state == OVPN_SESSION_UP || s->state == OVPN_SESSION_REKEYING;
+}
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+  return a < b ? a : b;
+}
+
+static uint64_t idle_deadline(const OvpnSession *s)
+{
+  const OvpnConfig *c = s->p.config;
+  unsigned ping = setting(s->pushed.ping, c->ping), restart = session_ping_restart(s),
+           leave = ping_exit(s);
+  unsigned inactive = setting(s->pushed.inactive, c->inactive);
+  unsigned limit = setting(s->pushed.session_timeout, c->session_timeout);
+  uint64_t t = NEVER;
+  if (ping)
+    t = earliest(t, after(s->last_sent, ping));
+  if (restart)
+    t = earliest(t, after(s->last_received, restart));
+  if (leave)
+    t = earliest(t, after(s->last_received, leave));
+  if (inactive)
+    t = earliest(t, after(s->last_activity, inactive));
+  if (limit)
+    t = earliest(t, after(s->up_since, limit));
+  return t;
+}
+
+/* Everything that had to be said before leaving is out and acknowledged. */
+static bool close_notified(const OvpnSession *s)
+{
+  const KeyState *k = &s->keys[s->cur];
+  return s->exits_left == 0 && ovpn_reliable_idle(&k->reliable) &&
+         (!k->tls || ovpn_tls_output_pending(k->tls) == 0);
+}
+
+uint64_t ovpn_session_deadline(const OvpnSession *s)
+{
+  if (s->state == OVPN_SESSION_DEAD || s->state == OVPN_SESSION_WAIT_CREDENTIALS)
+    return NEVER;
+  if (s->state == OVPN_SESSION_CLOSING && close_notified(s))
+    return s->now;
+  uint64_t t = earliest(s->close_deadline, s->exit_at);
+  for (unsigned i = 0; i < 2; i++) {
+    const KeyState *k = &s->keys[i];
+    if (k->phase == KEY_FREE)
+      continue;
+    t = earliest(t, ovpn_reliable_deadline(&k->reliable));
+    if (k->phase < KEY_ACTIVE)
+      t = earliest(t, k->must_negotiate);
+    t = earliest(t, earliest(k->use_at, k->must_die));
+    if (i == s->cur && s->state == OVPN_SESSION_UP)
+      t = earliest(t, k->reneg_at);
+  }
+  if (s->state == OVPN_SESSION_PULL)
+    t = earliest(t, earliest(s->push_request_at, s->push_deadline));
+  if (is_up(s))
+    t = earliest(t, idle_deadline(s));
+  return t;
+}
+
+static void tick_negotiation(OvpnSession *s)
+{
+  KeyState *k = current_key(s);
+  if (k->phase != KEY_FREE && k->phase < KEY_ACTIVE && s->now >= k->must_negotiate) {
+    if (!s->have_peer)
+      session_fail(s, OVPN_FAIL_NO_ANSWER, 0, "%s", "");
+    else if (s->state == OVPN_SESSION_REKEYING)
+      session_fail(s, OVPN_FAIL_RENEGOTIATION, 0,
+                   "the server did not complete the key exchange in time");
+    else
+      session_fail(s, OVPN_FAIL_HANDSHAKE_TIMEOUT, 0, "%s",
+                   s->state == OVPN_SESSION_KEY_EXCHANGE ? "key exchange" : "TLS handshake");
+  } else if (s->state == OVPN_SESSION_PULL && s->now >= s->push_deadline) {
+    session_fail(s, OVPN_FAIL_NO_PUSH_REPLY, 0, "%s", "");
+  } else if (s->state == OVPN_SESSION_PULL && s->now >= s->push_request_at) {
+    s->push_request_at = after(s->now, 5);
+    (void)key_send_text(s, k, "PUSH_REQUEST");
+  }
+}
+
+static void tick_keys(OvpnSession *s)
+{
+  KeyState *k = current_key(s), *old = other_key(s);
+  if (k->phase == KEY_GENERATED && s->now >= k->use_at)
+    key_use(s, k);
+  if (old->phase != KEY_FREE && s->now >= old->must_die)
+    key_retire(s, old);
+  if (s->state == OVPN_SESSION_UP && k->phase == KEY_GENERATED && s->now >= k->reneg_at)
+    session_renegotiate(s);
+}
+
+static void tick_idle(OvpnSession *s)
+{
+  const OvpnConfig *c = s->p.config;
+  unsigned ping = setting(s->pushed.ping, c->ping), restart = session_ping_restart(s),
+           leave = ping_exit(s);
+  unsigned inactive = setting(s->pushed.inactive, c->inactive);
+  unsigned limit = setting(s->pushed.session_timeout, c->session_timeout);
+  if (restart && s->now >= after(s->last_received, restart)) {
+    session_fail(s, OVPN_FAIL_PING_TIMEOUT, restart, "%u", restart);
+  } else if (leave && s->now >= after(s->last_received, leave)) {
+    session_fail(s, OVPN_FAIL_PING_EXIT, leave, "%u", leave);
+  } else if (inactive && s->now >= after(s->last_activity, inactive)) {
+    session_fail(s, OVPN_FAIL_INACTIVE, inactive, "inactive %u", inactive);
+  } else if (limit && s->now >= after(s->up_since, limit)) {
+    session_fail(s, OVPN_FAIL_INACTIVE, limit, "session-timeout %u", limit);
+  } else if (ping && s->now >= after(s->last_sent, ping)) {
+    s->last_sent = s->now;
+    session_push_event(s, OVPN_EVENT_SEND_PING);
+  }
+}
+
+static void tick_closing(OvpnSession *s)
+{
+  if (s->exits_left > 0 && s->now >= s->exit_at) {
+    session_push_event(s, OVPN_EVENT_SEND_OCC_EXIT);
+    s->exits_left--;
+    s->exit_at = s->now + NS_PER_S / 10;
+  }
+  if (s->exits_left == 0)
+    s->exit_at = NEVER;
+  if (close_notified(s) || s->now >= s->close_deadline) {
+    s->closed_pending = true;
+    s->close_deadline = s->exit_at = NEVER;
+    session_set_state(s, OVPN_SESSION_DEAD);
+  }
+}
+
+void ovpn_session_tick(OvpnSession *s, uint64_t now)
+{
+  s->now = now;
+  if (s->state == OVPN_SESSION_DEAD || s->state == OVPN_SESSION_WAIT_CREDENTIALS)
+    return;
+  if (s->state == OVPN_SESSION_CLOSING) {
+    tick_closing(s);
+    return;
+  }
+  tick_negotiation(s);
+  if (s->state != OVPN_SESSION_DEAD)
+    tick_keys(s);
+  if (is_up(s))
+    tick_idle(s);
+}
+
+/* ---- facts and wishes from the engine ---- */
+
+void ovpn_session_note_data(OvpnSession *s, uint64_t now, bool received, bool sent,
+                            uint64_t payload_bytes, uint64_t key_sent)
+{
+  const OvpnConfig *c = s->p.config;
+  s->now = now;
+  if (!is_up(s))
+    return;
+  if (received)
+    s->last_received = now;
+  if (sent)
+    s->last_sent = now;
+  s->activity_bytes += payload_bytes;
+  s->key_bytes += payload_bytes;
+  uint64_t quiet = s->pushed.inactive >= 0 ? s->pushed.inactive_bytes : c->inactive_bytes;
+  if (payload_bytes > 0 && s->activity_bytes > quiet) {
+    s->activity_bytes = 0;
+    s->last_activity = now;
+  }
+  bool used_up = key_sent >= UINT32_C(0xFF000000) ||
+                 (c->reneg_bytes && s->key_bytes >= c->reneg_bytes) ||
+                 (c->reneg_pkts && key_sent >= c->reneg_pkts);
+  if (used_up && s->state == OVPN_SESSION_UP && current_key(s)->sending)
+    session_renegotiate(s);
+}
+
+void ovpn_session_note_occ_exit(OvpnSession *s, uint64_t now)
+{
+  s->now = now;
+  if (is_up(s))
+    session_fail(s, OVPN_FAIL_SERVER_EXIT, 0, "%s", "");
+}
+
+void ovpn_session_close(OvpnSession *s, uint64_t now)
+{
+  s->now = now;
+  if (s->state == OVPN_SESSION_DEAD) {
+    s->closed_pending = true;
+    return;
+  }
+  if (s->state == OVPN_SESSION_CLOSING)
+    return;
+  bool up = is_up(s);
+  int notify = session_exit_notify(s);
+  s->close_deadline = now; /* nothing to say: closed at the next tick */
+  if (up && s->p.proto == OVPN_PROTO_UDP && s->pushed.cc_exit) {
+    /* The server forgets us at once instead of after its ping timeout; costs one round trip. spec
+     * §12.5 */
+    KeyState *k = current_key(s)->phase >= KEY_ACTIVE ? current_key(s) : other_key(s);
+    if (k->phase >= KEY_ACTIVE && key_send_text(s, k, "EXIT") == OVPN_OK)
+      s->close_deadline = after(now, 1);
+    s->cur = (unsigned)(k - s->keys);
+  } else if (up && s->p.proto == OVPN_PROTO_UDP && notify > 0) {
+    s->exits_left = notify > 5 ? 5 : (unsigned)notify;
+    s->close_deadline = after(now, 2);
+  }
+  if (s->state != OVPN_SESSION_DEAD)
+    session_set_state(s, OVPN_SESSION_CLOSING);
+  s->exit_at = now;
+  ovpn_session_tick(s, now);
+}
+
+bool ovpn_session_pop_event(OvpnSession *s, OvpnEvent *ret)
+{
+  if (s->n_events > 0) {
+    OvpnEvent *e = &s->events[s->first_event];
+    *ret = *e;
+    ovpn_event_clear(e);
+    s->first_event = (s->first_event + 1) % EVENTS_MAX;
+    s->n_events--;
+    return true;
+  }
+  if (s->failure.status != OVPN_OK && !s->failure_delivered) {
+    s->failure_delivered = true;
+    *ret = (OvpnEvent){.type = OVPN_EVENT_FAILED, .failure = s->failure};
+    return true;
+  }
+  if (s->closed_pending) {
+    s->closed_pending = false;
+    *ret = (OvpnEvent){.type = OVPN_EVENT_CLOSED};
+    return true;
+  }
+  return false;
+}
+
+const OvpnOptionList *ovpn_session_pushed_list(const OvpnSession *s)
+{
+  return &s->pushed_list;
+}
+
+const OvpnPushed *ovpn_session_pushed(const OvpnSession *s)
+{
+  return &s->pushed;
+}
+
+OvpnSessionState ovpn_session_state(const OvpnSession *s)
+{
+  return s->state;
+}

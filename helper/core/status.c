@@ -27,14 +27,18 @@ const char *ovpn_status_name(OvpnStatus s)
 /* Length of the valid UTF-8 sequence at p (1..4), or 0. */
 static unsigned utf8_length(const unsigned char *p, size_t left)
 {
-  unsigned n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+  unsigned n = p[0] < 0x80                   ? 1
+               : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+               : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+               : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+                                             : 0;
   if (n == 0 || n > left)
     return 0;
   for (unsigned i = 1; i < n; i++)
     if ((p[i] & 0xc0) != 0x80)
       return 0;
-  if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-      (p[0] == 0xf4 && p[1] > 0x8f))
+  if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+      (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
     return 0; /* overlong, surrogate, beyond Unicode */
   return n;
 }

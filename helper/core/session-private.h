@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside of a session, shared by session.c (packets, timers, states), session-keys.c (one key
+ * negotiation) and session-control.c (control channel strings). Nobody else includes this. */
+#pragma once
+#include "helper/core/reliable.h"
+#include "helper/core/session.h"
+#include "helper/core/wrap.h"
+#include "helper/core/ipc.h"
+
+#define NS_PER_S UINT64_C(1000000000)
+#define NEVER UINT64_MAX
+
+/* Life of one key_id, spec §6.1. */
+typedef enum KeyPhase {
+  KEY_FREE,
+  KEY_RESET_SENT, /* own reset is out */
+  KEY_HANDSHAKE,  /* TLS handshake */
+  KEY_SENT,       /* own key method 2 message is out */
+  KEY_GOT,        /* the server's has come; own messages not yet all acknowledged */
+  KEY_ACTIVE,     /* control strings may flow both ways */
+  KEY_GENERATED,  /* data keys exist */
+} KeyPhase;
+
+typedef struct KeyState {
+  KeyPhase phase;
+  uint8_t key_id;
+  OvpnReliable reliable;
+  OvpnTls *tls;
+  OvpnKeySource client, server;
+  uint64_t started;        /* ns; when the negotiation began */
+  uint64_t must_negotiate; /* ACTIVE before this, else failure */
+  uint64_t use_at;         /* send with it from then on; NEVER once done */
+  uint64_t must_die;       /* lame duck: end of life */
+  uint64_t reneg_at;       /* client's own renegotiation */
+  bool sending;
+} KeyState;
+
+enum { EVENTS_MAX = 64, PUSH_TEXT_MAX = 65536 };
+
+struct OvpnSession {
+  OvpnSessionParams p;
+  OvpnSessionState state;
+  OvpnFailure failure;
+  bool failure_delivered, closed_pending;
+
+  uint8_t sid[OVPN_SID_LEN], peer_sid[OVPN_SID_LEN];
+  bool have_peer, resend_wkc, used_token;
+  OvpnWrap wrap, dynamic;
+  bool have_dynamic;
+  KeyState keys[2]; /* cur is one of them, the other is the lame duck or free */
+  unsigned cur;
+
+  OvpnOptionList pushed_list;
+  OvpnPushed pushed;
+  bool have_pushed;
+  const OvpnDataCipher *cipher;
+  char *server_occ;
+
+  uint64_t now;             /* the newest time a caller told */
+  uint64_t push_request_at; /* NEVER = none due */
+  uint64_t push_deadline, push_start;
+  uint64_t last_received, last_sent, last_activity, up_since;
+  uint64_t close_deadline, exit_at;
+  unsigned exits_left;
+  uint64_t activity_bytes, key_bytes;
+
+  OvpnEvent events[EVENTS_MAX];
+  unsigned first_event, n_events;
+};
+
+static inline KeyState *current_key(OvpnSession *s)
+{
+  return &s->keys[s->cur];
+}
+static inline KeyState *other_key(OvpnSession *s)
+{
+  return &s->keys[1 - s->cur];
+}
+
+/* session.c */
+void session_set_state(OvpnSession *s, OvpnSessionState state);
+OvpnEvent *session_push_event(OvpnSession *s,
+                              OvpnEventType type); /* never NULL; a full queue fails the session */
+void session_log(OvpnSession *s, int level, OvpnLogCode code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+OvpnStatus session_fail(OvpnSession *s, OvpnStatus status, uint32_t arg, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+unsigned session_ping_restart(const OvpnSession *s);
+int session_exit_notify(const OvpnSession *s);
+
+/* session-keys.c */
+void key_clear(KeyState *k);
+void key_start(OvpnSession *s, uint8_t key_id);      /* first key, or a renegotiation */
+OvpnStatus key_receive(OvpnSession *s, KeyState *k); /* takes the in-order messages */
+void key_flush(OvpnSession *s, KeyState *k);         /* TLS output -> reliable layer */
+OvpnStatus key_send_text(OvpnSession *s, KeyState *k, const char *text);
+OvpnStatus key_generate(OvpnSession *s, KeyState *k);
+void key_use(OvpnSession *s, KeyState *k);
+void key_retire(OvpnSession *s, KeyState *k);
+OvpnStatus key_acked(OvpnSession *s, KeyState *k); /* after acks: GOT -> ACTIVE */
+void session_renegotiate(OvpnSession *s);
+static inline uint8_t key_next_id(uint8_t id)
+{
+  return id == 7 ? 1 : (uint8_t)(id + 1);
+}
+
+/* session-control.c */
+OvpnStatus control_record(OvpnSession *s, KeyState *k, const char *data, size_t len);
+OvpnStatus control_pushed(OvpnSession *s); /* everything pushed is here: keys, UP */
