@@ -59,7 +59,10 @@ const OvpnOptionInfo *ovpn_option_by_directive(const char *name);    /* NULL if 
 const OvpnOptionInfo *ovpn_option_by_key(const char *key);           /* NULL if unknown */
 size_t ovpn_option_count(void);                                      /* rows, ids 1..count */
 
-enum { OVPN_OPTION_ARGS_MAX = 24, OVPN_OPTION_LIST_MAX = 20000 };
+enum { OVPN_OPTION_ARGS_MAX = 24, OVPN_OPTION_ARG_MAX = 4096, OVPN_OPTION_LIST_MAX = 20000 };
+
+/* Strict decimal number (optional '-', digits, nothing else) between lo and hi. */
+bool ovpn_option_number(const char *text, int64_t lo, int64_t hi, int64_t *ret);
 
 /* One option as written: argv[0] is the directive as the user spelled it. */
 typedef struct OvpnOption {
@@ -78,8 +81,9 @@ typedef struct OvpnOptionList {
 } OvpnOptionList;
 
 void ovpn_option_list_clear(OvpnOptionList *l); /* wipes (arguments can be secrets); NULL ok */
-/* Appends a copy; returns the new item or NULL when out of memory or over OVPN_OPTION_LIST_MAX. The
- * id is looked up from argv[0]. connection = -1, line = 0; the caller may then change them. */
+/* Appends a copy; returns the new item or NULL when out of memory or over OVPN_OPTION_LIST_MAX,
+ * OVPN_OPTION_ARGS_MAX or OVPN_OPTION_ARG_MAX. The id is looked up from argv[0]; "setenv opt X ..."
+ * with a known X becomes "X ...". connection = -1, line = 0; the caller may then change them. */
 OvpnOption *ovpn_option_list_add(OvpnOptionList *l, const char *const *argv, unsigned argc);
 /* Convenience: directive and up to three arguments, NULL ends. */
 OvpnOption *ovpn_option_list_add_text(OvpnOptionList *l, const char *directive, const char *a1,
@@ -92,7 +96,8 @@ static inline void ovpn_option_list_auto_(OvpnOptionList *l)
 #define ovpn_auto_option_list __attribute__((cleanup(ovpn_option_list_auto_))) OvpnOptionList
 
 /* Checks the arguments of one option against the table's grammar. On failure FAIL_CONFIG with a text
- * such as "ping: “abc” is not a number between 0 and 86400" (plain English, technical). */
+ * such as "ping: “abc” is not a number between 0 and 86400" (plain English, technical). Options without
+ * any effect (unknown, HARMLESS, NEVER, SERVER) are always good. */
 OvpnStatus ovpn_option_check(const OvpnOption *o, OvpnFailure *f);
 
 /* One line of OpenVPN syntax with the quoting that conf.c reads back identically; no newline. Inline
