@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Private to push.c and push-dns.c: collects dns and dhcp-option items, then hands them to an
+ * OvpnPushed. */
+#pragma once
+#include "push.h"
+
+typedef struct OvpnDnsReader {
+  OvpnDnsServer servers[OVPN_DNS_SERVERS_MAX];
+  bool from_profile[OVPN_DNS_SERVERS_MAX];
+  bool unusable[OVPN_DNS_SERVERS_MAX]; /* wanted for some domains, none of which is a name */
+  size_t n;
+  OvpnDnsAddr dhcp[OVPN_DNS_ADDRS_MAX]; /* dhcp-option DNS, DNS6 */
+  size_t n_dhcp;
+  OvpnStrv dns_search, dhcp_search; /* of dns; of dhcp-option */
+  OvpnStrv routing;
+  struct in_addr wins[OVPN_DNS_ADDRS_MAX];
+  size_t n_wins;
+} OvpnDnsReader;
+
+void ovpn_dns_reader_clear(OvpnDnsReader *d);
+/* A bad item changes nothing (OVPN_OK); only a lack of memory fails. */
+OvpnStatus ovpn_dns_take(OvpnDnsReader *d, const OvpnOption *o, bool from_profile);
+OvpnStatus ovpn_dhcp_take(OvpnDnsReader *d, const OvpnOption *o);
+/* Moves the result into *p: servers sorted by priority, dhcp-option used only without any dns
+ * server. */
+OvpnStatus ovpn_dns_finish(OvpnDnsReader *d, OvpnPushed *p);
+
+void ovpn_strv_clear_(OvpnStrv *s);
+bool ovpn_push_number(const char *s, int64_t min, int64_t max, int64_t *ret);
