@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Pushed options -> the three dictionaries of NetworkManager's VPN plugin interface.
+ *
+ * Pure: no I/O, no clock, no log. Trusts OvpnPushed's types and counts (made by
+ * ovpn_pushed_from_options in this process), not its values. IPv4 addresses travel as u32 in
+ * network order, IPv6 as ay.
+ *
+ * Decisions (NetworkManager 1.42's behaviour read in nm-vpn-connection.c):
+ *  - it adds a default route for a family unless never-default is TRUE; so with default-route=auto
+ * we say TRUE unless the server or the file redirects that family, and without that key we say
+ * nothing, as the old plugin did;
+ *  - it ignores the metric of a route, and routes go out through the tunnel always: a route by way
+ * of the old gateway (net_gateway) cannot be expressed and becomes a note;
+ *  - a gateway that is not on the tunnel's own link would make the kernel refuse the route; a tun
+ * device needs none, so then it is left out;
+ *  - domains with a leading "~" are routing domains. */
+#include "service/netconfig.h"
+#include <NetworkManager.h>
+#include <arpa/inet.h>
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+/* Where IPv6 goes to die when the server asks to block it and gives no address: a source address of
+ * ours (RFC 4193) that no public destination is preferred from. */
+static const struct in6_addr blocked_addr6 = {
+    {{0xfd, 0x6f, 0x76, 0x70, 0x6e, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}};
+
+static GVariant *variant6(const struct in6_addr *a)
+{
+  return g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, a->s6_addr, 16, 1);
+}
+
+static void add(GVariantBuilder *b, const char *key, GVariant *value)
+{
+  g_variant_builder_add(b, "{sv}", key, value);
+}
+
+static void note(NmOvpnNetconfig *n, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static void note(NmOvpnNetconfig *n, const char *format, ...)
+{
+  va_list ap;
+  va_start(ap, format);
+  g_ptr_array_add(n->notes, g_strdup_vprintf(format, ap));
+  va_end(ap);
+}
+
+static gboolean same_net4(struct in_addr a, struct in_addr b, guint prefix)
+{
+  guint32 mask = prefix ? htonl(~(guint32)0 << (32 - MIN(prefix, 32))) : 0;
+  return (a.s_addr & mask) == (b.s_addr & mask);
+}
+
+static gboolean same_net6(const struct in6_addr *a, const struct in6_addr *b, guint prefix)
+{
+  guint bytes = MIN(prefix, 128) / 8, bits = MIN(prefix, 128) % 8;
+  if (memcmp(a, b, bytes) != 0)
+    return FALSE;
+  return bits == 0 || ((a->s6_addr[bytes] ^ b->s6_addr[bytes]) >> (8 - bits)) == 0;
+}
+
+static gboolean on_link4(const OvpnPushed *p, struct in_addr gw)
+{
+  return p->has_peer4 ? gw.s_addr == p->peer4.s_addr : same_net4(p->addr4, gw, p->prefix4);
+}
+
+static gboolean on_link6(const OvpnPushed *p, const struct in6_addr *gw)
+{
+  return IN6_IS_ADDR_LINKLOCAL(gw) || same_net6(&p->addr6, gw, p->prefix6) ||
+         (p->has_peer6 && memcmp(gw, &p->peer6, 16) == 0);
+}
+
+static GVariant *routes4(NmOvpnNetconfig *n, const OvpnPushed *p)
+{
+  GVariantBuilder all;
+  g_variant_builder_init(&all, G_VARIANT_TYPE("aau"));
+  for (size_t i = 0; i < p->n_routes4; i++) {
+    const OvpnRoute4 *r = &p->routes4[i];
+    char net[INET_ADDRSTRLEN];
+    inet_ntop(AF_INET, &r->net, net, sizeof(net));
+    if (r->via_net_gateway) {
+      note(n, _("The route to %s/%u outside the tunnel cannot be set by a VPN plugin."), net,
+           r->prefix);
+      continue;
+    }
+    guint32 gw = 0;
+    if (r->has_gateway && on_link4(p, r->gateway))
+      gw = r->gateway.s_addr;
+    else if (!r->has_gateway && p->has_gateway4 && on_link4(p, p->gateway4))
+      gw = p->gateway4.s_addr;
+    guint32 route[] = {r->net.s_addr, r->prefix, gw, r->has_metric ? r->metric : 0};
+    g_variant_builder_add_value(&all,
+                                g_variant_new_fixed_array(G_VARIANT_TYPE_UINT32, route,
+                                                          G_N_ELEMENTS(route), sizeof(guint32)));
+  }
+  return g_variant_builder_end(&all);
+}
+
+static GVariant *routes6(NmOvpnNetconfig *n, const OvpnPushed *p)
+{
+  GVariantBuilder all;
+  g_variant_builder_init(&all, G_VARIANT_TYPE("a(ayuayu)"));
+  for (size_t i = 0; i < p->n_routes6; i++) {
+    const OvpnRoute6 *r = &p->routes6[i];
+    char net[INET6_ADDRSTRLEN];
+    inet_ntop(AF_INET6, &r->net, net, sizeof(net));
+    if (r->via_net_gateway) {
+      note(n, _("The route to %s/%u outside the tunnel cannot be set by a VPN plugin."), net,
+           r->prefix);
+      continue;
+    }
+    const struct in6_addr *gw =
+        r->has_gateway && on_link6(p, &r->gateway) ? &r->gateway : &in6addr_any;
+    g_variant_builder_add(&all, "(@ayu@ayu)", variant6(&r->net), (guint32)r->prefix, variant6(gw),
+                          r->has_metric ? r->metric : 0);
+  }
+  return g_variant_builder_end(&all);
+}
+
+/* NetworkManager knows one list per connection, so the first server group it can use wins. */
+static const OvpnDnsServer *pick_dns(NmOvpnNetconfig *n, const OvpnPushed *p)
+{
+  for (size_t i = 0; i < p->n_dns; i++) {
+    const OvpnDnsServer *s = &p->dns[i];
+    if (s->transport == 2)
+      note(n, _("A DNS server was left out because it speaks only DNS over HTTPS."));
+    else if (s->n_addrs > 0)
+      return s;
+  }
+  return NULL;
+}
+
+static gboolean usable_port(const OvpnDnsServer *s, const OvpnDnsAddr *a)
+{
+  return a->port == 0 || a->port == (s->transport == 1 ? 853 : 53);
+}
+
+static void add_dns(NmOvpnNetconfig *n, GVariantBuilder *b, const OvpnDnsServer *s, int family)
+{
+  gboolean any = FALSE;
+  GVariantBuilder list;
+  g_variant_builder_init(&list, family == AF_INET ? G_VARIANT_TYPE("au") : G_VARIANT_TYPE("aay"));
+  for (size_t i = 0; s && i < s->n_addrs; i++) {
+    if (s->addrs[i].family != family)
+      continue;
+    if (!usable_port(s, &s->addrs[i])) {
+      note(n, _("A DNS server on port %u was left out: NetworkManager knows only the usual port."),
+           s->addrs[i].port);
+      continue;
+    }
+    any = TRUE;
+    if (family == AF_INET)
+      g_variant_builder_add(&list, "u", s->addrs[i].v4.s_addr);
+    else
+      g_variant_builder_add_value(&list, variant6(&s->addrs[i].v6));
+  }
+  GVariant *v = g_variant_ref_sink(g_variant_builder_end(&list));
+  if (any)
+    add(b, family == AF_INET ? NM_VPN_PLUGIN_IP4_CONFIG_DNS : NM_VPN_PLUGIN_IP6_CONFIG_DNS, v);
+  g_variant_unref(v);
+}
+
+static void add_domain(GPtrArray *list, const char *name, gboolean routing)
+{
+  while (*name == '~')
+    name++;
+  if (!*name || !g_utf8_validate(name, -1, NULL))
+    return;
+  g_autofree char *text = routing ? g_strconcat("~", name, NULL) : g_strdup(name);
+  for (guint i = 0; i < list->len; i++)
+    if (g_ascii_strcasecmp(list->pdata[i], text) == 0)
+      return;
+  g_ptr_array_add(list, g_steal_pointer(&text));
+}
+
+static GVariant *domains(const OvpnPushed *p, const OvpnDnsServer *s)
+{
+  g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(g_free);
+  for (size_t i = 0; i < p->search_domains.n; i++)
+    add_domain(list, p->search_domains.v[i], FALSE);
+  for (size_t i = 0; s && i < s->resolve_domains.n; i++)
+    add_domain(list, s->resolve_domains.v[i], TRUE);
+  for (size_t i = 0; i < p->routing_domains.n; i++)
+    add_domain(list, p->routing_domains.v[i], TRUE);
+  return list->len ? g_variant_new_strv((const char *const *)list->pdata, list->len) : NULL;
+}
+
+static GVariant *build4(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in,
+                        const OvpnDnsServer *dns)
+{
+  const OvpnPushed *p = in->pushed;
+  GVariantBuilder b;
+  g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
+  add(&b, NM_VPN_PLUGIN_IP4_CONFIG_ADDRESS, g_variant_new_uint32(p->addr4.s_addr));
+  /* net30 and p2p: this address only, with the other end as peer; subnet and tap: the whole
+   * network. */
+  add(&b, NM_VPN_PLUGIN_IP4_CONFIG_PREFIX, g_variant_new_uint32(p->has_peer4 ? 32 : p->prefix4));
+  if (p->has_peer4)
+    add(&b, NM_VPN_PLUGIN_IP4_CONFIG_PTP, g_variant_new_uint32(p->peer4.s_addr));
+  if (p->has_gateway4 && on_link4(p, p->gateway4))
+    add(&b, NM_VPN_PLUGIN_IP4_CONFIG_INT_GATEWAY, g_variant_new_uint32(p->gateway4.s_addr));
+  if (p->n_routes4)
+    add(&b, NM_VPN_PLUGIN_IP4_CONFIG_ROUTES, routes4(n, p));
+  if (in->default_route_auto)
+    add(&b, NM_VPN_PLUGIN_IP4_CONFIG_NEVER_DEFAULT,
+        g_variant_new_boolean(!(p->redirect & OVPN_REDIRECT_IPV4)));
+  add_dns(n, &b, dns, AF_INET);
+  GVariant *names = domains(p, dns);
+  if (names)
+    add(&b, NM_VPN_PLUGIN_IP4_CONFIG_DOMAINS, names);
+  if (p->n_wins) {
+    GVariantBuilder wins;
+    g_variant_builder_init(&wins, G_VARIANT_TYPE("au"));
+    for (size_t i = 0; i < p->n_wins; i++)
+      g_variant_builder_add(&wins, "u", p->wins[i].s_addr);
+    add(&b, NM_VPN_PLUGIN_IP4_CONFIG_NBNS, g_variant_builder_end(&wins));
+  }
+  return g_variant_ref_sink(g_variant_builder_end(&b));
+}
+
+static GVariant *build6(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in,
+                        const OvpnDnsServer *dns)
+{
+  const OvpnPushed *p = in->pushed;
+  GVariantBuilder b;
+  g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
+  add(&b, NM_VPN_PLUGIN_IP6_CONFIG_ADDRESS, variant6(&p->addr6));
+  add(&b, NM_VPN_PLUGIN_IP6_CONFIG_PREFIX, g_variant_new_uint32(p->prefix6));
+  if (p->n_routes6)
+    add(&b, NM_VPN_PLUGIN_IP6_CONFIG_ROUTES, routes6(n, p));
+  if (in->default_route_auto)
+    add(&b, NM_VPN_PLUGIN_IP6_CONFIG_NEVER_DEFAULT,
+        g_variant_new_boolean(!(p->redirect & OVPN_REDIRECT_IPV6)));
+  add_dns(n, &b, dns, AF_INET6);
+  if (!p->has_v4) {
+    GVariant *names = domains(p, dns);
+    if (names)
+      add(&b, NM_VPN_PLUGIN_IP6_CONFIG_DOMAINS, names);
+  }
+  return g_variant_ref_sink(g_variant_builder_end(&b));
+}
+
+/* block-ipv6 without an IPv6 address: all IPv6 is led into the tunnel, where nobody answers,
+ * instead of past it. */
+static GVariant *build6_blocked(void)
+{
+  GVariantBuilder b;
+  g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
+  add(&b, NM_VPN_PLUGIN_IP6_CONFIG_ADDRESS, variant6(&blocked_addr6));
+  add(&b, NM_VPN_PLUGIN_IP6_CONFIG_PREFIX, g_variant_new_uint32(128));
+  add(&b, NM_VPN_PLUGIN_IP6_CONFIG_NEVER_DEFAULT, g_variant_new_boolean(FALSE));
+  return g_variant_ref_sink(g_variant_builder_end(&b));
+}
+
+static GVariant *build_generic(const NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in)
+{
+  GVariantBuilder b;
+  g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
+  add(&b, NM_VPN_PLUGIN_CONFIG_TUNDEV, g_variant_new_string(in->ifname));
+  if (in->server->sa_family == AF_INET6) {
+    const struct in6_addr *a = &((const struct sockaddr_in6 *)(const void *)in->server)->sin6_addr;
+    guint32 v4;
+    memcpy(&v4, a->s6_addr + 12, sizeof(v4));
+    add(&b, NM_VPN_PLUGIN_CONFIG_EXT_GATEWAY,
+        IN6_IS_ADDR_V4MAPPED(a) ? g_variant_new_uint32(v4) : variant6(a));
+  } else {
+    guint32 a = ((const struct sockaddr_in *)(const void *)in->server)->sin_addr.s_addr;
+    add(&b, NM_VPN_PLUGIN_CONFIG_EXT_GATEWAY, g_variant_new_uint32(a));
+  }
+  if (in->mtu)
+    add(&b, NM_VPN_PLUGIN_CONFIG_MTU, g_variant_new_uint32(in->mtu));
+  add(&b, NM_VPN_PLUGIN_CAN_PERSIST, g_variant_new_boolean(TRUE));
+  add(&b, NM_VPN_PLUGIN_CONFIG_HAS_IP4, g_variant_new_boolean(n->ip4 != NULL));
+  add(&b, NM_VPN_PLUGIN_CONFIG_HAS_IP6, g_variant_new_boolean(n->ip6 != NULL));
+  return g_variant_ref_sink(g_variant_builder_end(&b));
+}
+
+gboolean nmovpn_netconfig_build(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in, OvpnFailure *f)
+{
+  const OvpnPushed *p = in->pushed;
+  *n = (NmOvpnNetconfig){.notes = g_ptr_array_new_with_free_func(g_free)};
+  if (!p->has_v4 && !p->has_v6) {
+    ovpn_failure_set(f, OVPN_FAIL_PUSH, "%s",
+                     _("neither an IPv4 nor an IPv6 address for this computer"));
+    return FALSE;
+  }
+  const OvpnDnsServer *dns = pick_dns(n, p);
+  if (p->has_v4)
+    n->ip4 = build4(n, in, dns);
+  if (p->has_v6)
+    n->ip6 = build6(n, in, dns);
+  else if (p->block_ipv6)
+    n->ip6 = build6_blocked();
+  if (!p->has_v6 && !p->block_ipv6 && (p->redirect & OVPN_REDIRECT_IPV6))
+    note(n, _("The server asks for all IPv6 traffic but gave no IPv6 address: IPv6 does not use "
+              "the tunnel."));
+  for (size_t i = 0; dns && i < dns->n_addrs; i++)
+    if (dns->addrs[i].family == (p->has_v6 ? AF_UNSPEC : AF_INET6) ||
+        (dns->addrs[i].family == AF_INET && !p->has_v4))
+      note(n, _("A DNS server was left out because the tunnel does not have its kind of address."));
+  n->generic = build_generic(n, in);
+  return TRUE;
+}
+
+void nmovpn_netconfig_clear(NmOvpnNetconfig *n)
+{
+  g_clear_pointer(&n->generic, g_variant_unref);
+  g_clear_pointer(&n->ip4, g_variant_unref);
+  g_clear_pointer(&n->ip6, g_variant_unref);
+  g_clear_pointer(&n->notes, g_ptr_array_unref);
+}
+
+static gboolean same(GVariant *a, GVariant *b)
+{
+  return a == b || (a && b && g_variant_equal(a, b));
+}
+
+gboolean nmovpn_netconfig_equal(const NmOvpnNetconfig *a, const NmOvpnNetconfig *b)
+{
+  return same(a->generic, b->generic) && same(a->ip4, b->ip4) && same(a->ip6, b->ip6);
+}

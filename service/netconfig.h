@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the server pushed -> what NetworkManager is told. Pure. DESIGN.md §7,
+ * spec/networkmanager-openvpn.md §5. */
+#pragma once
+#include <gio/gio.h>
+#include <sys/socket.h>
+#include "helper/core/config.h"
+#include "helper/core/push.h"
+
+typedef struct NmOvpnNetconfigInput {
+  const OvpnPushed *pushed;
+  const OvpnConfig *config;
+  const struct sockaddr *server; /* the address in use */
+  const char *ifname;
+  guint mtu;
+  gboolean default_route_auto; /* default-route=auto in the profile */
+} NmOvpnNetconfigInput;
+
+typedef struct NmOvpnNetconfig {
+  GVariant *generic, *ip4,
+      *ip6; /* a{sv}, not floating; ip4/ip6 NULL when the tunnel does not have that family */
+  GPtrArray *notes; /* translated sentences: what could not be given to NetworkManager */
+} NmOvpnNetconfig;
+
+/* FALSE: the tunnel has no address at all; f says so. */
+gboolean nmovpn_netconfig_build(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in, OvpnFailure *f);
+void nmovpn_netconfig_clear(NmOvpnNetconfig *n);
+gboolean nmovpn_netconfig_equal(const NmOvpnNetconfig *a, const NmOvpnNetconfig *b);
