@@ -20,6 +20,8 @@ typedef struct OvpnDataCipher {
 /* Case-insensitive; NULL if this build cannot do it. "none" is a cipher. */
 const OvpnDataCipher *ovpn_data_cipher(const char *name);
 bool ovpn_data_digest_ok(const char *name); /* SHA1 SHA224 SHA256 SHA384 SHA512 MD5 none, RSA- prefix ok */
+/* gnutls_mac_algorithm_t of such a name; -1 for "none", 0 = unknown. Used by tls-auth too. */
+int ovpn_digest_mac(const char *name);
 
 typedef void (*OvpnRandom)(void *user, uint8_t *buf, size_t len);
 

@@ -24,6 +24,7 @@ typedef struct OvpnWrap {
   OvpnBlob wkc;                       /* tls-crypt-v2 */
   uint32_t send_id, send_time;        /* last used id */
   OvpnReplayTime replay;              /* time-major window */
+  void *send_mac, *recv_mac;          /* private: MAC handles; so a wrap is never copied by assignment */
 } OvpnWrap;
 
 /* direction: OVPN_DIR_x as in config.h, own side. first_id: id of the first packet (1; 0x0f000001
@@ -42,6 +43,9 @@ size_t ovpn_wrap_overhead(const OvpnWrap *w); /* bytes added to head + body, wit
 size_t ovpn_wrap_seal(OvpnWrap *w, uint8_t first, const uint8_t sid[OVPN_SID_LEN], const uint8_t *body, size_t body_len,
                       bool append_wkc, uint8_t *out, size_t cap);
 /* Authenticates, decrypts into buf (cap >= len) and records the replay id only after the tag. On OK
- * *ret_body is the body (inside buf, or in pkt for the plain mode). DROP_x changes nothing. */
+ * *ret_body is the body (inside buf, or in pkt for the plain mode and tls-auth). DROP_x changes nothing. */
 OvpnStatus ovpn_wrap_open(OvpnWrap *w, const uint8_t *pkt, size_t len, uint8_t *buf, size_t cap, const uint8_t **ret_sid,
                           const uint8_t **ret_body, size_t *ret_len);
+/* For a server: length of a V3 reset or CONTROL_WKC packet without the WKc at its end, to be opened; the WKc
+ * follows. 0 = there cannot be one. */
+size_t ovpn_wrap_without_wkc(const uint8_t *pkt, size_t len);
