@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* nm-ovpn-helper: OPEN_TUN and OPEN_LINK.
+ *
+ * Trusts nothing in a request: flags are 0 or 1, text is terminated and of a small alphabet,
+ * numbers are bounded, or the program ends. What the kernel refuses after that is an answer
+ * (errno), not an offence. */
+#include "helper/broker/broker.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { UDP_RCVBUF = 2 * 1024 * 1024, UDP_SNDBUF = 1024 * 1024 };
+
+bool broker_ifname_valid(const char name[16])
+{
+  static const char alphabet[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+  size_t len = strnlen(name, 16);
+  if (len == 16 || strspn(name, alphabet) != len)
+    return false;
+  return strcmp(name, ".") && strcmp(name, "..");
+}
+
+static int fail(int fd, int *ret_error)
+{
+  *ret_error = errno ? errno : EIO;
+  if (fd >= 0)
+    close(fd);
+  return -1;
+}
+
+/* ---- OPEN_TUN
+ *
+ * Safe in hostile hands: IFF_TUN_EXCL makes the kernel create a device or fail, so nobody else's
+ * device is attached to, and a name such as eth0 only gives EBUSY. The name has no '%' (a pattern)
+ * and no '/'. The device has no address, no route and is down: making it carry traffic is
+ * NetworkManager's decision. It is not persistent, so it is gone with its descriptor. At most
+ * BROKER_TUN_MAX are made in the life of this process. */
+int broker_open_tun(const OvpnBrokerRequest *q, OvpnBrokerReply *reply, int *ret_error)
+{
+  static unsigned made;
+  if (q->tun.tap > 1 || q->tun.vnet_hdr > 1 || !broker_ifname_valid(q->tun.name))
+    broker_die("OPEN_TUN with impossible arguments");
+  if (made >= BROKER_TUN_MAX) {
+    *ret_error = EDQUOT;
+    return -1;
+  }
+  int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0)
+    return fail(fd, ret_error);
+  struct ifreq ifr = {0};
+  short flags = (short)((q->tun.tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI | IFF_TUN_EXCL);
+  bool vnet_hdr = q->tun.vnet_hdr;
+  memcpy(ifr.ifr_name, q->tun.name, sizeof q->tun.name);
+  ifr.ifr_flags = (short)(flags | (vnet_hdr ? IFF_VNET_HDR : 0));
+  int rc = ioctl(fd, TUNSETIFF, &ifr);
+  if (rc < 0 && vnet_hdr && errno == EINVAL) { /* a kernel or container without it */
+    vnet_hdr = false;
+    ifr.ifr_flags = flags;
+    rc = ioctl(fd, TUNSETIFF, &ifr);
+  }
+  if (rc < 0)
+    return fail(fd, ret_error);
+  made++;
+  ifr.ifr_name[IFNAMSIZ - 1] = 0;
+  if (!(reply->ifindex = if_nametoindex(ifr.ifr_name)))
+    return fail(fd, ret_error);
+  memcpy(reply->ifname, ifr.ifr_name, sizeof reply->ifname);
+  reply->vnet_hdr = vnet_hdr;
+  return fd;
+}
+
+/* ---- OPEN_LINK */
+
+static bool set_int(int fd, int level, int name, int value)
+{
+  return setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+/* A wish, not a condition: first past net.core.*mem_max, then within it. */
+static void set_buffer(int fd, int force, int plain, uint32_t size)
+{
+  if (size && !set_int(fd, SOL_SOCKET, force, (int)size))
+    set_int(fd, SOL_SOCKET, plain, (int)size);
+}
+
+/* OpenVPN lets the kernel fragment its datagrams unless told otherwise (mtu-disc). */
+static bool set_pmtu(int fd, bool ipv6, bool tcp, uint8_t mode)
+{
+  static const int v4[] = {IP_PMTUDISC_DONT, IP_PMTUDISC_DONT, IP_PMTUDISC_WANT, IP_PMTUDISC_DO};
+  static const int v6[] = {IPV6_PMTUDISC_DONT, IPV6_PMTUDISC_DONT, IPV6_PMTUDISC_WANT,
+                           IPV6_PMTUDISC_DO};
+  if (tcp && !mode)
+    return true;
+  return ipv6 ? set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, v6[mode])
+              : set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, v4[mode]);
+}
+
+/* Copies one address out of its storage. 0 = not an address of an IP family. */
+static socklen_t address_get(const struct sockaddr_storage *from, struct sockaddr_storage *ret,
+                             in_port_t *ret_port)
+{
+  *ret = *from;
+  if (from->ss_family == AF_INET) {
+    *ret_port = ((const struct sockaddr_in *)ret)->sin_port;
+    return sizeof(struct sockaddr_in);
+  }
+  if (from->ss_family == AF_INET6) {
+    *ret_port = ((const struct sockaddr_in6 *)ret)->sin6_port;
+    return sizeof(struct sockaddr_in6);
+  }
+  return 0;
+}
+
+static bool link_configure(int fd, const OvpnBrokerRequest *q, bool ipv6)
+{
+  bool tcp = q->link.tcp;
+  uint32_t rcvbuf = q->link.rcvbuf, sndbuf = q->link.sndbuf;
+  const char *dev = q->link.bind_dev;
+  set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, rcvbuf || tcp ? rcvbuf : UDP_RCVBUF);
+  set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, sndbuf || tcp ? sndbuf : UDP_SNDBUF);
+  if (q->link.mark && !set_int(fd, SOL_SOCKET, SO_MARK, (int)q->link.mark))
+    return false;
+  /* needs no capability since Linux 5.7; before, CAP_NET_RAW, which is not worth keeping */
+  if (*dev && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, dev, (socklen_t)strlen(dev)) < 0)
+    return false;
+  if (ipv6 && !set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))
+    return false;
+  if (tcp && !set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1))
+    return false;
+  return set_pmtu(fd, ipv6, tcp, q->link.pmtu_disc);
+}
+
+/* Safe in hostile hands: the result is an ordinary connected UDP or TCP socket, which any user
+ * could make. Root adds only a mark, an interface to leave by and larger buffers, all bounded and
+ * all properties of this socket. Local ports below 1024 stay closed (no CAP_NET_BIND_SERVICE), raw
+ * sockets, too; broadcast is not switched on. connect() does not wait, so the program cannot be
+ * made to hang. */
+int broker_open_link(const OvpnBrokerRequest *q, int *ret_error)
+{
+  struct sockaddr_storage remote, local;
+  in_port_t port = 0, local_port;
+  socklen_t len = address_get(&q->link.remote, &remote, &port);
+  if (q->link.tcp > 1 || q->link.has_local > 1 || q->link.pmtu_disc > 3 || !len || !port ||
+      q->link.sndbuf > BROKER_BUFFER_MAX || q->link.rcvbuf > BROKER_BUFFER_MAX ||
+      !broker_ifname_valid(q->link.bind_dev))
+    broker_die("OPEN_LINK with impossible arguments");
+  if (q->link.has_local && (address_get(&q->link.local, &local, &local_port) != len ||
+                            local.ss_family != remote.ss_family))
+    broker_die("OPEN_LINK with a local address of another family");
+
+  bool ipv6 = remote.ss_family == AF_INET6, tcp = q->link.tcp;
+  int fd =
+      socket(remote.ss_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0 || !link_configure(fd, q, ipv6))
+    return fail(fd, ret_error);
+  if (q->link.has_local && bind(fd, (const struct sockaddr *)&local, len) < 0)
+    return fail(fd, ret_error);
+  if (connect(fd, (const struct sockaddr *)&remote, len) < 0 && !(tcp && errno == EINPROGRESS))
+    return fail(fd, ret_error);
+  return fd;
+}
