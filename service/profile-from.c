@@ -1,0 +1,672 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* OpenVPN options (of a .ovpn file) -> vpn.data.
+ *
+ * Nothing is lost: what a key can hold exactly goes into the key, every other line goes to
+ * extra-options as it was written and in its order. An option that a later line replaces is left
+ * out, because keys and lines are read back in another order than the file's. The file is data from
+ * a stranger: values are checked for what a key can carry, never executed or opened.
+ * spec/networkmanager-openvpn.md §1, DESIGN §7. */
+#include "ovpn-build.h"
+
+#include "service/profile-private.h"
+
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+typedef struct From {
+  const OvpnOptionList *list;
+  const char *directory;
+  NMSettingVpn *vpn;
+  GPtrArray *warnings;
+  GString *extra;
+  const OvpnOption *last[OVPN_OPT_MAX_]; /* last global line of each option that counts */
+  const OvpnOption *first_block;         /* first item inside <connection>, or NULL */
+  gboolean remotes_fit;                  /* all of them can stand in the `remote` key */
+  gboolean binds;                        /* bind, lport or local are there */
+  gboolean client, tls_client, pull, login, login_saved, cert, secret;
+  const char *direction;
+} From;
+
+static void set(const From *c, const char *key, const char *value)
+{
+  nm_setting_vpn_add_data_item(c->vpn, key, value);
+}
+
+static void unset(const From *c, const char *key)
+{
+  nm_setting_vpn_remove_data_item(c->vpn, key);
+}
+
+static const char *get(const From *c, const char *key)
+{
+  return profile_get(c->vpn, key);
+}
+
+/* A value a key can hold as it is. */
+static gboolean is_plain(const char *text)
+{
+  return text && *text && g_utf8_validate(text, -1, NULL) && !strpbrk(text, "\r\n");
+}
+
+static gboolean set_plain(const From *c, const char *key, const char *value)
+{
+  if (!is_plain(value))
+    return FALSE;
+  set(c, key, value);
+  return TRUE;
+}
+
+static gboolean is_number(const char *text)
+{
+  guint64 n = 0;
+  return text && g_ascii_string_to_unsigned(text, 10, 0, G_MAXINT32, &n, NULL);
+}
+
+static char *absolute_path(const From *c, const char *path)
+{
+  if (!c->directory || g_path_is_absolute(path))
+    return g_strdup(path);
+  return g_build_filename(c->directory, path, NULL);
+}
+
+static gboolean is_marker_line(const OvpnOption *o)
+{
+  return !o->is_inline && o->argc > 1 && profile_is_inline_marker(o->argv[1]);
+}
+
+/* Value of a file key: escaped path, token URI, or the block's content. NULL: no key can hold it.
+ */
+static char *file_value(const From *c, const OvpnOption *o)
+{
+  if (o->is_inline)
+    return o->content.len ? nmovpn_data_uri_encode(o->content.data, o->content.len) : NULL;
+  const char *arg = o->argc > 1 ? o->argv[1] : "";
+  if (!*arg || profile_is_inline_marker(arg))
+    return NULL;
+  if (profile_is_token_uri(arg))
+    return is_plain(arg) ? g_strdup(arg) : NULL;
+  g_autofree char *path = absolute_path(c, arg);
+  if (profile_is_data_uri(path)) /* a file of that name */
+    return g_strconcat("./", path, NULL);
+  return profile_escape(path, strlen(path));
+}
+
+static gboolean set_file(const From *c, const char *key, const OvpnOption *o)
+{
+  char *value = file_value(c, o);
+  if (!value)
+    return FALSE;
+  set(c, key, value);
+  ovpn_secret_free(value);
+  return TRUE;
+}
+
+static gboolean from_mode(From *c, const OvpnOption *o)
+{
+  if (o->argc > 1)
+    return FALSE;
+  c->client |= o->id == OVPN_OPT_CLIENT;
+  c->tls_client |= o->id == OVPN_OPT_TLS_CLIENT;
+  c->pull |= o->id == OVPN_OPT_PULL;
+  return TRUE;
+}
+
+static gboolean from_nobind(From *c, const OvpnOption *o)
+{
+  return o->argc == 1 && !c->binds;
+}
+
+static gboolean from_remote(From *c, const OvpnOption *o)
+{
+  if (!c->remotes_fit)
+    return FALSE;
+  const char *old = get(c, KEY_REMOTE);
+  g_autofree char *item = profile_remote_format(o->argv[1], o->argc > 2 ? o->argv[2] : NULL,
+                                                o->argc > 3 ? o->argv[3] : NULL);
+  g_autofree char *all = old ? g_strconcat(old, ", ", item, NULL) : g_strdup(item);
+  set(c, KEY_REMOTE, all);
+  return TRUE;
+}
+
+static gboolean remote_fits(const OvpnOption *o)
+{
+  if (o->argc < 2 || o->argc > 4)
+    return FALSE;
+  g_autofree char *item = profile_remote_format(o->argv[1], o->argc > 2 ? o->argv[2] : NULL,
+                                                o->argc > 3 ? o->argv[3] : NULL);
+  return item != NULL;
+}
+
+static gboolean from_proto(From *c, const OvpnOption *o)
+{
+  if (o->argc != 2)
+    return FALSE;
+  if (!g_ascii_strcasecmp(o->argv[1], "udp"))
+    return TRUE; /* the default */
+  if (g_ascii_strcasecmp(o->argv[1], "tcp") && g_ascii_strcasecmp(o->argv[1], "tcp-client"))
+    return FALSE;
+  set(c, KEY_PROTO_TCP, "yes");
+  return TRUE;
+}
+
+static gboolean from_port(From *c, const OvpnOption *o)
+{
+  return o->argc == 2 && profile_is_port(o->argv[1]) && set_plain(c, KEY_PORT, o->argv[1]);
+}
+
+static gboolean from_dev(From *c, const OvpnOption *o)
+{
+  if (o->argc != 2 || !*o->argv[1])
+    return FALSE;
+  g_autofree char *value = profile_escape(o->argv[1], strlen(o->argv[1]));
+  set(c, KEY_DEV, value);
+  return TRUE;
+}
+
+/* ping-exit and ping-restart share one timer in OpenVPN: the later line decides. */
+static gboolean from_ping(From *c, const OvpnOption *o)
+{
+  gboolean leave = o->id == OVPN_OPT_PING_EXIT;
+  if (o->argc != 2 || !is_number(o->argv[1]))
+    return FALSE;
+  unset(c, leave ? KEY_PING_RESTART : KEY_PING_EXIT);
+  return set_plain(c, leave ? KEY_PING_EXIT : KEY_PING_RESTART, o->argv[1]);
+}
+
+static gboolean from_keepalive(From *c, const OvpnOption *o)
+{
+  if (o->argc != 3 || !is_number(o->argv[1]) || !is_number(o->argv[2]))
+    return FALSE;
+  unset(c, KEY_PING_EXIT);
+  return set_plain(c, KEY_PING, o->argv[1]) && set_plain(c, KEY_PING_RESTART, o->argv[2]);
+}
+
+static gboolean is_address(const char *text)
+{
+  return *text &&
+         strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") ==
+             strlen(text);
+}
+
+static gboolean from_ifconfig(From *c, const OvpnOption *o)
+{
+  if (o->argc != 3 || !is_address(o->argv[1]) || !is_address(o->argv[2]))
+    return FALSE;
+  return set_plain(c, KEY_LOCAL_IP, o->argv[1]) && set_plain(c, KEY_REMOTE_IP, o->argv[2]);
+}
+
+static gboolean from_mssfix(From *c, const OvpnOption *o)
+{
+  if (o->argc > 2 || (o->argc == 2 && !is_number(o->argv[1])))
+    return FALSE;
+  set(c, KEY_MSSFIX, o->argc == 2 ? o->argv[1] : "yes");
+  return TRUE;
+}
+
+/* With "allow-compression no" the key would hide the framing that the line asks for: keep the line.
+ */
+static gboolean compression_has_no_key(const From *c)
+{
+  const OvpnOption *allow = c->last[OVPN_OPT_ALLOW_COMPRESSION];
+  return allow && allow->argc > 1 && !g_ascii_strcasecmp(allow->argv[1], "no");
+}
+
+static gboolean is_overridden(const OvpnOption *o, const OvpnOption *by)
+{
+  return by && by > o;
+}
+
+static gboolean from_compress(From *c, const OvpnOption *o)
+{
+  static const char *const known[] = {"lzo", "lz4", "lz4-v2", NULL};
+  if (o->argc > 2 || compression_has_no_key(c) ||
+      (o->argc == 2 && !g_strv_contains(known, o->argv[1])))
+    return FALSE;
+  if (!is_overridden(o, c->last[OVPN_OPT_COMP_LZO]))
+    set(c, KEY_COMPRESS, o->argc == 2 ? o->argv[1] : "yes");
+  return TRUE;
+}
+
+static gboolean from_comp_lzo(From *c, const OvpnOption *o)
+{
+  const char *value = o->argc == 2 ? o->argv[1] : "adaptive";
+  if (o->argc > 2 || compression_has_no_key(c))
+    return FALSE;
+  if (!strcmp(value, "no"))
+    value = "no-by-default";
+  else if (strcmp(value, "yes") && strcmp(value, "adaptive"))
+    return FALSE;
+  if (!is_overridden(o, c->last[OVPN_OPT_COMPRESS]))
+    set(c, KEY_COMP_LZO, value);
+  return TRUE;
+}
+
+static void set_inline_key(From *c, const OvpnOption *o)
+{
+  char *uri = nmovpn_data_uri_encode(o->content.data, o->content.len);
+  nm_setting_vpn_add_secret(c->vpn, NMOVPN_SECRET_KEY, uri);
+  ovpn_secret_free(uri);
+  /* Says that there is a key even to a program that may not see the secret. */
+  set(c, NMOVPN_SECRET_KEY FLAGS_SUFFIX, "0");
+  if (nmovpn_key_text_is_encrypted(o->content.data, o->content.len))
+    set(c, NMOVPN_SECRET_CERT_PASS FLAGS_SUFFIX, "1");
+  c->cert = TRUE;
+}
+
+static gboolean from_cert(From *c, const OvpnOption *o)
+{
+  if (o->argc > 2 || !set_file(c, KEY_CERT, o))
+    return FALSE;
+  c->cert = TRUE;
+  return TRUE;
+}
+
+static gboolean from_key(From *c, const OvpnOption *o)
+{
+  if (o->is_inline && o->content.len) {
+    set_inline_key(c, o);
+    return TRUE;
+  }
+  if (o->argc != 2 || !set_file(c, KEY_KEY, o))
+    return FALSE;
+  c->cert = TRUE;
+  return TRUE;
+}
+
+static gboolean from_pkcs12(From *c, const OvpnOption *o)
+{
+  /* OpenVPN refuses the mixture; the line is kept so that it can say so. */
+  if (c->last[OVPN_OPT_CERT] || c->last[OVPN_OPT_KEY])
+    return FALSE;
+  if (o->is_inline && profile_bytes_are_pkcs12(o->content.data, o->content.len)) {
+    set_inline_key(c, o);
+    return TRUE;
+  }
+  if (o->is_inline || o->argc != 2 || !set_file(c, KEY_CERT, o) || !set_file(c, KEY_KEY, o))
+    return FALSE;
+  if (!c->last[OVPN_OPT_CA])
+    set_file(c, KEY_CA, o);
+  set(c, NMOVPN_SECRET_CERT_PASS FLAGS_SUFFIX, "1");
+  c->cert = TRUE;
+  return TRUE;
+}
+
+/* tls-auth and secret carry the direction that key-direction sets too; the last of them counts
+ * (§18). */
+static gboolean from_file_with_direction(From *c, const OvpnOption *o)
+{
+  gboolean ta = o->id == OVPN_OPT_TLS_AUTH;
+  const char *dir = o->argc > 2 ? o->argv[2] : NULL;
+  if (o->argc > 3 || (dir && strcmp(dir, "0") && strcmp(dir, "1")) ||
+      !set_file(c, ta ? KEY_TA : KEY_STATIC_KEY, o))
+    return FALSE;
+  c->secret |= !ta;
+  if (dir)
+    c->direction = dir;
+  return TRUE;
+}
+
+static gboolean from_key_direction(From *c, const OvpnOption *o)
+{
+  const OvpnOption *ta = c->last[OVPN_OPT_TLS_AUTH], *secret = c->last[OVPN_OPT_SECRET];
+  if (o->argc != 2 || (strcmp(o->argv[1], "0") && strcmp(o->argv[1], "1")) || (!ta && !secret) ||
+      c->first_block)
+    return FALSE;
+  c->direction = o->argv[1];
+  return TRUE;
+}
+
+static gboolean from_crl(From *c, const OvpnOption *o)
+{
+  gboolean dir = o->argc == 3 && !strcmp(o->argv[2], "dir") && !o->is_inline;
+  return (dir || o->argc <= 2) && set_file(c, dir ? KEY_CRL_DIR : KEY_CRL_FILE, o);
+}
+
+static gboolean from_verify_name(From *c, const OvpnOption *o)
+{
+  if (o->argc < 2 || o->argc > 3 || !is_plain(o->argv[1]))
+    return FALSE;
+  const char *type = o->argc == 3 ? o->argv[2] : "subject";
+  if (!is_plain(type) || strchr(type, ':'))
+    return FALSE;
+  g_autofree char *value = g_strconcat(type, ":", o->argv[1], NULL);
+  set(c, KEY_VERIFY_NAME, value);
+  return TRUE;
+}
+
+static gboolean from_tls_version_min(From *c, const OvpnOption *o)
+{
+  if (o->argc < 2 || o->argc > 3 || (o->argc == 3 && strcmp(o->argv[2], "or-highest")) ||
+      !set_plain(c, KEY_TLS_VERSION_MIN, o->argv[1]))
+    return FALSE;
+  if (o->argc == 3)
+    set(c, KEY_TLS_VERSION_OR_HIGHEST, "yes");
+  return TRUE;
+}
+
+static gboolean from_reneg(From *c, const OvpnOption *o)
+{
+  return o->argc == 2 && is_number(o->argv[1]) && set_plain(c, KEY_RENEG_SECONDS, o->argv[1]);
+}
+
+/* The keys hold one proxy, with a server and a port; anything more stays a line. */
+static gboolean from_proxy(From *c, const OvpnOption *o)
+{
+  gboolean http = o->id == OVPN_OPT_HTTP_PROXY;
+  gboolean both = c->last[OVPN_OPT_HTTP_PROXY] && c->last[OVPN_OPT_SOCKS_PROXY];
+  gboolean automatic = http && o->argc == 4 && !strcmp(o->argv[3], "auto");
+  if (both || o->argc < 2 || o->argc > (automatic ? 4u : 3u) || (http && o->argc < 3))
+    return FALSE;
+  if (!is_address(o->argv[1]) || (o->argc > 2 && !profile_is_port(o->argv[2])))
+    return FALSE;
+  set(c, KEY_PROXY_TYPE, http ? "http" : "socks");
+  set(c, KEY_PROXY_SERVER, o->argv[1]);
+  set(c, KEY_PROXY_PORT, o->argc > 2 ? o->argv[2] : "1080");
+  return TRUE;
+}
+
+static gboolean from_proxy_retry(From *c, const OvpnOption *o)
+{
+  gboolean http = o->id == OVPN_OPT_HTTP_PROXY_RETRY;
+  /* Which of the two directives comes back is decided by the type of the proxy. */
+  if (o->argc > 1 || (http ? c->last[OVPN_OPT_SOCKS_PROXY] : c->last[OVPN_OPT_HTTP_PROXY]) ||
+      (!http && !c->last[OVPN_OPT_SOCKS_PROXY]))
+    return FALSE;
+  set(c, KEY_PROXY_RETRY, "yes");
+  return TRUE;
+}
+
+/* The first two lines of a credentials block; NULL when there is no such line. */
+static char *credential_line(const OvpnOption *o, guint n)
+{
+  char *text = ovpn_secret_strdup(o->content.len ? (const char *)o->content.data : "");
+  char *p = text, *line = NULL;
+  for (guint i = 0; p && i <= n; i++) {
+    line = strsep(&p, "\n");
+    line[strcspn(line, "\r")] = '\0';
+  }
+  char *ret = line && (p || *line) && is_plain(line) ? ovpn_secret_strdup(line) : NULL;
+  if (text)
+    ovpn_wipe(text, o->content.len);
+  ovpn_secret_free(text);
+  return ret;
+}
+
+/* A block of user name and password that fits the keys; anything odd in it stays a block. */
+static gboolean set_credentials(From *c, const OvpnOption *o, const char *user_key,
+                                const char *secret)
+{
+  char *user = credential_line(o, 0);
+  char *password = user ? credential_line(o, 1) : NULL;
+  g_autofree char *flags = g_strconcat(secret, FLAGS_SUFFIX, NULL);
+  gboolean ok = user != NULL;
+  if (user)
+    set(c, user_key, user);
+  if (password)
+    nm_setting_vpn_add_secret(c->vpn, secret, password);
+  if (ok)
+    set(c, flags, password ? "0" : "1");
+  ovpn_secret_free(user);
+  ovpn_secret_free(password);
+  return ok;
+}
+
+static gboolean from_auth_user_pass(From *c, const OvpnOption *o)
+{
+  c->login = TRUE;
+  if (o->is_inline) {
+    c->login_saved = TRUE;
+    return set_credentials(c, o, NMOVPN_KEY_USERNAME, NMOVPN_SECRET_PASSWORD);
+  }
+  c->login_saved = o->argc > 1;
+  return o->argc == 1; /* a file name stays a line: the file is read at every connect */
+}
+
+static gboolean from_proxy_credentials(From *c, const OvpnOption *o)
+{
+  const OvpnOption *proxy = c->last[OVPN_OPT_HTTP_PROXY];
+  return o->is_inline && proxy &&
+         set_credentials(c, o, KEY_PROXY_USERNAME, NMOVPN_SECRET_PROXY_PASSWORD);
+}
+
+static const struct {
+  OvpnOptionId id;
+  gboolean (*from)(From *c, const OvpnOption *o);
+} custom[] = {
+    {OVPN_OPT_CLIENT, from_mode},
+    {OVPN_OPT_TLS_CLIENT, from_mode},
+    {OVPN_OPT_PULL, from_mode},
+    {OVPN_OPT_NOBIND, from_nobind},
+    {OVPN_OPT_REMOTE, from_remote},
+    {OVPN_OPT_PROTO, from_proto},
+    {OVPN_OPT_PORT, from_port},
+    {OVPN_OPT_RPORT, from_port},
+    {OVPN_OPT_DEV, from_dev},
+    {OVPN_OPT_PING_EXIT, from_ping},
+    {OVPN_OPT_PING_RESTART, from_ping},
+    {OVPN_OPT_KEEPALIVE, from_keepalive},
+    {OVPN_OPT_IFCONFIG, from_ifconfig},
+    {OVPN_OPT_MSSFIX, from_mssfix},
+    {OVPN_OPT_COMPRESS, from_compress},
+    {OVPN_OPT_COMP_LZO, from_comp_lzo},
+    {OVPN_OPT_CERT, from_cert},
+    {OVPN_OPT_KEY, from_key},
+    {OVPN_OPT_PKCS12, from_pkcs12},
+    {OVPN_OPT_TLS_AUTH, from_file_with_direction},
+    {OVPN_OPT_SECRET, from_file_with_direction},
+    {OVPN_OPT_KEY_DIRECTION, from_key_direction},
+    {OVPN_OPT_CRL_VERIFY, from_crl},
+    {OVPN_OPT_VERIFY_X509_NAME, from_verify_name},
+    {OVPN_OPT_TLS_VERSION_MIN, from_tls_version_min},
+    {OVPN_OPT_RENEG_SEC, from_reneg},
+    {OVPN_OPT_HTTP_PROXY, from_proxy},
+    {OVPN_OPT_SOCKS_PROXY, from_proxy},
+    {OVPN_OPT_HTTP_PROXY_RETRY, from_proxy_retry},
+    {OVPN_OPT_SOCKS_PROXY_RETRY, from_proxy_retry},
+    {OVPN_OPT_HTTP_PROXY_USER_PASS, from_proxy_credentials},
+    {OVPN_OPT_AUTH_USER_PASS, from_auth_user_pass},
+};
+
+static gboolean has_own_function(OvpnOptionId id)
+{
+  for (guint i = 0; i < G_N_ELEMENTS(custom); i++) {
+    if (custom[i].id == id)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* TRUE when keys now hold the line. */
+static gboolean to_key(From *c, const OvpnOption *o)
+{
+  const OvpnOptionInfo *info = ovpn_option_info(o->id);
+  OvpnFailure f = {0};
+  if (ovpn_option_check(o, &f) != OVPN_OK)
+    return FALSE; /* kept as a line; connecting says what is wrong with it */
+  for (guint i = 0; i < G_N_ELEMENTS(custom); i++) {
+    if (custom[i].id == o->id)
+      return custom[i].from(c, o);
+  }
+  switch (info->style) {
+  case OVPN_KEY_FLAG:
+    if (o->argc > 1 || o->is_inline)
+      return FALSE;
+    set(c, info->key, "yes");
+    return TRUE;
+  case OVPN_KEY_VALUE:
+    return o->argc == 2 && !o->is_inline && set_plain(c, info->key, o->argv[1]);
+  case OVPN_KEY_FILE:
+    return o->argc == (o->is_inline ? 1u : 2u) && set_file(c, info->key, o);
+  case OVPN_KEY_NONE:
+  case OVPN_KEY_CUSTOM:
+    return FALSE;
+  }
+  return FALSE;
+}
+
+/* Lists that OpenVPN takes as a block or as lines: lines read better among the other options. */
+static gboolean append_list_block(From *c, const OvpnOption *o)
+{
+  if (o->id != OVPN_OPT_PEER_FINGERPRINT || !o->is_inline || !o->content.len)
+    return FALSE;
+  g_auto(GStrv) lines = g_strsplit((const char *)o->content.data, "\n", -1);
+  for (char **l = lines; *l; l++) {
+    g_strstrip(*l);
+    if (**l && **l != '#' && **l != ';')
+      g_string_append_printf(c->extra, "%s %s\n", o->argv[0], *l);
+  }
+  return TRUE;
+}
+
+static gboolean append_line(From *c, const OvpnOption *o)
+{
+  OvpnOption copy = *o;
+  g_autofree char *path = NULL;
+  g_autofree char **argv = NULL;
+  const OvpnOptionInfo *info = ovpn_option_info(o->id);
+  if (append_list_block(c, o))
+    return TRUE;
+  if ((info->flags & OVPN_OPTF_FILE) && !o->is_inline && o->argc > 1 && *o->argv[1] &&
+      !is_marker_line(o) && !profile_is_token_uri(o->argv[1])) {
+    path = absolute_path(c, o->argv[1]);
+    argv = g_memdup2(o->argv, sizeof(*argv) * (o->argc + 1));
+    argv[1] = path;
+    copy.argv = argv;
+  }
+  char *text = profile_option_text(&copy);
+  if (text)
+    g_string_append(c->extra, text);
+  ovpn_secret_free(text);
+  return text != NULL;
+}
+
+static void warn_without_effect(const From *c, const OvpnOption *o)
+{
+  const OvpnOptionInfo *info = ovpn_option_info(o->id);
+  const char *why = NULL;
+  if (!c->warnings)
+    return;
+  if (o->id == OVPN_OPT_UNKNOWN)
+    why = _("this option is not known");
+  else if (info->flags & OVPN_OPTF_SERVER)
+    why = _("it only concerns servers");
+  else if (info->flags & (OVPN_OPTF_HARMLESS | OVPN_OPTF_NEVER | OVPN_OPTF_LATER))
+    why = info->reason ? _(info->reason) : _("it is not supported");
+  if (why)
+    g_ptr_array_add(c->warnings, g_strdup_printf(_("Line %u: “%s” has no effect: %s"), o->line,
+                                                 o->argv[0], why));
+}
+
+static void look_ahead(From *c)
+{
+  c->remotes_fit = TRUE;
+  for (gsize i = 0; i < c->list->n; i++) {
+    const OvpnOption *o = &c->list->items[i];
+    if (o->connection >= 0) {
+      c->first_block = c->first_block ? c->first_block : o;
+      continue;
+    }
+    if (o->id == OVPN_OPT_REMOTE)
+      c->remotes_fit &= remote_fits(o);
+    c->binds |= o->id == OVPN_OPT_BIND || o->id == OVPN_OPT_LPORT || o->id == OVPN_OPT_LOCAL;
+    /* "ca [inline]" only points at the block (§18). */
+    const OvpnOption *known = c->last[o->id];
+    if (!(is_marker_line(o) && known && known->is_inline))
+      c->last[o->id] = o;
+  }
+}
+
+/* The line only says that there is a block, or a later line takes its place. */
+static gboolean is_superseded(From *c, const OvpnOption *o)
+{
+  const OvpnOptionInfo *info = ovpn_option_info(o->id);
+  const OvpnOption *last = c->last[o->id];
+  if (is_marker_line(o) && last != o && last->is_inline) {
+    if (o->argc == 3 && (!strcmp(o->argv[2], "0") || !strcmp(o->argv[2], "1")))
+      c->direction = o->argv[2];
+    return TRUE;
+  }
+  if (info->flags & OVPN_OPTF_REPEAT)
+    return FALSE;
+  return last != o && (info->style != OVPN_KEY_NONE || has_own_function(o->id));
+}
+
+/* Defaults of <connection> blocks are the lines before them; a later one must not become a key,
+ * which comes first. */
+static gboolean must_stay_behind_block(const From *c, const OvpnOption *o)
+{
+  return c->first_block && o > c->first_block &&
+         (ovpn_option_info(o->id)->flags & OVPN_OPTF_CONNECTION);
+}
+
+static gboolean convert_all(From *c)
+{
+  int block = -1;
+  for (gsize i = 0; i < c->list->n; i++) {
+    const OvpnOption *o = &c->list->items[i];
+    if (o->connection != block) {
+      if (block >= 0)
+        g_string_append(c->extra, "</connection>\n");
+      if (o->connection >= 0)
+        g_string_append(c->extra, "<connection>\n");
+      block = o->connection;
+    }
+    warn_without_effect(c, o);
+    gboolean done = block < 0 && o->id != OVPN_OPT_UNKNOWN &&
+                    (is_superseded(c, o) || (!must_stay_behind_block(c, o) && to_key(c, o)));
+    if (!done && !append_line(c, o))
+      return FALSE;
+  }
+  if (block >= 0)
+    g_string_append(c->extra, "</connection>\n");
+  return TRUE;
+}
+
+static void finish(From *c)
+{
+  gboolean plain_tls = c->tls_client && !c->client && !c->pull;
+  gboolean tls = c->client || c->tls_client;
+  if (plain_tls)
+    g_string_append_printf(c->extra, "%s\n", ovpn_option_info(OVPN_OPT_TLS_CLIENT)->directive);
+  if (c->direction && get(c, KEY_TA))
+    set(c, KEY_TA_DIR, c->direction);
+  if (c->direction && get(c, KEY_STATIC_KEY))
+    set(c, KEY_STATIC_KEY_DIR, c->direction);
+
+  const char *type = TYPE_NAME_TLS;
+  if (c->login)
+    type = c->cert ? TYPE_NAME_PASSWORD_TLS : TYPE_NAME_PASSWORD;
+  else if (c->secret && !c->cert && !tls)
+    type = TYPE_NAME_STATIC_KEY;
+  set(c, KEY_CONNECTION_TYPE, type);
+  if (c->login && !c->login_saved)
+    set(c, NMOVPN_SECRET_PASSWORD FLAGS_SUFFIX, "1");
+  set(c, NMOVPN_SECRET_CHALLENGE FLAGS_SUFFIX, "2");
+  /* An absent key means "never" (§3.2); a file without the line means OpenVPN's hour. */
+  if (!c->last[OVPN_OPT_RENEG_SEC] && strcmp(type, TYPE_NAME_STATIC_KEY))
+    set(c, KEY_RENEG_SECONDS, "3600");
+  if (c->extra->len) {
+    /* No newline at the end: an editor shows and stores the lines the same way. */
+    g_string_truncate(c->extra, c->extra->len - 1);
+    char *value = profile_escape(c->extra->str, c->extra->len);
+    set(c, NMOVPN_KEY_EXTRA_OPTIONS, value);
+    ovpn_secret_free(value);
+  }
+}
+
+gboolean nmovpn_profile_from_options(const OvpnOptionList *l, const char *directory,
+                                     NMSettingVpn *vpn, GPtrArray *warnings, GError **error)
+{
+  From c = {.list = l, .directory = directory, .vpn = vpn, .warnings = warnings};
+  c.extra = g_string_new(NULL);
+  look_ahead(&c);
+  gboolean ok = convert_all(&c);
+  if (ok)
+    finish(&c);
+  else
+    g_set_error_literal(error, NMOVPN_PROFILE_ERROR, NMOVPN_PROFILE_ERROR_INVALID,
+                        _("Out of memory"));
+  ovpn_wipe(c.extra->str, c.extra->len);
+  g_string_free(c.extra, TRUE);
+  return ok;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared by profile*.c only: names of keys that carry part of an option, and text forms of values.
+ */
+#pragma once
+#include "service/profile.h"
+
+/* Keys that hold a part of an option, or several options in one (spec/networkmanager-openvpn.md
+ * §3.2). Keys that stand for one whole option are spelled in options.def alone. */
+#define KEY_CONNECTION_TYPE "connection-type"
+#define KEY_REMOTE "remote"
+#define KEY_PORT "port"
+#define KEY_PROTO_TCP "proto-tcp"
+#define KEY_CONNECT_TIMEOUT "connect-timeout"
+#define KEY_DEV "dev"
+#define KEY_DEV_TYPE "dev-type"
+#define KEY_TAP_DEV "tap-dev"
+#define KEY_PING "ping"
+#define KEY_PING_EXIT "ping-exit"
+#define KEY_PING_RESTART "ping-restart"
+#define KEY_MSSFIX "mssfix"
+#define KEY_RENEG_SECONDS "reneg-seconds"
+#define KEY_TLS_VERSION_MIN "tls-version-min"
+#define KEY_TLS_VERSION_OR_HIGHEST "tls-version-min-or-highest"
+#define KEY_COMPRESS "compress"
+#define KEY_COMP_LZO "comp-lzo"
+#define KEY_ALLOW_COMPRESSION "allow-compression"
+#define KEY_CA "ca"
+#define KEY_CERT "cert"
+#define KEY_KEY "key"
+#define KEY_CRL_FILE "crl-verify-file"
+#define KEY_CRL_DIR "crl-verify-dir"
+#define KEY_TA "ta"
+#define KEY_TA_DIR "ta-dir"
+#define KEY_STATIC_KEY "static-key"
+#define KEY_STATIC_KEY_DIR "static-key-direction"
+#define KEY_LOCAL_IP "local-ip"
+#define KEY_REMOTE_IP "remote-ip"
+#define KEY_VERIFY_NAME "verify-x509-name"
+#define KEY_PROXY_TYPE "proxy-type"
+#define KEY_PROXY_SERVER "proxy-server"
+#define KEY_PROXY_PORT "proxy-port"
+#define KEY_PROXY_RETRY "proxy-retry"
+#define KEY_PROXY_USERNAME "http-proxy-username"
+#define FLAGS_SUFFIX "-flags"
+
+typedef enum ProfileType {
+  TYPE_TLS,
+  TYPE_PASSWORD,
+  TYPE_PASSWORD_TLS,
+  TYPE_STATIC_KEY,
+} ProfileType;
+#define TYPE_NAME_TLS "tls"
+#define TYPE_NAME_PASSWORD "password"
+#define TYPE_NAME_PASSWORD_TLS "password-tls"
+#define TYPE_NAME_STATIC_KEY "static-key"
+
+/* FALSE: the value is none of the four words. An absent key is TLS. */
+gboolean profile_type(NMSettingVpn *vpn, ProfileType *ret);
+static inline gboolean profile_type_has_password(ProfileType t)
+{
+  return t == TYPE_PASSWORD || t == TYPE_PASSWORD_TLS;
+}
+static inline gboolean profile_type_has_cert(ProfileType t)
+{
+  return t == TYPE_TLS || t == TYPE_PASSWORD_TLS;
+}
+
+/* Value of a key, NULL when absent or empty. */
+const char *profile_get(NMSettingVpn *vpn, const char *key);
+
+/* C-style backslash escapes as vpn.data uses them (§3.1). escape: UTF-8 stays, everything else and
+ * control characters become escapes; unescape accepts what both plugins write and may give bytes
+ * that are not UTF-8. */
+char *profile_escape(const char *text, gsize len);
+char *profile_unescape(const char *text);
+
+/* A value that is not a plain path: stored and used as it stands. */
+gboolean profile_is_data_uri(const char *value);
+gboolean profile_is_token_uri(const char *value);
+/* TRUE when cert (and key) hold one PKCS#12 file. */
+gboolean profile_cert_is_pkcs12(const char *cert, const char *key);
+/* PKCS#12 as DER, or as the base64 text of an inline block. */
+gboolean profile_bytes_are_pkcs12(const void *data, gsize len);
+/* base64 text -> bytes (DER or any); FALSE when the text is not base64. */
+gboolean profile_base64_decode(const void *text, gsize len, OvpnBlob *ret);
+
+/* Parses extra-options. */
+gboolean profile_parse_extra(NMSettingVpn *vpn, OvpnOptionList *ret, GError **error);
+
+typedef struct ProfileRemote {
+  char *host, *port, *proto; /* host without brackets; port, proto NULL when not given */
+} ProfileRemote;
+void profile_remote_clear(ProfileRemote *r);
+/* One item of the `remote` list; FALSE when it is no such item. */
+gboolean profile_remote_parse(const char *item, ProfileRemote *ret);
+/* NULL when the list syntax cannot hold it. */
+char *profile_remote_format(const char *host, const char *port, const char *proto);
+gboolean profile_is_port(const char *text);
+
+/* One option as text with its inline content as a block, newline at the end. */
+char *profile_option_text(const OvpnOption *o);
+/* TRUE for the words that mark inline content in an argument. */
+gboolean profile_is_inline_marker(const char *arg);
