@@ -88,7 +88,7 @@ static char *file_value(const From *c, const OvpnOption *o)
   g_autofree char *path = absolute_path(c, arg);
   if (profile_is_data_uri(path)) /* a file of that name */
     return g_strconcat("./", path, NULL);
-  return profile_escape(path, strlen(path));
+  return nmovpn_text_escape(path, strlen(path));
 }
 
 static gboolean set_file(const From *c, const char *key, const OvpnOption *o)
@@ -158,7 +158,7 @@ static gboolean from_dev(From *c, const OvpnOption *o)
 {
   if (o->argc != 2 || !*o->argv[1])
     return FALSE;
-  g_autofree char *value = profile_escape(o->argv[1], strlen(o->argv[1]));
+  g_autofree char *value = nmovpn_text_escape(o->argv[1], strlen(o->argv[1]));
   set(c, KEY_DEV, value);
   return TRUE;
 }
@@ -533,7 +533,7 @@ static gboolean append_line(From *c, const OvpnOption *o)
     argv[1] = path;
     copy.argv = argv;
   }
-  char *text = profile_option_text(&copy);
+  char *text = nmovpn_option_text(&copy);
   if (text)
     g_string_append(c->extra, text);
   ovpn_secret_free(text);
@@ -628,6 +628,8 @@ static void finish(From *c)
   gboolean tls = c->client || c->tls_client;
   if (plain_tls)
     g_string_append_printf(c->extra, "%s\n", ovpn_option_info(OVPN_OPT_TLS_CLIENT)->directive);
+  if (c->pull && !tls && c->secret)
+    g_string_append_printf(c->extra, "%s\n", ovpn_option_info(OVPN_OPT_PULL)->directive);
   if (c->direction && get(c, KEY_TA))
     set(c, KEY_TA_DIR, c->direction);
   if (c->direction && get(c, KEY_STATIC_KEY))
@@ -648,7 +650,7 @@ static void finish(From *c)
   if (c->extra->len) {
     /* No newline at the end: an editor shows and stores the lines the same way. */
     g_string_truncate(c->extra, c->extra->len - 1);
-    char *value = profile_escape(c->extra->str, c->extra->len);
+    char *value = nmovpn_text_escape(c->extra->str, c->extra->len);
     set(c, NMOVPN_KEY_EXTRA_OPTIONS, value);
     ovpn_secret_free(value);
   }

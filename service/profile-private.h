@@ -68,12 +68,6 @@ static inline gboolean profile_type_has_cert(ProfileType t)
 /* Value of a key, NULL when absent or empty. */
 const char *profile_get(NMSettingVpn *vpn, const char *key);
 
-/* C-style backslash escapes as vpn.data uses them (§3.1). escape: UTF-8 stays, everything else and
- * control characters become escapes; unescape accepts what both plugins write and may give bytes
- * that are not UTF-8. */
-char *profile_escape(const char *text, gsize len);
-char *profile_unescape(const char *text);
-
 /* A value that is not a plain path: stored and used as it stands. */
 gboolean profile_is_data_uri(const char *value);
 gboolean profile_is_token_uri(const char *value);
@@ -97,7 +91,5 @@ gboolean profile_remote_parse(const char *item, ProfileRemote *ret);
 char *profile_remote_format(const char *host, const char *port, const char *proto);
 gboolean profile_is_port(const char *text);
 
-/* One option as text with its inline content as a block, newline at the end. */
-char *profile_option_text(const OvpnOption *o);
 /* TRUE for the words that mark inline content in an argument. */
 gboolean profile_is_inline_marker(const char *arg);

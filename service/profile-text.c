@@ -12,7 +12,7 @@
 
 #define DATA_URI_PREFIX "data:;base64,"
 
-char *profile_escape(const char *text, gsize len)
+char *nmovpn_text_escape(const char *text, gsize len)
 {
   GString *s = g_string_sized_new(len + 16);
   const char *end = text + len;
@@ -49,7 +49,7 @@ static const char *unescape_octal(const char *p, GString *s)
   return p;
 }
 
-char *profile_unescape(const char *text)
+char *nmovpn_text_unescape(const char *text)
 {
   static const char from[] = "abfnrtv", to[] = "\a\b\f\n\r\t\v";
   GString *s = g_string_sized_new(strlen(text));
@@ -296,7 +296,7 @@ char *profile_remote_format(const char *host, const char *port, const char *prot
                      port ? port : "", proto ? ":" : "", proto ? proto : "", NULL);
 }
 
-char *profile_option_text(const OvpnOption *o)
+char *nmovpn_option_text(const OvpnOption *o)
 {
   if (!o->is_inline) {
     char *line = ovpn_option_format(o);

@@ -77,7 +77,7 @@ static gboolean add_file(const To *t, OvpnOptionId id, const char *key, const ch
   }
   if (profile_is_token_uri(value))
     return add(t, id, key, value, arg, NULL);
-  g_autofree char *path = profile_unescape(value);
+  g_autofree char *path = nmovpn_text_unescape(value);
   return add(t, id, key, path, arg, NULL);
 }
 
@@ -183,7 +183,7 @@ static gboolean to_dev(const To *t)
 {
   const char *dev = get(t, KEY_DEV);
   if (dev) {
-    g_autofree char *name = profile_unescape(dev);
+    g_autofree char *name = nmovpn_text_unescape(dev);
     return add(t, OVPN_OPT_DEV, KEY_DEV, name, NULL, NULL);
   }
   if (get(t, KEY_DEV_TYPE) || t->own || ovpn_option_list_last(t->extra, OVPN_OPT_DEV))

@@ -48,7 +48,7 @@ gboolean profile_parse_extra(NMSettingVpn *vpn, OvpnOptionList *ret, GError **er
   const char *value = profile_get(vpn, NMOVPN_KEY_EXTRA_OPTIONS);
   if (!value)
     return TRUE;
-  char *text = profile_unescape(value);
+  char *text = nmovpn_text_unescape(value);
   OvpnConfError e = {0};
   OvpnStatus s = ovpn_conf_parse(text, strlen(text), ret, &e);
   ovpn_secret_free(text);
@@ -73,10 +73,10 @@ char *nmovpn_profile_key_path(NMSettingVpn *vpn)
     return NULL;
   const char *cert = profile_get(vpn, KEY_CERT), *key = profile_get(vpn, KEY_KEY);
   if (profile_cert_is_pkcs12(cert, key))
-    return profile_unescape(cert);
+    return nmovpn_text_unescape(cert);
   if (!key || profile_is_data_uri(key) || profile_is_token_uri(key))
     return NULL;
-  return profile_unescape(key);
+  return nmovpn_text_unescape(key);
 }
 
 static gboolean is_not_required(NMSettingVpn *vpn, const char *secret)

@@ -63,3 +63,10 @@ char *nmovpn_profile_key_path(NMSettingVpn *vpn);
 /* "data:;base64,..." <-> bytes. decode: FALSE when the text is no such URI or broken. */
 gboolean nmovpn_data_uri_decode(const char *text, OvpnBlob *ret);
 char *nmovpn_data_uri_encode(const void *data, gsize len);
+
+/* C-style backslash escapes of paths and extra-options in vpn.data (spec §3.1). escape keeps UTF-8; unescape accepts both
+ * plugins' forms and may give bytes that are not UTF-8. */
+char *nmovpn_text_escape(const char *text, gsize len);
+char *nmovpn_text_unescape(const char *text);
+/* One option in OpenVPN syntax, inline content as a block, newline at the end. NULL when out of memory. */
+char *nmovpn_option_text(const OvpnOption *o);
