@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The data channel. The verbs are those of the Linux kernel's own ovpn module (key slots, swap,
+ * delete, peer, statistics), so that the kernel can become a second backend. spec §6.5, §11, §12,
+ * §16.3. */
+#pragma once
+#include "helper/core/aead.h"
+#include "helper/core/inner.h"
+#include "helper/core/ipc.h"
+#include "helper/engine/link.h"
+#include "helper/engine/pool.h"
+#include "helper/engine/tun.h"
+
+enum { DATAPATH_SLOTS = 8 };
+
+/* What holds for the whole session. */
+typedef struct DatapathPeer {
+  OvpnCompress compress;
+  bool tap;
+  bool tcp;
+  unsigned mss;                 /* 0 = leave alone */
+  struct sockaddr_storage peer; /* packets to it stay out of the tunnel */
+} DatapathPeer;
+
+typedef struct Datapath {
+  OvpnDataKey *keys[DATAPATH_SLOTS];
+  OvpnDataKey *send; /* one of keys, or NULL */
+  DatapathPeer peer;
+  bool up;          /* payload flows */
+  uint8_t *scratch; /* decompressed payload of one packet */
+  OvpnStats stats;
+  /* since the last datapath_take_notes() */
+  struct {
+    bool received, sent, occ_exit;
+    uint64_t payload;
+  } notes;
+} Datapath;
+
+bool datapath_init(Datapath *dp);
+void datapath_clear(Datapath *dp);
+void datapath_set_key(Datapath *dp,
+                      OvpnDataKey *k); /* takes it over; an older one of the same id goes */
+void datapath_use_key(Datapath *dp, uint8_t id); /* send with it; unknown ids change nothing */
+void datapath_del_key(Datapath *dp, uint8_t id);
+void datapath_del_all(Datapath *dp);
+void datapath_set_peer(Datapath *dp, const DatapathPeer *peer);
+
+/* Data packets of the batch go to the TUN; bit i of the result: packet i is for the session. */
+uint32_t datapath_receive(Datapath *dp, Tun *tun, Batch *rx);
+/* Fills tx (must be empty) from the TUN. false: the device is gone. */
+bool datapath_transmit(Datapath *dp, Tun *tun, Batch *tx);
+/* Seals one payload of our own (ping, exit) into tx; false = no key or no room. */
+bool datapath_send(Datapath *dp, Batch *tx, const uint8_t *payload, size_t len);
+/* Bytes that `auth` adds to a CBC packet. */
+unsigned datapath_digest_len(const char *auth);

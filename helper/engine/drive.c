@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Drives the protocol session: feeds it packets, time and facts, obeys its events, and carries its
+ * packets to the link.
+ *
+ * Trust: the core has authenticated what it reports. Invariants: the session is asked for packets
+ * only while tx is empty, so nothing piles up before a link that does not move; a failure is
+ * reported once, after the last packets (alerts) were tried; the TUN outlives sessions, keys never
+ * do. spec §6.5, §16.3. */
+#include "helper/engine/engine.h"
+#include "helper/core/packet.h"
+#include <string.h>
+#include <time.h>
+
+enum { CLOSE_LIMIT_S = 3 };
+static const uint64_t second = 1000000000u;
+
+static void end_session(Engine *e)
+{
+  ovpn_session_free(e->session);
+  e->session = NULL;
+  datapath_del_all(&e->dp);
+  batch_reset(&e->tx);
+  batch_reset(&e->rx); /* its packets may be views into the link */
+  loop_forget_link(e);
+  link_close(&e->link);
+  e->tun_current = e->answer_wanted = e->rx_more = false;
+}
+
+static void finish_close(Engine *e)
+{
+  end_session(e);
+  control_send_closed(e);
+  e->exit = true;
+}
+
+static void gather_output(Engine *e)
+{
+  while (e->tx.n < BATCH_MAX) {
+    uint8_t *p = batch_room(&e->tx, e->tx.n);
+    size_t n = ovpn_session_output(e->session, e->now, p, OVPN_PACKET_MAX);
+    if (n == 0)
+      return;
+    batch_push(&e->tx, p, n, e->link.proto == OVPN_PROTO_TCP);
+  }
+}
+
+/* Alerts and the like, as far as the link takes them without waiting. */
+static void last_words(Engine *e)
+{
+  OvpnFailure f = {0};
+  for (int i = 0; i < 4 && e->session && e->link.fd >= 0; i++) {
+    if (batch_empty(&e->tx)) {
+      batch_reset(&e->tx);
+      gather_output(e);
+    }
+    if (batch_empty(&e->tx) || e->link.ops->send(&e->link, &e->tx, &e->dp.stats, &f) != LINK_OK)
+      return;
+  }
+}
+
+void drive_fail(Engine *e, const OvpnFailure *cause)
+{
+  OvpnFailure f = *cause;
+  last_words(e);
+  if (f.status == OVPN_FAIL_NO_ANSWER && e->link.refused) {
+    f = (OvpnFailure){.arg = 1};
+    ovpn_failure_set(&f, OVPN_FAIL_NO_ANSWER, "connection refused");
+  } else if (f.status == OVPN_FAIL_NO_ANSWER && e->link.last_error && !e->link.heard) {
+    f = (OvpnFailure){0};
+    ovpn_failure_set(&f, OVPN_FAIL_NO_ANSWER, "%s", strerror(e->link.last_error));
+  }
+  if (f.status == OVPN_FAIL_AUTH && f.arg == 0) {
+    /* refused: the next session asks again unless the service sends others first */
+    e->credentials.have_user_pass = false;
+    ovpn_blob_clear(&e->credentials.password);
+    e->answered_once = true;
+  }
+  if (e->phase == ENGINE_CLOSING) {
+    finish_close(e);
+    return;
+  }
+  end_session(e);
+  e->phase = ENGINE_IDLE;
+  control_send_failed(e, &f);
+}
+
+static void set_peer(Engine *e, const OvpnDataCipher *cipher, int32_t peer_id)
+{
+  const OvpnPushed *p = ovpn_session_pushed(e->session);
+  const OvpnConfig *c = &e->config;
+  OvpnCompress comp = p && p->compress_set ? p->compress : c->compress;
+  bool tcp = e->link.proto == OVPN_PROTO_TCP, one = false;
+  switch (comp) {
+  case OVPN_COMP_LZO:
+  case OVPN_COMP_STUB:
+  case OVPN_COMP_LZ4:
+    one = true;
+    break;
+  case OVPN_COMP_NONE:
+  case OVPN_COMP_STUB_V2:
+  case OVPN_COMP_LZ4_V2:
+    break;
+  }
+  unsigned block = cipher->block > 1 ? cipher->block : 0;
+  bool cbc = !cipher->aead && block > 0;
+  unsigned crypto = cipher->aead ? 4 + 16 : datapath_digest_len(c->auth) + block;
+  unsigned mtu = e->tun.fd >= 0 ? e->tun.mtu : 1500;
+  DatapathPeer peer = {.compress = comp, .tap = c->tap, .tcp = tcp, .peer = e->link.peer};
+  peer.mss = ovpn_mss(c, mtu, tcp, e->link.ipv6, cbc, block, crypto, peer_id >= 0, one);
+  datapath_set_peer(&e->dp, &peer);
+}
+
+static void maybe_up(Engine *e)
+{
+  OvpnSessionState s = ovpn_session_state(e->session);
+  if (e->dp.up || !e->tun_current || e->tun.fd < 0 || !e->dp.send || !e->cipher ||
+      e->phase != ENGINE_SESSION || (s != OVPN_SESSION_UP && s != OVPN_SESSION_REKEYING))
+    return;
+  set_peer(e, e->cipher, e->peer_id);
+  e->dp.up = true;
+  e->answered_once = false;
+  control_send_up(e, e->cipher->name, e->tun.mtu);
+}
+
+static OvpnStatus on_keys(Engine *e, OvpnEvent *ev, OvpnFailure *f)
+{
+  const OvpnDataCipher *cipher = ovpn_data_cipher(ev->cipher);
+  if (!cipher)
+    return ovpn_failure_set(f, OVPN_FAIL_NO_COMMON_CIPHER, "%s", ev->cipher);
+  OvpnDataKey *k = NULL;
+  OvpnStatus st = ovpn_data_key_new(cipher, e->config.auth ? e->config.auth : "SHA1", ev->key_block,
+                                    true, ev->key_id, ev->peer_id, e->config.replay_window,
+                                    engine_random, NULL, &k, f);
+  if (st != OVPN_OK)
+    return ovpn_failure_set(f, st, "data key");
+  datapath_set_key(&e->dp, k);
+  e->cipher = cipher;
+  e->peer_id = ev->peer_id;
+  set_peer(e, cipher, ev->peer_id);
+  return OVPN_OK;
+}
+
+static void on_pushed(Engine *e)
+{
+  const OvpnPushed *p = ovpn_session_pushed(e->session);
+  e->pushed = true;
+  e->tun_current = false; /* the path keeps running on what it has; UP is said again after TUN */
+  if (p && p->mtu)
+    link_set_mtu(&e->link, p->mtu);
+  control_send_pushed(e, ovpn_session_pushed_list(e->session));
+}
+
+static void on_need(Engine *e, const OvpnEvent *ev)
+{
+  unsigned flags = ev->echo ? 1 : 0;
+  if (ev->need == OVPN_NEED_USER_PASS && e->answered_once)
+    flags |= 2;
+  e->answer_wanted = true;
+  control_send_need(e, ev->need, flags, ev->failure.text);
+}
+
+/* false: the session is gone. */
+static bool on_event(Engine *e, OvpnEvent *ev)
+{
+  OvpnFailure f = {0};
+  uint8_t payload[32];
+  switch (ev->type) {
+  case OVPN_EVENT_STATE:
+    control_send_state(e, ev->state);
+    break;
+  case OVPN_EVENT_NEED:
+    on_need(e, ev);
+    break;
+  case OVPN_EVENT_PUSHED:
+    on_pushed(e);
+    break;
+  case OVPN_EVENT_KEYS:
+    if (on_keys(e, ev, &f) == OVPN_OK)
+      break;
+    drive_fail(e, &f);
+    return false;
+  case OVPN_EVENT_USE_KEY:
+    datapath_use_key(&e->dp, ev->key_id);
+    break;
+  case OVPN_EVENT_RETIRE_KEY:
+    datapath_del_key(&e->dp, ev->key_id);
+    break;
+  case OVPN_EVENT_SEND_PING:
+    datapath_send(&e->dp, &e->tx, ovpn_ping_magic, sizeof ovpn_ping_magic);
+    break;
+  case OVPN_EVENT_SEND_OCC_EXIT:
+    datapath_send(&e->dp, &e->tx, payload, ovpn_occ_exit(payload, sizeof payload));
+    break;
+  case OVPN_EVENT_LOG:
+    control_log(e, ev->level, ev->log_code, ev->failure.text);
+    break;
+  case OVPN_EVENT_FAILED:
+    drive_fail(e, &ev->failure);
+    return false;
+  case OVPN_EVENT_CLOSED:
+    last_words(e);
+    finish_close(e);
+    return false;
+  }
+  return true;
+}
+
+static bool drain_events(Engine *e)
+{
+  OvpnEvent ev = {0};
+  bool alive = true;
+  while (alive && ovpn_session_pop_event(e->session, &ev)) {
+    alive = on_event(e, &ev);
+    ovpn_event_clear(&ev);
+  }
+  return alive;
+}
+
+void drive_flush(Engine *e)
+{
+  OvpnFailure f = {0};
+  if (e->session && !batch_empty(&e->tx) &&
+      e->link.ops->send(&e->link, &e->tx, &e->dp.stats, &f) == LINK_LOST)
+    drive_fail(e, &f);
+}
+
+static void take_notes(Engine *e)
+{
+  if (!e->dp.notes.received && !e->dp.notes.sent && !e->dp.notes.occ_exit)
+    return;
+  uint64_t sent = e->dp.send ? ovpn_data_key_sent(e->dp.send) : 0;
+  ovpn_session_note_data(e->session, e->now, e->dp.notes.received, e->dp.notes.sent,
+                         e->dp.notes.payload, sent);
+  if (e->dp.notes.occ_exit)
+    ovpn_session_note_occ_exit(e->session, e->now);
+  memset(&e->dp.notes, 0, sizeof e->dp.notes);
+}
+
+void drive_packets(Engine *e, uint32_t control)
+{
+  for (unsigned i = 0; control && i < e->rx.n; i++, control >>= 1) {
+    if (!(control & 1))
+      continue;
+    OvpnStatus st = ovpn_session_input(e->session, e->now, e->rx.p[i].data, e->rx.p[i].len);
+    if (st == OVPN_DROP_AUTH)
+      e->dp.stats.drops_auth++;
+    else if (st == OVPN_DROP_REPLAY)
+      e->dp.stats.drops_replay++;
+    else if (ovpn_is_drop(st))
+      e->dp.stats.drops_other++;
+    if (!drain_events(e))
+      return;
+  }
+}
+
+void drive_settle(Engine *e)
+{
+  for (int rounds = 0; e->session && rounds < 16; rounds++) {
+    take_notes(e);
+    if (ovpn_session_deadline(e->session) <= e->now)
+      ovpn_session_tick(e->session, e->now);
+    if (e->close_deadline && e->close_deadline <= e->now) {
+      finish_close(e);
+      return;
+    }
+    if (!drain_events(e))
+      return;
+    maybe_up(e);
+    drive_flush(e);
+    if (!e->session || !batch_empty(&e->tx))
+      return;
+    gather_output(e);
+    if (batch_empty(&e->tx))
+      return;
+  }
+}
+
+uint64_t drive_deadline(const Engine *e)
+{
+  uint64_t d = e->session ? ovpn_session_deadline(e->session) : UINT64_MAX;
+  return e->close_deadline && e->close_deadline < d ? e->close_deadline : d;
+}
+
+void drive_link(Engine *e, OvpnProto proto, bool ipv6, int fd)
+{
+  OvpnFailure f = {0};
+  struct timespec wall;
+  end_session(e);
+  clock_gettime(CLOCK_REALTIME, &wall);
+  e->phase = ENGINE_SESSION;
+  memset(&e->dp.notes, 0, sizeof e->dp.notes);
+  if (!link_open(&e->link, proto, ipv6, fd)) {
+    ovpn_failure_set(&f, OVPN_FAIL_MEMORY, "link");
+    drive_fail(e, &f);
+    return;
+  }
+  unsigned mtu =
+      e->config.tun_mtu > e->config.tun_mtu_max ? e->config.tun_mtu : e->config.tun_mtu_max;
+  link_set_mtu(&e->link, mtu);
+  OvpnSessionParams p = {.config = &e->config,
+                         .profile = &e->options,
+                         .tls = e->tls,
+                         .credentials = &e->credentials,
+                         .proto = proto,
+                         .link_ipv6 = ipv6,
+                         .random = engine_random,
+                         .wall_time = (uint32_t)wall.tv_sec,
+                         .now = e->now};
+  OvpnStatus st = ovpn_session_new(&p, &e->session, &f);
+  if (st != OVPN_OK) {
+    ovpn_failure_set(&f, st, "session");
+    drive_fail(e, &f);
+  }
+}
+
+void drive_answer(Engine *e)
+{
+  e->answer_wanted = false;
+  if (e->session)
+    ovpn_session_answer(e->session, e->now);
+}
+
+void drive_tun(Engine *e, int fd, bool tap, unsigned mtu)
+{
+  loop_forget_tun(e);
+  tun_open(&e->tun, fd, tap, mtu);
+  e->tun_current = e->session != NULL;
+  e->dp.up = false; /* maybe_up says UP for the new device */
+  if (e->session)
+    link_set_mtu(&e->link, mtu);
+}
+
+void drive_close(Engine *e)
+{
+  e->phase = ENGINE_CLOSING;
+  if (!e->session) {
+    finish_close(e);
+    return;
+  }
+  e->close_deadline = e->now + CLOSE_LIMIT_S * second;
+  ovpn_session_close(e->session, e->now);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The engine's one structure, and who does what with it:
+ *   control.c  messages from and to the service, legality of each      setup.c  START:
+ * configuration, files, keys drive.c    the session: its events, packets and end loop.c   epoll,
+ * batches, deadlines */
+#pragma once
+#include "helper/core/ipc.h"
+#include "helper/core/session.h"
+#include "helper/engine/datapath.h"
+
+typedef enum EnginePhase {
+  ENGINE_CONFIG,     /* OPTIONS, FILE, START */
+  ENGINE_PASSPHRASE, /* NEED(PASSPHRASE) was sent */
+  ENGINE_REFUSED,    /* the configuration cannot be used: only CLOSE */
+  ENGINE_IDLE,       /* ready, no session: LINK */
+  ENGINE_SESSION,
+  ENGINE_CLOSING,
+} EnginePhase;
+
+typedef struct Watch {
+  int fd; /* -1 = not in the epoll set */
+  uint32_t events;
+} Watch;
+
+typedef struct Engine {
+  int ipc;
+  EnginePhase phase;
+  bool exit; /* the loop ends */
+  /* configuration */
+  OvpnOptionList options;
+  OvpnBlob files[OVPN_FILE_MAX];
+  OvpnConfig config;
+  OvpnTlsContext *tls;
+  OvpnCredentials credentials;
+  OvpnBlob passphrase;
+  /* session */
+  OvpnSession *session;
+  bool answer_wanted;           /* the session waits for credentials */
+  bool answered_once;           /* flag "previous answer was wrong" of NEED */
+  bool pushed;                  /* PUSHED was sent in some session: TUN is legal */
+  bool tun_current;             /* TUN has answered the latest PUSHED of this session */
+  const OvpnDataCipher *cipher; /* of the newest data key */
+  int32_t peer_id;
+  uint64_t close_deadline; /* 0 = none */
+  Link link;
+  Tun tun;
+  Datapath dp;
+  Batch rx, tx; /* tx is the only queue towards the server: control and data packets alike */
+  bool rx_more; /* the last receive filled its budget */
+  /* loop */
+  int epoll;
+  Watch ipc_watch, link_watch, tun_watch;
+  uint64_t now;
+  uint8_t msg[OVPN_IPC_MAX];
+} Engine;
+
+/* control.c */
+void control_receive(Engine *e); /* one message; exits on an illegal one */
+void control_send_ready(Engine *e);
+void control_send_state(Engine *e, OvpnSessionState s);
+void control_send_need(Engine *e, OvpnNeed need, unsigned flags, const char *text);
+void control_send_pushed(Engine *e, const OvpnOptionList *l);
+void control_send_up(Engine *e, const char *cipher, unsigned mtu);
+void control_send_failed(Engine *e, const OvpnFailure *f);
+void control_send_closed(Engine *e);
+void control_log(Engine *e, int level, unsigned code, const char *text);
+
+/* setup.c */
+bool setup_read_file(Engine *e, OvpnFileId id,
+                     int fd);     /* false = unreadable or too large; fd stays open */
+void setup_start(Engine *e);      /* -> READY, NEED or FAILED */
+void setup_passphrase(Engine *e); /* the pass phrase has arrived */
+void engine_clear(Engine *e);
+
+/* drive.c */
+void drive_link(Engine *e, OvpnProto proto, bool ipv6,
+                int fd); /* takes fd over; replaces an old session */
+void drive_answer(Engine *e);
+void drive_tun(Engine *e, int fd, bool tap, unsigned mtu);
+void drive_close(Engine *e);
+void drive_fail(Engine *e, const OvpnFailure *f); /* the session is over: FAILED */
+void drive_packets(Engine *e, uint32_t control);  /* bits of rx that are control packets */
+void drive_settle(Engine *e); /* events, deadlines and output until nothing is left to do */
+uint64_t drive_deadline(const Engine *e);
+void drive_flush(Engine *e);
+
+/* loop.c */
+uint64_t loop_clock(void);
+bool loop_init(Engine *e);
+void loop_forget_link(Engine *e); /* before its descriptor is closed */
+void loop_forget_tun(Engine *e);
+void loop_run(Engine *e);
+void engine_random(void *user, uint8_t *buf, size_t len);

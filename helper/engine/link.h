@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The way to the server: a connected UDP or TCP socket that the root helper made. Batches in,
+ * batches out; nothing is queued here but the partly received packet of a TCP stream. spec §1. */
+#pragma once
+#include <netinet/in.h>
+#include "helper/core/config.h"
+#include "helper/core/ipc.h"
+#include "helper/engine/pool.h"
+
+typedef struct Link Link;
+
+typedef enum LinkResult {
+  LINK_OK,    /* recv: packets are in the batch; send: everything went out */
+  LINK_AGAIN, /* recv: nothing there; send: the rest stays in the batch, wait for EPOLLOUT */
+  LINK_LOST,  /* *f says why */
+} LinkResult;
+
+typedef struct LinkOps {
+  LinkResult (*recv)(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f);
+  LinkResult (*send)(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f);
+} LinkOps;
+
+struct Link {
+  int fd; /* owned, -1 = none */
+  const LinkOps *ops;
+  OvpnProto proto;
+  bool ipv6;
+  bool refused;   /* UDP: the peer's host answered "port unreachable" */
+  bool heard;     /* something was received */
+  int last_error; /* UDP: last errno that was not fatal */
+  /* where packets go, so that they are not led into the tunnel again */
+  struct sockaddr_storage peer;
+  /* TCP only */
+  size_t max_frame; /* larger lengths are a broken stream */
+  uint8_t *in;      /* received bytes [in_first, in_end) */
+  size_t in_first, in_end;
+};
+
+extern const LinkOps link_udp_ops, link_tcp_ops;
+
+/* Takes over fd. false = no memory (fd is closed). */
+bool link_open(Link *l, OvpnProto proto, bool ipv6, int fd);
+void link_close(Link *l);
+/* TCP: packets above this are refused; `mtu` of the tunnel, 0 = not known yet. */
+void link_set_mtu(Link *l, unsigned mtu);

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The event loop: data first, control after each batch, timers last. DESIGN §5.
+ *
+ * Invariants: the clock is read once per turn; a turn moves at most RX_ROUNDS batches in and
+ * TX_ROUNDS out, so neither direction starves the other; the TUN is read only while the tunnel is
+ * up and tx is empty (back-pressure); descriptors leave the epoll set before they are closed, for
+ * the service may hold copies of them. */
+#include "helper/engine/engine.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum { RX_ROUNDS = 4, TX_ROUNDS = 2, IPC_ROUNDS = 16 };
+enum { TAG_IPC, TAG_LINK, TAG_TUN };
+
+uint64_t loop_clock(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* CBC asks for 16 bytes per packet: the system is asked for many at once. What was given out is
+ * wiped. */
+void engine_random(void *user, uint8_t *buf, size_t len)
+{
+  static uint8_t store[1024];
+  static size_t left;
+  while (len > 0) {
+    if (left == 0) {
+      ssize_t n = getrandom(store, sizeof store, 0);
+      if (n < 0 && errno != EINTR)
+        abort(); /* without entropy there is no security to offer */
+      left = n > 0 ? (size_t)n : 0;
+      continue;
+    }
+    size_t take = len < left ? len : left;
+    memcpy(buf, store + left - take, take);
+    ovpn_wipe(store + left - take, take);
+    left -= take;
+    buf += take;
+    len -= take;
+  }
+}
+
+static bool watch(Engine *e, Watch *w, int fd, uint32_t events, uint32_t tag)
+{
+  struct epoll_event ev = {.events = events, .data.u32 = tag};
+  if (fd == w->fd && events == w->events)
+    return true;
+  int op = w->fd < 0 ? EPOLL_CTL_ADD : events ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
+  if (op == EPOLL_CTL_ADD && (fd < 0 || !events))
+    return true;
+  if (epoll_ctl(e->epoll, op, op == EPOLL_CTL_DEL ? w->fd : fd, &ev) < 0) {
+    *w = (Watch){.fd = -1};
+    return false;
+  }
+  *w = op == EPOLL_CTL_DEL ? (Watch){.fd = -1} : (Watch){fd, events};
+  return true;
+}
+
+void loop_forget_link(Engine *e)
+{
+  watch(e, &e->link_watch, e->link_watch.fd, 0, TAG_LINK);
+}
+
+void loop_forget_tun(Engine *e)
+{
+  watch(e, &e->tun_watch, e->tun_watch.fd, 0, TAG_TUN);
+}
+
+bool loop_init(Engine *e)
+{
+  e->epoll = epoll_create1(EPOLL_CLOEXEC);
+  e->ipc_watch = e->link_watch = e->tun_watch = (Watch){.fd = -1};
+  return e->epoll >= 0 && watch(e, &e->ipc_watch, e->ipc, EPOLLIN, TAG_IPC) && batch_init(&e->rx) &&
+         batch_init(&e->tx) && datapath_init(&e->dp);
+}
+
+static bool wants_tun(const Engine *e)
+{
+  return e->session && e->phase == ENGINE_SESSION && e->dp.up && e->tun.fd >= 0 &&
+         batch_empty(&e->tx);
+}
+
+static void update_watches(Engine *e)
+{
+  OvpnFailure f = {0};
+  uint32_t link =
+      e->session && e->link.fd >= 0 ? EPOLLIN | (batch_empty(&e->tx) ? 0 : EPOLLOUT) : 0;
+  bool ok = watch(e, &e->link_watch, e->link.fd, link, TAG_LINK);
+  ok = ok && watch(e, &e->tun_watch, e->tun.fd, wants_tun(e) ? EPOLLIN : 0, TAG_TUN);
+  if (ok || !e->session)
+    return;
+  ovpn_failure_set(&f, OVPN_FAIL_INTERNAL, "epoll: %s", strerror(errno));
+  drive_fail(e, &f);
+}
+
+static void link_in(Engine *e)
+{
+  OvpnFailure f = {0};
+  e->rx_more = false;
+  for (int i = 0; e->session && i < RX_ROUNDS; i++) {
+    LinkResult r = e->link.ops->recv(&e->link, &e->rx, &e->dp.stats, &f);
+    if (r == LINK_LOST) {
+      drive_settle(e); /* its last packets may hold the true reason */
+      if (e->session)
+        drive_fail(e, &f);
+      return;
+    }
+    if (r == LINK_AGAIN)
+      return;
+    drive_packets(e, datapath_receive(&e->dp, &e->tun, &e->rx));
+    e->rx_more = e->session && i == RX_ROUNDS - 1;
+  }
+}
+
+static void tun_in(Engine *e)
+{
+  for (int i = 0; i < TX_ROUNDS && wants_tun(e); i++) {
+    batch_reset(&e->tx);
+    if (!datapath_transmit(&e->dp, &e->tun, &e->tx)) {
+      OvpnFailure f = {0};
+      ovpn_failure_set(&f, OVPN_FAIL_INTERNAL, "the tunnel device is gone");
+      loop_forget_tun(e);
+      tun_close(&e->tun);
+      drive_fail(e, &f);
+      return;
+    }
+    bool full = e->tx.n == BATCH_MAX;
+    drive_flush(e);
+    if (!full)
+      return;
+  }
+}
+
+static int timeout_ms(const Engine *e)
+{
+  uint64_t d = drive_deadline(e);
+  if (e->rx_more)
+    return 0;
+  if (d == UINT64_MAX)
+    return -1;
+  uint64_t now = loop_clock();
+  uint64_t ms = d > now ? (d - now + 999999) / 1000000 : 0;
+  return ms > 3600000 ? 3600000 : (int)ms;
+}
+
+static void turn(Engine *e, const struct epoll_event *ev, int n)
+{
+  uint32_t on[3] = {0};
+  for (int i = 0; i < n; i++)
+    on[ev[i].data.u32] = ev[i].events;
+  if (on[TAG_LINK] & EPOLLOUT)
+    drive_flush(e);
+  if ((on[TAG_LINK] & ~(uint32_t)EPOLLOUT || e->rx_more) && e->session)
+    link_in(e);
+  if (on[TAG_TUN])
+    tun_in(e);
+  for (int i = 0; on[TAG_IPC] && i < IPC_ROUNDS && !e->exit; i++) {
+    control_receive(e);
+    drive_settle(e);
+  }
+  drive_settle(e);
+}
+
+void loop_run(Engine *e)
+{
+  while (!e->exit) {
+    struct epoll_event ev[3];
+    update_watches(e);
+    int n = epoll_wait(e->epoll, ev, 3, timeout_ms(e));
+    if (n < 0 && errno != EINTR)
+      return;
+    e->now = loop_clock();
+    e->dp.stats.wakeups++;
+    turn(e, ev, n < 0 ? 0 : n);
+  }
+}

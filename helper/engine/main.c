@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* nm-ovpn-engine: speaks OpenVPN with the network on behalf of nm-ovpn-service. DESIGN §2, §5.
+ *
+ * It is started with one descriptor, the socket to the service, and gives up everything else before
+ * it reads from it: first the libraries are made ready (GnuTLS reads its policy file), then the
+ * sandbox, then the first message. It asks for nothing in arguments or environment. */
+#include "helper/engine/engine.h"
+#include "helper/engine/sandbox.h"
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+static int complain(const char *what)
+{
+  fprintf(stderr, "nm-ovpn-engine: %s\n", what);
+  return 1;
+}
+
+static bool is_our_socket(int fd)
+{
+  int type = 0, domain = 0;
+  socklen_t a = sizeof type, b = sizeof domain;
+  return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &a) == 0 && type == SOCK_SEQPACKET &&
+         getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &b) == 0 && domain == AF_UNIX;
+}
+
+int main(void)
+{
+  static Engine engine = {.ipc = OVPN_IPC_FD, .epoll = -1, .link = {.fd = -1}, .tun = {.fd = -1}};
+  if (!is_our_socket(OVPN_IPC_FD))
+    return complain("this program is started by nm-ovpn-service and is of no use by itself");
+  signal(SIGPIPE, SIG_IGN);
+  tzset(); /* certificate dates are written with it: its file cannot be read later */
+  if (gnutls_global_init() < 0)
+    return complain("GnuTLS cannot be used");
+  const char *failed = sandbox_enter(OVPN_IPC_FD);
+  if (failed) {
+    fprintf(stderr, "nm-ovpn-engine: sandbox: %s: %s\n", failed, strerror(errno));
+    return 1;
+  }
+  ovpn_config_init(&engine.config);
+  if (!loop_init(&engine))
+    return complain("out of memory");
+  loop_run(&engine);
+  engine_clear(&engine);
+  return 0;
+}
