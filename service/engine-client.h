@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The service's end of the socket to nm-ovpn-engine: starts the program, sends it orders, and turns what it says into
- * callbacks.
+/* The service's end of the socket to nm-ovpn-engine: starts the program, sends it orders, and turns
+ * what it says into callbacks.
  *
- * The engine talks to the network and may be in hostile hands. So every message is decoded completely and checked
- * (type, legality, lengths, ranges, UTF-8) before a callback sees it; on the first bad one the engine is killed and
- * on_gone is called. All texts handed to callbacks are valid UTF-8 without control characters, and borrowed: copy what
- * you keep. Callbacks come from the main context that was the thread's default at spawn, never from inside a sender.
- * A callback may call senders and nmovpn_engine_free(). */
+ * The engine talks to the network and may be in hostile hands. So every message is decoded
+ * completely and checked (type, legality, lengths, ranges, UTF-8) before a callback sees it; on the
+ * first bad one the engine is killed and on_gone is called. All texts handed to callbacks are valid
+ * UTF-8 without control characters, and borrowed: copy what you keep. Callbacks come from the main
+ * context that was the thread's default at spawn, never from inside a sender. A callback may call
+ * senders and nmovpn_engine_free(). */
 #pragma once
 #include <gio/gio.h>
 #include "helper/core/ipc.h"
@@ -29,45 +30,55 @@ typedef struct NmOvpnEngineCallbacks {
   void (*on_ready)(NmOvpnEngine *e, gpointer user_data);
   void (*on_state)(NmOvpnEngine *e, OvpnSessionState state, gpointer user_data);
   /* text: the server's prompt, may be "". wrong: the previous answer was refused */
-  void (*on_need)(NmOvpnEngine *e, OvpnNeed need, gboolean echo, gboolean wrong, const char *text, gpointer user_data);
+  void (*on_need)(NmOvpnEngine *e, OvpnNeed need, gboolean echo, gboolean wrong, const char *text,
+                  gpointer user_data);
   /* the complete list (chunks are joined). Answer with nmovpn_engine_send_tun(), every time */
   void (*on_pushed)(NmOvpnEngine *e, const OvpnOptionList *pushed, gpointer user_data);
   void (*on_up)(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_data);
-  /* the session is over (before READY: the configuration is refused); the engine lives and waits for a link */
+  /* the session is over (before READY: the configuration is refused); the engine lives and waits
+   * for a link */
   void (*on_failed)(NmOvpnEngine *e, const OvpnFailure *failure, gpointer user_data);
   /* level: syslog 3..7 */
-  void (*on_log)(NmOvpnEngine *e, int level, OvpnLogCode code, const char *text, gpointer user_data);
+  void (*on_log)(NmOvpnEngine *e, int level, OvpnLogCode code, const char *text,
+                 gpointer user_data);
   void (*on_stats)(NmOvpnEngine *e, const OvpnStats *stats, gpointer user_data);
   /* the polite goodbye is done; on_gone follows */
   void (*on_closed)(NmOvpnEngine *e, gpointer user_data);
-  /* last callback, exactly once unless freed before: the process has ended or is being killed. `expected`: after
-   * on_closed with exit status 0. why: for the log, not translated */
+  /* last callback, exactly once unless freed before: the process has ended or is being killed.
+   * `expected`: after on_closed with exit status 0. why: for the log, not translated */
   void (*on_gone)(NmOvpnEngine *e, gboolean expected, const char *why, gpointer user_data);
 } NmOvpnEngineCallbacks;
 
-NmOvpnEngine *nmovpn_engine_spawn(const NmOvpnEngineCallbacks *callbacks, gpointer user_data, GError **error);
-/* Closes the socket, which ends the engine (SIGKILL follows at once), and reaps it in the background. No callback
- * comes after this. NULL ok. */
+NmOvpnEngine *nmovpn_engine_spawn(const NmOvpnEngineCallbacks *callbacks, gpointer user_data,
+                                  GError **error);
+/* Closes the socket, which ends the engine (SIGKILL follows at once), and reaps it in the
+ * background. No callback comes after this. NULL ok. */
 void nmovpn_engine_free(NmOvpnEngine *e);
 GPid nmovpn_engine_pid(NmOvpnEngine *e);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NmOvpnEngine, nmovpn_engine_free)
 
-/* Senders: FALSE and an error when the engine cannot take it. A full socket is waited for up to 2 s. File descriptors
- * are borrowed: the caller closes its own copy after the call. */
-/* Inline content is not carried: send_file what has content. Splits into as many messages as needed. */
+/* Senders: FALSE and an error when the engine cannot take it. A full socket is waited for up to 2
+ * s. File descriptors are borrowed: the caller closes its own copy after the call. */
+/* Inline content is not carried: send_file what has content. Splits into as many messages as
+ * needed. */
 gboolean nmovpn_engine_send_options(NmOvpnEngine *e, const OvpnOptionList *options, GError **error);
 gboolean nmovpn_engine_send_file(NmOvpnEngine *e, OvpnFileId id, int fd, GError **error);
 /* The same from memory (data: URIs, inline blocks): goes by a sealed memfd. */
-gboolean nmovpn_engine_send_file_content(NmOvpnEngine *e, OvpnFileId id, const void *data, gsize len, GError **error);
+gboolean nmovpn_engine_send_file_content(NmOvpnEngine *e, OvpnFileId id, const void *data,
+                                         gsize len, GError **error);
 gboolean nmovpn_engine_send_start(NmOvpnEngine *e, GError **error);
 /* fd: connected, non-blocking. link_mtu: of the path, 0 = unknown */
-gboolean nmovpn_engine_send_link(NmOvpnEngine *e, OvpnProto proto, gboolean ipv6, guint32 link_mtu, int fd, GError **error);
+gboolean nmovpn_engine_send_link(NmOvpnEngine *e, OvpnProto proto, gboolean ipv6, guint32 link_mtu,
+                                 int fd, GError **error);
 /* May be sent ahead, any time after spawn. */
-gboolean nmovpn_engine_answer_user_pass(NmOvpnEngine *e, const char *user, const char *password, GError **error);
+gboolean nmovpn_engine_answer_user_pass(NmOvpnEngine *e, const char *user, const char *password,
+                                        GError **error);
 gboolean nmovpn_engine_answer_passphrase(NmOvpnEngine *e, const char *passphrase, GError **error);
 /* need: OVPN_NEED_STATIC_CHALLENGE (send it before USER_PASS) or OVPN_NEED_CHALLENGE */
-gboolean nmovpn_engine_answer_challenge(NmOvpnEngine *e, OvpnNeed need, const char *response, GError **error);
-gboolean nmovpn_engine_send_tun(NmOvpnEngine *e, gboolean tap, gboolean vnet_hdr, guint mtu, int fd, GError **error);
+gboolean nmovpn_engine_answer_challenge(NmOvpnEngine *e, OvpnNeed need, const char *response,
+                                        GError **error);
+gboolean nmovpn_engine_send_tun(NmOvpnEngine *e, gboolean tap, gboolean vnet_hdr, guint mtu, int fd,
+                                GError **error);
 gboolean nmovpn_engine_send_close(NmOvpnEngine *e, GError **error);   /* on_closed, then on_gone */
 gboolean nmovpn_engine_send_restart(NmOvpnEngine *e, GError **error); /* on_failed with LINK */
 gboolean nmovpn_engine_send_get_stats(NmOvpnEngine *e, GError **error);

@@ -1,0 +1,687 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The service's end of the socket to nm-ovpn-engine. Contract in the header; messages in
+ * helper/core/ipc.h.
+ *
+ * Trust: none in the engine. Every message is decoded completely, must be legal now and must have
+ * no byte too many; the first offence kills it. What a hostile engine may still do is bounded: few
+ * messages per turn of the main loop, log lines at a limited rate, option lists of a limited size,
+ * no descriptors. Invariants: after on_gone or free no callback comes; the child is always reaped;
+ * the reference count keeps the struct alive while a callback runs. */
+#include "service/engine-client.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "ovpn-build.h"
+
+#ifndef NMOVPN_ENGINE_PATH
+#define NMOVPN_ENGINE_PATH NMOVPN_LIBEXECDIR "/nm-ovpn-engine"
+#endif
+
+enum {
+  SEND_WAIT_MS = 2000,
+  MESSAGES_PER_TURN = 32,
+  LOG_BURST = 200,
+  LOG_PER_SECOND = 20,
+  OPTIONS_PER_MESSAGE = 100,
+  OPTIONS_BYTES = 32768,
+};
+
+G_DEFINE_QUARK(nmovpn - engine - error - quark, nmovpn_engine_error)
+
+struct NmOvpnEngine {
+  unsigned refs;
+  NmOvpnEngineCallbacks cb;
+  gpointer user_data;
+  int fd; /* -1: gone */
+  GPid pid;
+  GSource *socket, *child;
+  /* what is legal now */
+  gboolean started, ready, live, pushed, tun_sent, close_sent, closed, finished;
+  unsigned stats_asked;
+  OvpnOptionList list; /* PUSHED so far */
+  unsigned log_tokens;
+  gint64 log_time;
+  uint8_t msg[OVPN_IPC_MAX];
+};
+
+static void engine_unref(NmOvpnEngine *e)
+{
+  if (--e->refs > 0)
+    return;
+  ovpn_option_list_clear(&e->list);
+  ovpn_wipe(e->msg, sizeof e->msg);
+  g_free(e);
+}
+
+static void drop_source(GSource **s)
+{
+  if (*s) {
+    g_source_destroy(*s);
+    g_source_unref(*s);
+    *s = NULL;
+  }
+}
+
+static void on_reaped(GPid pid, gint status, gpointer user_data)
+{
+  g_spawn_close_pid(pid);
+}
+
+/* Closes the socket, kills, and leaves the reaping to a watch that knows nothing of us. */
+static void cut_off(NmOvpnEngine *e)
+{
+  drop_source(&e->socket);
+  if (e->fd >= 0)
+    close(e->fd);
+  e->fd = -1;
+  if (!e->child)
+    return; /* reaped */
+  g_autoptr(GMainContext) context = g_main_context_ref(g_source_get_context(e->child));
+  drop_source(&e->child);
+  kill(e->pid, SIGKILL);
+  GSource *s = g_child_watch_source_new(e->pid);
+  g_source_set_callback(s, G_SOURCE_FUNC(on_reaped), NULL, NULL);
+  g_source_attach(s, context);
+  g_source_unref(s);
+}
+
+static void gone(NmOvpnEngine *e, gboolean expected, const char *why)
+{
+  if (e->finished)
+    return;
+  e->finished = TRUE;
+  cut_off(e);
+  if (e->cb.on_gone)
+    e->cb.on_gone(e, expected, why, e->user_data);
+}
+
+/* ---- out ---- */
+
+static gboolean send_bytes(NmOvpnEngine *e, const uint8_t *data, size_t len, int fd, GError **error)
+{
+  union {
+    char buf[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr align;
+  } c = {{0}};
+  struct iovec iov = {(void *)data, len};
+  struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+  if (fd >= 0) {
+    m.msg_control = c.buf;
+    m.msg_controllen = sizeof c.buf;
+    struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+    *h = (struct cmsghdr){
+        .cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(h), &fd, sizeof fd);
+  }
+  for (;;) {
+    if (sendmsg(e->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+      return TRUE;
+    if (errno == EINTR)
+      continue;
+    struct pollfd p = {.fd = e->fd, .events = POLLOUT};
+    if (errno == EAGAIN && poll(&p, 1, SEND_WAIT_MS) > 0 && p.revents & POLLOUT)
+      continue;
+    g_set_error(error, NMOVPN_ENGINE_ERROR, NMOVPN_ENGINE_ERROR_SEND,
+                "cannot send to nm-ovpn-engine: %s", g_strerror(errno));
+    return FALSE;
+  }
+}
+
+static gboolean send_message(NmOvpnEngine *e, OvpnWriter *w, int fd, GError **error)
+{
+  size_t len = ovpn_ipc_end(w);
+  gboolean ok = FALSE;
+  if (len == 0)
+    g_set_error(error, NMOVPN_ENGINE_ERROR, NMOVPN_ENGINE_ERROR_SIZE,
+                "too large for a message to nm-ovpn-engine");
+  else if (e->fd < 0)
+    g_set_error(error, NMOVPN_ENGINE_ERROR, NMOVPN_ENGINE_ERROR_SEND, "nm-ovpn-engine is gone");
+  else
+    ok = send_bytes(e, w->buf, len, fd, error);
+  ovpn_wipe(w->buf, w->len);
+  return ok;
+}
+
+static gboolean send_empty(NmOvpnEngine *e, OvpnIpcType type, GError **error)
+{
+  uint8_t buf[OVPN_IPC_HEADER];
+  OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, type);
+  return send_message(e, &w, -1, error);
+}
+
+gboolean nmovpn_engine_send_options(NmOvpnEngine *e, const OvpnOptionList *options, GError **error)
+{
+  g_autofree uint8_t *buf = g_malloc(OVPN_IPC_MAX);
+  gboolean ok = TRUE;
+  for (size_t i = 0; ok && i < options->n;) {
+    OvpnWriter w = ovpn_ipc_begin(buf, OVPN_IPC_MAX, OVPN_IPC_OPTIONS);
+    uint8_t *count = ovpn_write_room(&w, 2);
+    unsigned n = 0;
+    while (i < options->n && n < OPTIONS_PER_MESSAGE && w.len < OPTIONS_BYTES) {
+      OvpnWriter before = w;
+      ovpn_option_encode(&options->items[i], &w);
+      if (!w.ok && n > 0) {
+        w = before;
+        break;
+      }
+      i++;
+      n++;
+    }
+    count[0] = (uint8_t)(n >> 8);
+    count[1] = (uint8_t)n;
+    ok = send_message(e, &w, -1, error);
+  }
+  return ok;
+}
+
+gboolean nmovpn_engine_send_file(NmOvpnEngine *e, OvpnFileId id, int fd, GError **error)
+{
+  uint8_t buf[16];
+  OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_FILE);
+  ovpn_write_u8(&w, (uint8_t)id);
+  return send_message(e, &w, fd, error);
+}
+
+gboolean nmovpn_engine_send_file_content(NmOvpnEngine *e, OvpnFileId id, const void *data,
+                                         gsize len, GError **error)
+{
+  int fd = memfd_create("nm-ovpn", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  gboolean ok = fd >= 0;
+  for (gsize done = 0; ok && done < len;) {
+    ssize_t n = write(fd, (const char *)data + done, len - done);
+    ok = n > 0 || (n < 0 && errno == EINTR);
+    done += n > 0 ? (gsize)n : 0;
+  }
+  ok = ok && lseek(fd, 0, SEEK_SET) == 0 &&
+       fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == 0;
+  if (!ok)
+    g_set_error(error, NMOVPN_ENGINE_ERROR, NMOVPN_ENGINE_ERROR_SEND, "memory file: %s",
+                g_strerror(errno));
+  else
+    ok = nmovpn_engine_send_file(e, id, fd, error);
+  if (fd >= 0)
+    close(fd);
+  return ok;
+}
+
+gboolean nmovpn_engine_send_start(NmOvpnEngine *e, GError **error)
+{
+  e->started = TRUE;
+  return send_empty(e, OVPN_IPC_START, error);
+}
+
+gboolean nmovpn_engine_send_link(NmOvpnEngine *e, OvpnProto proto, gboolean ipv6, guint32 link_mtu,
+                                 int fd, GError **error)
+{
+  uint8_t buf[32];
+  OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_LINK);
+  ovpn_write_u8(&w, (uint8_t)proto);
+  ovpn_write_u8(&w, ipv6 ? 6 : 4);
+  ovpn_write_u32(&w, link_mtu > 65535 ? 0 : link_mtu);
+  e->live = TRUE;
+  e->tun_sent = FALSE;
+  ovpn_option_list_clear(&e->list);
+  return send_message(e, &w, fd, error);
+}
+
+static gboolean send_answer(NmOvpnEngine *e, OvpnNeed need, const char *a, const char *b,
+                            GError **error)
+{
+  uint8_t buf[OVPN_IPC_HEADER + 2 * 4096 + 16];
+  OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_ANSWER);
+  ovpn_write_u8(&w, (uint8_t)need);
+  ovpn_ipc_write_str(&w, a);
+  ovpn_ipc_write_str(&w, b);
+  /* the engine takes 4096 bytes each and ends on more */
+  if ((a && strlen(a) > 4096) || (b && strlen(b) > 4096))
+    w.ok = false;
+  return send_message(e, &w, -1, error);
+}
+
+gboolean nmovpn_engine_answer_user_pass(NmOvpnEngine *e, const char *user, const char *password,
+                                        GError **error)
+{
+  return send_answer(e, OVPN_NEED_USER_PASS, user, password, error);
+}
+
+gboolean nmovpn_engine_answer_passphrase(NmOvpnEngine *e, const char *passphrase, GError **error)
+{
+  return send_answer(e, OVPN_NEED_PASSPHRASE, NULL, passphrase, error);
+}
+
+gboolean nmovpn_engine_answer_challenge(NmOvpnEngine *e, OvpnNeed need, const char *response,
+                                        GError **error)
+{
+  g_return_val_if_fail(need == OVPN_NEED_STATIC_CHALLENGE || need == OVPN_NEED_CHALLENGE, FALSE);
+  return send_answer(e, need, NULL, response, error);
+}
+
+gboolean nmovpn_engine_send_tun(NmOvpnEngine *e, gboolean tap, gboolean vnet_hdr, guint mtu, int fd,
+                                GError **error)
+{
+  uint8_t buf[16];
+  OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_TUN);
+  ovpn_write_u8(&w, tap ? 1 : 0);
+  ovpn_write_u8(&w, vnet_hdr ? 1 : 0);
+  ovpn_write_u16(&w, (uint16_t)CLAMP(mtu, 68, 65535));
+  e->tun_sent = TRUE;
+  return send_message(e, &w, fd, error);
+}
+
+gboolean nmovpn_engine_send_close(NmOvpnEngine *e, GError **error)
+{
+  if (e->close_sent)
+    return TRUE;
+  e->close_sent = TRUE;
+  return send_empty(e, OVPN_IPC_CLOSE, error);
+}
+
+gboolean nmovpn_engine_send_restart(NmOvpnEngine *e, GError **error)
+{
+  return send_empty(e, OVPN_IPC_RESTART, error);
+}
+
+gboolean nmovpn_engine_send_get_stats(NmOvpnEngine *e, GError **error)
+{
+  e->stats_asked++;
+  return send_empty(e, OVPN_IPC_GET_STATS, error);
+}
+
+/* ---- in: false = an offence ---- */
+
+static gboolean complete(const OvpnReader *r)
+{
+  return r->ok && ovpn_reader_left(r) == 0;
+}
+
+static gboolean text_ok(const char *s)
+{
+  if (!s || !g_utf8_validate(s, -1, NULL))
+    return FALSE;
+  for (; *s; s = g_utf8_next_char(s))
+    if (g_unichar_iscntrl(g_utf8_get_char(s)))
+      return FALSE;
+  return TRUE;
+}
+
+/* Text of at most OVPN_FAILURE_TEXT_MAX - 1 bytes; NULL = an offence. */
+static char *read_text(OvpnReader *r)
+{
+  char *s = ovpn_ipc_read_str(r, OVPN_FAILURE_TEXT_MAX - 1);
+  if (s && text_ok(s))
+    return s;
+  free(s);
+  return NULL;
+}
+
+static gboolean got_state(NmOvpnEngine *e, OvpnReader *r)
+{
+  unsigned s = ovpn_read_u8(r);
+  if (!complete(r) || s > OVPN_SESSION_DEAD || !e->live)
+    return FALSE;
+  if (e->cb.on_state)
+    e->cb.on_state(e, (OvpnSessionState)s, e->user_data);
+  return TRUE;
+}
+
+static gboolean got_need(NmOvpnEngine *e, OvpnReader *r)
+{
+  unsigned need = ovpn_read_u8(r), flags = ovpn_read_u8(r);
+  char *text = read_text(r);
+  gboolean before = need == OVPN_NEED_PASSPHRASE;
+  gboolean ok = text && complete(r) && flags <= 3 && need != OVPN_NEED_NONE &&
+                need <= OVPN_NEED_CHALLENGE && (before ? e->started && !e->ready : e->live);
+  if (ok && e->cb.on_need)
+    e->cb.on_need(e, (OvpnNeed)need, (flags & 1) != 0, (flags & 2) != 0, text, e->user_data);
+  free(text);
+  return ok;
+}
+
+/* Options whose words are no clean text are the server's garbage: left out. */
+static gboolean append_clean(OvpnOptionList *to, const OvpnOptionList *from)
+{
+  for (size_t i = 0; i < from->n; i++) {
+    const OvpnOption *o = &from->items[i];
+    gboolean clean = o->argc > 0 && !o->is_inline;
+    for (unsigned k = 0; clean && k < o->argc; k++)
+      clean = text_ok(o->argv[k]);
+    if (clean && !ovpn_option_list_add(to, (const char *const *)o->argv, o->argc))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean got_pushed(NmOvpnEngine *e, OvpnReader *r)
+{
+  unsigned last = ovpn_read_u8(r), n = ovpn_read_u16(r);
+  ovpn_auto_option_list part = {0};
+  gboolean ok = e->live && last <= 1 && (n > 0 || last);
+  for (unsigned i = 0; ok && i < n; i++)
+    ok = r->ok && ovpn_option_decode(r, &part) == OVPN_OK;
+  if (!ok || !complete(r) || e->list.n + part.n > OVPN_OPTION_LIST_MAX ||
+      !append_clean(&e->list, &part))
+    return FALSE;
+  if (!last)
+    return TRUE;
+  OvpnOptionList whole = e->list; /* a callback may send LINK, which starts a new list */
+  e->list = (OvpnOptionList){0};
+  e->pushed = TRUE;
+  e->tun_sent = FALSE;
+  if (e->cb.on_pushed)
+    e->cb.on_pushed(e, &whole, e->user_data);
+  ovpn_option_list_clear(&whole);
+  return TRUE;
+}
+
+static gboolean got_up(NmOvpnEngine *e, OvpnReader *r)
+{
+  char *cipher = read_text(r);
+  unsigned mtu = ovpn_read_u16(r);
+  gboolean ok = cipher && complete(r) && *cipher && strlen(cipher) < 64 && mtu >= 68 && e->live &&
+                e->tun_sent;
+  if (ok && e->cb.on_up)
+    e->cb.on_up(e, cipher, mtu, e->user_data);
+  free(cipher);
+  return ok;
+}
+
+static gboolean got_failed(NmOvpnEngine *e, OvpnReader *r)
+{
+  OvpnFailure f = {0};
+  unsigned status = ovpn_read_u16(r);
+  f.arg = ovpn_read_u32(r);
+  char *text = read_text(r);
+  gboolean ok = text && complete(r) && ovpn_is_fail((OvpnStatus)status) &&
+                (e->live || (e->started && !e->ready));
+  if (ok) {
+    f.status = (OvpnStatus)status;
+    g_strlcpy(f.text, text, sizeof f.text);
+    e->live = FALSE;
+    if (e->cb.on_failed)
+      e->cb.on_failed(e, &f, e->user_data);
+  }
+  free(text);
+  return ok;
+}
+
+static gboolean may_log(NmOvpnEngine *e)
+{
+  gint64 now = g_get_monotonic_time(),
+         passed = (now - e->log_time) / (G_USEC_PER_SEC / LOG_PER_SECOND);
+  if (passed > 0) {
+    e->log_tokens = (unsigned)MIN((gint64)LOG_BURST, (gint64)e->log_tokens + passed);
+    e->log_time = now;
+  }
+  if (e->log_tokens == 0)
+    return FALSE;
+  e->log_tokens--;
+  return TRUE;
+}
+
+static gboolean got_log(NmOvpnEngine *e, OvpnReader *r)
+{
+  unsigned level = ovpn_read_u8(r), code = ovpn_read_u16(r);
+  char *text = read_text(r);
+  gboolean ok = text && complete(r) && level >= 3 && level <= 7 && code < OVPN_LOG_MAX_;
+  if (ok && e->cb.on_log && may_log(e))
+    e->cb.on_log(e, (int)level, (OvpnLogCode)code, text, e->user_data);
+  free(text);
+  return ok;
+}
+
+static gboolean got_stats(NmOvpnEngine *e, OvpnReader *r)
+{
+  uint64_t fields[OVPN_STATS_FIELDS];
+  OvpnStats s;
+  for (unsigned i = 0; i < OVPN_STATS_FIELDS; i++)
+    fields[i] = ovpn_read_u64(r);
+  if (!complete(r) || e->stats_asked == 0)
+    return FALSE;
+  e->stats_asked--;
+  memcpy(&s, fields, sizeof s);
+  if (e->cb.on_stats)
+    e->cb.on_stats(e, &s, e->user_data);
+  return TRUE;
+}
+
+static gboolean got_ready(NmOvpnEngine *e, OvpnReader *r)
+{
+  if (!complete(r) || !e->started || e->ready)
+    return FALSE;
+  e->ready = TRUE;
+  if (e->cb.on_ready)
+    e->cb.on_ready(e, e->user_data);
+  return TRUE;
+}
+
+static gboolean got_closed(NmOvpnEngine *e, OvpnReader *r)
+{
+  if (!complete(r) || !e->close_sent)
+    return FALSE;
+  e->closed = TRUE;
+  if (e->cb.on_closed)
+    e->cb.on_closed(e, e->user_data);
+  return TRUE;
+}
+
+static gboolean got(NmOvpnEngine *e, OvpnIpcType type, OvpnReader *r)
+{
+  if (e->closed)
+    return FALSE;
+  switch (type) {
+  case OVPN_IPC_READY:
+    return got_ready(e, r);
+  case OVPN_IPC_STATE:
+    return got_state(e, r);
+  case OVPN_IPC_NEED:
+    return got_need(e, r);
+  case OVPN_IPC_PUSHED:
+    return got_pushed(e, r);
+  case OVPN_IPC_UP:
+    return got_up(e, r);
+  case OVPN_IPC_FAILED:
+    return got_failed(e, r);
+  case OVPN_IPC_LOG:
+    return got_log(e, r);
+  case OVPN_IPC_STATS:
+    return got_stats(e, r);
+  case OVPN_IPC_CLOSED:
+    return got_closed(e, r);
+  case OVPN_IPC_OPTIONS:
+  case OVPN_IPC_FILE:
+  case OVPN_IPC_START:
+  case OVPN_IPC_LINK:
+  case OVPN_IPC_ANSWER:
+  case OVPN_IPC_TUN:
+  case OVPN_IPC_CLOSE:
+  case OVPN_IPC_GET_STATS:
+  case OVPN_IPC_RESTART:
+    return FALSE; /* our own direction */
+  }
+  return FALSE;
+}
+
+/* One message. false: nothing more to read now (or ever). */
+static gboolean receive_one(NmOvpnEngine *e)
+{
+  struct iovec iov = {e->msg, sizeof e->msg};
+  struct msghdr m = {.msg_iov = &iov,
+                     .msg_iovlen = 1}; /* no room for descriptors: the kernel throws them away */
+  ssize_t n = recvmsg(e->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  uint16_t type = 0;
+  OvpnReader r;
+  if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    return FALSE;
+  if (n <= 0) {
+    drop_source(&e->socket); /* the child watch has the last word */
+    return FALSE;
+  }
+  if (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ||
+      ovpn_ipc_open(e->msg, (size_t)n, &type, &r) != OVPN_OK) {
+    gone(e, FALSE, "nm-ovpn-engine sent a malformed message");
+    return FALSE;
+  }
+  gboolean ok = got(e, (OvpnIpcType)type, &r);
+  ovpn_wipe(e->msg, (size_t)n);
+  if (!ok && !e->finished) {
+    g_autofree char *why =
+        g_strdup_printf("nm-ovpn-engine sent a bad %s message", ovpn_ipc_name(type));
+    gone(e, FALSE, why);
+  }
+  return !e->finished;
+}
+
+static gboolean on_socket(gint fd, GIOCondition condition, gpointer user_data)
+{
+  NmOvpnEngine *e = user_data;
+  e->refs++;
+  for (int i = 0; i < MESSAGES_PER_TURN && !e->finished && e->socket; i++)
+    if (!receive_one(e))
+      break;
+  gboolean keep = e->socket != NULL && !e->finished;
+  engine_unref(e);
+  return keep ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+}
+
+static void on_child(GPid pid, gint status, gpointer user_data)
+{
+  NmOvpnEngine *e = user_data;
+  e->refs++;
+  /* what it said before it ended */
+  while (!e->finished && e->socket && receive_one(e))
+    ;
+  if (!e->finished) {
+    g_autofree char *why =
+        WIFEXITED(status)
+            ? g_strdup_printf("nm-ovpn-engine ended with status %d", WEXITSTATUS(status))
+            : g_strdup_printf("nm-ovpn-engine was killed by signal %d (%s)", WTERMSIG(status),
+                              g_strsignal(WTERMSIG(status)));
+    drop_source(&e->child); /* reaped: nothing to kill */
+    gone(e, e->closed && WIFEXITED(status) && WEXITSTATUS(status) == 0, why);
+  }
+  engine_unref(e);
+}
+
+/* ---- start and end ---- */
+
+/* In the child, between fork and exec: only calls that are safe there. */
+_Noreturn static void become_engine(int sock, int report)
+{
+  static char *const argv[] = {(char *)"nm-ovpn-engine", NULL}, *const envp[] = {(char *)"LC_ALL=C",
+                                                                                 NULL};
+  struct sigaction dfl = {.sa_handler = SIG_DFL};
+  sigset_t none;
+  int null = open("/dev/null", O_RDWR);
+  int s = fcntl(sock, F_DUPFD, 10), p = fcntl(report, F_DUPFD, 10);
+  if (null < 0 || s < 0 || p < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
+      dup2(s, OVPN_IPC_FD) < 0 || dup2(p, 4) < 0 || fcntl(4, F_SETFD, FD_CLOEXEC) < 0)
+    goto out;
+  if (fcntl(2, F_GETFD) < 0)
+    dup2(0, 2);
+  syscall(SYS_close_range, 5u, ~0u, 0u);
+  p = 4;
+  for (int i = 1; i < NSIG; i++)
+    sigaction(i, &dfl, NULL);
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  execve(NMOVPN_ENGINE_PATH, argv, envp);
+out:;
+  int err = errno;
+  ssize_t n = write(p, &err, sizeof err);
+  _exit(n > 0 ? 127 : 126);
+}
+
+/* Waits for exec: 0 or the child's errno. */
+static int wait_for_exec(int report)
+{
+  int err = 0;
+  ssize_t n;
+  do
+    n = read(report, &err, sizeof err);
+  while (n < 0 && errno == EINTR);
+  return n == sizeof err ? err : 0;
+}
+
+static gboolean start_process(int *ret_fd, GPid *ret_pid, GError **error)
+{
+  int pair[2], report[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+    g_set_error(error, NMOVPN_ENGINE_ERROR, NMOVPN_ENGINE_ERROR_SPAWN, "socketpair: %s",
+                g_strerror(errno));
+    return FALSE;
+  }
+  if (pipe2(report, O_CLOEXEC) < 0) {
+    g_set_error(error, NMOVPN_ENGINE_ERROR, NMOVPN_ENGINE_ERROR_SPAWN, "pipe: %s",
+                g_strerror(errno));
+    close(pair[0]);
+    close(pair[1]);
+    return FALSE;
+  }
+  pid_t pid = fork();
+  if (pid == 0)
+    become_engine(pair[1], report[1]);
+  int err = pid < 0 ? errno : 0;
+  close(pair[1]);
+  close(report[1]);
+  if (pid > 0 && (err = wait_for_exec(report[0])) != 0)
+    waitpid(pid, NULL, 0);
+  close(report[0]);
+  if (err != 0) {
+    close(pair[0]);
+    g_set_error(error, NMOVPN_ENGINE_ERROR, NMOVPN_ENGINE_ERROR_SPAWN, "cannot start %s: %s",
+                NMOVPN_ENGINE_PATH, g_strerror(err));
+    return FALSE;
+  }
+  *ret_fd = pair[0];
+  *ret_pid = pid;
+  return TRUE;
+}
+
+NmOvpnEngine *nmovpn_engine_spawn(const NmOvpnEngineCallbacks *callbacks, gpointer user_data,
+                                  GError **error)
+{
+  int fd;
+  GPid pid;
+  if (!start_process(&fd, &pid, error))
+    return NULL;
+  NmOvpnEngine *e = g_new0(NmOvpnEngine, 1);
+  e->refs = 1;
+  e->cb = *callbacks;
+  e->user_data = user_data;
+  e->fd = fd;
+  e->pid = pid;
+  e->log_tokens = LOG_BURST;
+  e->log_time = g_get_monotonic_time();
+  GMainContext *context = g_main_context_get_thread_default();
+  e->socket = g_unix_fd_source_new(fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
+  g_source_set_callback(e->socket, G_SOURCE_FUNC(on_socket), e, NULL);
+  g_source_attach(e->socket, context);
+  e->child = g_child_watch_source_new(pid);
+  g_source_set_callback(e->child, G_SOURCE_FUNC(on_child), e, NULL);
+  g_source_attach(e->child, context);
+  return e;
+}
+
+void nmovpn_engine_free(NmOvpnEngine *e)
+{
+  if (!e)
+    return;
+  e->finished = TRUE;
+  e->cb = (NmOvpnEngineCallbacks){0};
+  cut_off(e);
+  engine_unref(e);
+}
+
+GPid nmovpn_engine_pid(NmOvpnEngine *e)
+{
+  return e->pid;
+}
