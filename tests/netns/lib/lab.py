@@ -157,7 +157,7 @@ class Server:
     def started(self):
         if self.proc.poll() is not None:
             raise Failed('server %s ended: %s' % (self.name, self.log()[-400:]))
-        return 'Initialization Sequence Completed' in self.log()
+        return re.search(r'Initialization Sequence Completed|UDPv4 link remote', self.log())
 
     def log(self):
         return pki_module.read(self.logfile)

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The life of a connection: keys renewed under traffic, silence, restarts, ends."""
+import re
+import signal
+import subprocess
+import time
+
+from lab import check, wait_for
+from registry import scenario
+
+KEYS = 'Data Channel: cipher'
+
+
+class Up:
+    """An imported connection that is up; taken down and deleted at the end."""
+
+    def __init__(self, l, s, lines=(), **kw):
+        self.l, self.s = l, s
+        self.name = l.import_profile(l.profile(s, lines), **kw)
+
+    def __enter__(self):
+        rc, out, _ = self.l.up(self.name)
+        if rc:
+            self.l.delete(self.name)
+            check(False, out)
+        self.dev = self.l.device(self.s)
+        self.index = self.ifindex()
+        return self
+
+    def ifindex(self):
+        return self.l.run('cat', '/sys/class/net/%s/ifindex' % self.dev, ok=False)[1]
+
+    def kept(self):
+        check(self.ifindex() == self.index, 'the tunnel device was not kept')
+
+    def gone(self, timeout=15):
+        wait_for('the connection ends by itself', lambda: not self.l.tunnels(), timeout)
+        wait_for('NetworkManager knows', lambda: self.name not in self.l.nmcli(
+            '-g', 'NAME', 'connection', 'show', '--active').split('\n'), 5)
+
+    def __exit__(self, *exc):
+        self.l.down(self.name)
+        self.l.delete(self.name)
+        self.l.drop_server(self.s.name)
+
+
+def works_again(l, s, timeout=20):
+    def once():
+        rc, _ = l.run('ping', '-n', '-q', '-c', '1', '-W', '1', s.tun4, ok=False)
+        return rc == 0
+    wait_for('traffic flows again', once, timeout, 0.2)
+
+
+def renegotiation(l, server_lines, client_lines, wanted=2):
+    s = l.server('reneg', server_lines)
+    with Up(l, s, client_lines) as u:
+        seen, before = s.log().count(KEYS), l.counters(u.dev)
+        p = subprocess.Popen(l.enter('ping', '-n', '-q', '-i', '0.01', '-I', u.dev, s.tun4),
+                             stdout=subprocess.PIPE, text=True)
+        try:
+            wait_for('%d renegotiations' % wanted, lambda: s.log().count(KEYS) >= seen + wanted, 25, 0.1)
+            time.sleep(1.2)  # the traffic under the new key belongs to the measurement
+        finally:
+            for pid in subprocess.run(['ps', '-o', 'pid=', '--ppid', str(p.pid)], stdout=subprocess.PIPE,
+                                      text=True).stdout.split():
+                subprocess.run(['kill', '-INT', pid])
+            out = p.communicate(timeout=10)[0]
+        sent, got = map(int, re.search(r'(\d+) packets transmitted, (\d+) received', out).groups())
+        after = l.counters(u.dev)
+        check(sent > 300 and sent - got <= 1, 'sent %d, received %d' % (sent, got))
+        check(after[0] - before[0] >= got, 'packets on the device: %s to %s' % (before, after))
+
+
+@scenario
+def renegotiation_by_the_client(l):
+    renegotiation(l, ['reneg-sec 0'], ['reneg-sec 5'])
+
+
+@scenario
+def renegotiation_by_the_server(l):
+    renegotiation(l, ['reneg-sec 5 5'], ['reneg-sec 0'])
+
+
+@scenario
+def renegotiation_cbc_tcp(l):
+    s = l.server('reneg-tcp', ['reneg-sec 3 3', 'data-ciphers AES-256-CBC', 'auth SHA256'], proto='tcp')
+    with Up(l, s, ['reneg-sec 0', 'data-ciphers AES-256-CBC', 'auth SHA256']):
+        seen = s.log().count(KEYS)
+        wait_for('renegotiation', lambda: s.log().count(KEYS) > seen, 15)
+        l.ping(s, 20)
+
+
+@scenario
+def ping_restart(l):
+    """The server is silent for a while; the tunnel device stays and works again."""
+    s = l.server('silent', ['push "ping 1"', 'push "ping-restart 3"', 'ping 1'])
+    with Up(l, s, ['connect-retry 1 1']) as u:
+        mark = l.mark()
+        s.proc.send_signal(signal.SIGSTOP)
+        try:
+            wait_for('ping-restart in the log', lambda: re.search('ping|silent|answer|reconnect',
+                     l.log_since(mark), re.I), 10, 0.1)
+        finally:
+            s.proc.send_signal(signal.SIGCONT)
+        works_again(l, s)
+        u.kept()
+        l.ping(s)
+
+
+@scenario
+def ping_exit(l):
+    s = l.server('silent-exit', ['push "ping 1"', 'push "ping-exit 3"'])
+    with Up(l, s) as u:
+        s.proc.send_signal(signal.SIGSTOP)
+        try:
+            u.gone()
+        finally:
+            s.proc.send_signal(signal.SIGCONT)
+
+
+@scenario
+def inactive(l):
+    with Up(l, l.server('inactive'), ['inactive 3']) as u:
+        u.gone(20)
+
+
+@scenario
+def keepalive_keeps(l):
+    """Longer than ping-restart without traffic: nothing happens."""
+    s = l.server('keep', ['keepalive 1 3'])
+    with Up(l, s) as u:
+        mark = s.log().count(KEYS)
+        time.sleep(5)
+        check(s.log().count(KEYS) == mark, 'the client reconnected')
+        u.kept()
+        l.ping(s)
+
+
+@scenario
+def exit_notification(l):
+    s = l.server('bye')
+    with Up(l, s, ['explicit-exit-notify 1']) as u:
+        check(s.client_id() is not None, 'the server does not list the client')
+        l.down(u.name)
+        wait_for('the server hears of it', lambda: s.client_id() is None, 5, 0.1)
+
+
+@scenario
+def restart_by_the_server(l):
+    s = l.server('kick')
+    with Up(l, s, ['connect-retry 1 1']) as u:
+        cid = s.client_id()
+        s.manage('client-kill %s RESTART' % cid, wait='SUCCESS|ERROR')
+        wait_for('a new client at the server', lambda: s.client_id() not in (None, cid), 15, 0.1)
+        works_again(l, s)
+        u.kept()
+
+
+@scenario
+def halt_by_the_server(l):
+    s = l.server('halt')
+    with Up(l, s) as u:
+        s.manage('client-kill %s HALT' % s.client_id(), wait='SUCCESS|ERROR')
+        u.gone()
+
+
+def server_restarted(l, proto):
+    s = l.server('again-' + proto, ['keepalive 1 4'] + (['explicit-exit-notify 1'] if proto == 'udp' else []),
+                 proto=proto)
+    with Up(l, s, ['connect-retry 1 1']) as u:
+        l.ping(s)
+        s.stop()
+        s.start()
+        works_again(l, s)
+        u.kept()
+        l.ping(s)
+
+
+@scenario
+def server_restarted_udp(l):
+    server_restarted(l, 'udp')
+
+
+@scenario
+def server_restarted_tcp(l):
+    server_restarted(l, 'tcp')
+
+
+@scenario
+def server_killed(l):
+    s = l.server('killed', ['keepalive 1 4'])
+    with Up(l, s, ['connect-retry 1 1']) as u:
+        s.stop(signal.SIGKILL)
+        s.start()
+        works_again(l, s)
+        u.kept()
+
+
+@scenario
+def lossy_path(l):
+    """One packet in five is lost in both directions while connecting."""
+    rules = ('table inet loss { chain i { type filter hook input priority 0; '
+             'meta l4proto udp numgen random mod 100 < 20 drop; }; chain o { type filter hook output priority 0; '
+             'meta l4proto udp numgen random mod 100 < 20 drop; }; }')
+    s = l.server('lossy')
+    path = l.scratch + '/loss.nft'
+    with open(path, 'w') as f:
+        f.write(rules)
+    l.on_server('nft', '-f', path)
+    try:
+        name = l.import_profile(l.profile(s))
+        rc, out, _ = l.up(name, timeout=60)
+        check(rc == 0, out)
+    finally:
+        l.on_server('nft', 'delete', 'table', 'inet', 'loss')
+    l.ping(s, 5)
+    l.down(name)
+    l.delete(name)
+    l.drop_server('lossy')

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the server pushes reaches NetworkManager: addresses, routes, names, default routes, sizes."""
+import re
+
+from lab import S4, check, wait_for
+from registry import add, scenario
+
+
+def pushes(*lines):
+    return ['push "%s"' % x for x in lines]
+
+
+def with_server(l, name, lines, client=(), then=None, **kw):
+    s = l.server('push-' + name, lines)
+    try:
+        l.cycle(s, client, then=(lambda n: then(s, n)) if then else None, **kw)
+    finally:
+        l.drop_server(s.name)
+
+
+def has(l, name, field, pattern):
+    value = l.field(name, field)
+    check(re.search(pattern, value), '%s is “%s”, expected /%s/' % (field, value, pattern))
+
+
+def topology(kind):
+    def f(l):
+        def then(s, name):
+            addrs, _ = l.tunnels()[l.device(s)]
+            check(len([a for a in addrs if '.' in a]) == 1, 'one IPv4 address: %s' % addrs)
+        with_server(l, 'top-' + kind, ['!topology', 'topology ' + kind, 'push "topology %s"' % kind], then=then)
+    return f
+
+
+for _t in ('subnet', 'net30', 'p2p'):
+    add('push', 'topology-' + _t, topology(_t))
+
+
+@scenario
+def ipv6_inside(l):
+    s = l.server('push-v6', ['server-ipv6 fd60:77::/64'])
+    l.cycle(s, then=lambda n: l.ping(s, target='fd60:77::1'))
+    l.drop_server('push-v6')
+
+
+@scenario
+def ipv6_only_inside(l):
+    s = l.server('push-v6only', ['!server', '!topology', 'mode server', 'tls-server', 'server-ipv6 fd60:78::/64'])
+
+    def then(name):
+        check(len(l.tunnels()) == 1, 'one tunnel')
+        l.ping(s, target='fd60:78::1', dev=list(l.tunnels())[0])
+    l.cycle(s, ping=False, then=then)
+    l.drop_server('push-v6only')
+
+
+@scenario
+def routes(l):
+    def then(s, name):
+        dev = l.device(s)
+        out = l.run('ip', 'route', 'show', 'dev', dev)
+        for want in ('198.18.1.0/24', r'198.18.2.7\b', r'198.18.3.0/24 .*metric 77'):
+            check(re.search(want, out), 'route %s is missing: %s' % (want, out))
+        out = l.run('ip', '-6', 'route', 'show', 'dev', dev)
+        check('fd61::/48' in out, 'IPv6 route is missing: ' + out)
+        has(l, name, 'IP4.ROUTE', '198.18.1.0/24')
+    with_server(l, 'routes', ['server-ipv6 fd60:79::/64'] + pushes(
+        'route 198.18.1.0 255.255.255.0', 'route 198.18.2.7', 'route 198.18.3.0 255.255.255.0 vpn_gateway 77',
+        'route-ipv6 fd61::/48'), then=then)
+
+
+@scenario
+def routes_of_the_profile(l):
+    def then(s, name):
+        out = l.run('ip', 'route', 'show', 'dev', l.device(s))
+        check('198.18.9.0/24' in out, out)
+    with_server(l, 'own-routes', [], ['route 198.18.9.0 255.255.255.0'], then=then)
+
+
+@scenario
+def route_around_the_tunnel(l):
+    def then(s, name):
+        out = l.run('ip', 'route', 'show', '198.18.5.0/24')
+        check('dev veth0' in out, 'net_gateway route: ' + out)
+    with_server(l, 'netgw', pushes('route 198.18.5.0 255.255.255.0 net_gateway'), then=then)
+
+
+@scenario
+def route_nopull(l):
+    def then(s, name):
+        out = l.run('ip', 'route', 'show', 'dev', l.device(s))
+        check('198.18.1.0/24' not in out, 'a route was taken: ' + out)
+    with_server(l, 'nopull', pushes('route 198.18.1.0 255.255.255.0'), ['route-nopull'], then=then)
+
+
+@scenario
+def dns_classic(l):
+    def then(s, name):
+        has(l, name, 'IP4.DNS', r'10\.9\.9\.9')
+        has(l, name, 'IP4.DNS', r'10\.9\.9\.8')
+        has(l, name, 'IP4.DOMAIN', r'corp\.test')
+        has(l, name, 'IP4.DOMAIN', r'lab\.test')
+        has(l, name, 'IP6.DNS', r'fd60:9::9')
+    with_server(l, 'dns', ['server-ipv6 fd60:80::/64'] + pushes(
+        'dhcp-option DNS 10.9.9.9', 'dhcp-option DNS 10.9.9.8', 'dhcp-option DOMAIN corp.test',
+        'dhcp-option DOMAIN-SEARCH lab.test', 'dhcp-option DNS6 fd60:9::9'), then=then)
+
+
+@scenario
+def dns_options_split(l):
+    """dns options of 2.6: resolve-domains become routing domains."""
+    def then(s, name):
+        has(l, name, 'IP4.DNS', r'10\.9\.9\.9')
+        has(l, name, 'IP4.DOMAIN', r'~?corp\.test')
+    with_server(l, 'dns26', pushes('dns search-domains lab.test', 'dns server 1 address 10.9.9.9',
+                                   'dns server 1 resolve-domains corp.test'), then=then)
+
+
+def default_dev(l, family='-4'):
+    out = l.run('ip', family, 'route', 'get', '192.0.2.1' if family == '-4' else '2001:db8::1', ok=False)[1]
+    return out
+
+
+@scenario
+def no_default_route_unless_said(l):
+    def then(s, name):
+        check('dev veth0' in default_dev(l), default_dev(l))
+    with_server(l, 'split', [], then=then)
+
+
+@scenario
+def redirect_gateway(l):
+    l.on_server('ip', 'addr', 'replace', '192.0.2.1/32', 'dev', 'lo')
+
+    def then(s, name):
+        dev = l.device(s)
+        check('dev ' + dev in default_dev(l), default_dev(l))
+        check('dev veth0' in l.run('ip', 'route', 'get', S4), 'the server itself stays outside')
+        l.ping(s, target='192.0.2.1')
+    with_server(l, 'full', pushes('redirect-gateway def1'), then=then)
+
+
+@scenario
+def redirect_gateway_ipv6(l):
+    def then(s, name):
+        dev = l.device(s)
+        check('dev ' + dev in default_dev(l, '-6'), default_dev(l, '-6'))
+        check('dev veth0' in default_dev(l), default_dev(l))
+    with_server(l, 'full6', ['server-ipv6 fd60:81::/64'] + pushes('redirect-gateway ipv6 !ipv4'), then=then)
+
+
+@scenario
+def redirect_gateway_of_the_profile(l):
+    def then(s, name):
+        check('dev ' + l.device(s) in default_dev(l), default_dev(l))
+    with_server(l, 'full-own', [], ['redirect-gateway def1'], then=then)
+
+
+@scenario
+def never_default_wins(l):
+    def then(s, name):
+        check('dev veth0' in default_dev(l), default_dev(l))
+    with_server(l, 'never', pushes('redirect-gateway def1'), then=then,
+                settings={'ipv4.never_default': 'yes'})
+
+
+@scenario
+def block_ipv6(l):
+    """A full tunnel without IPv6 inside: nothing may leave by IPv6 beside it."""
+    def then(s, name):
+        out = default_dev(l, '-6')
+        check('dev veth0' not in out, 'IPv6 goes past the tunnel: ' + out)
+    with_server(l, 'block6', pushes('redirect-gateway def1', 'block-ipv6'), then=then)
+
+
+@scenario
+def mtu(l):
+    def then(s, name):
+        addrs, got = l.tunnels()[l.device(s)]
+        check(got == 1380, 'device MTU is %d' % got)
+    with_server(l, 'mtu', ['tun-mtu 1380', 'push "tun-mtu 1380"'], then=then)
+
+
+@scenario
+def pull_filter(l):
+    def then(s, name):
+        check('dev veth0' in default_dev(l), default_dev(l))
+    with_server(l, 'filter', pushes('redirect-gateway def1'), ['pull-filter ignore "redirect-gateway"'],
+                then=then)
+
+
+@scenario
+def hostile_values_do_no_harm(l):
+    with_server(l, 'odd', pushes('route 300.1.2.3 255.255.255.0', 'dhcp-option DNS nonsense', 'setenv-safe A b',
+                                 'no-such-option 1 2 3', 'route 10.0.0.0 255.0.255.0'))
+
+
+@scenario
+def new_values_after_a_restart(l):
+    s = l.server('push-change', pushes('route 198.18.20.0 255.255.255.0') +
+                 ['keepalive 1 4', 'push "explicit-exit-notify 1"'])
+    name = l.import_profile(l.profile(s, ['connect-retry 1 1']))
+    try:
+        rc, out, _ = l.up(name)
+        check(rc == 0, out)
+        l.ping(s)
+        s.stop()
+        s.config = s.config.replace('198.18.20.0', '198.18.21.0')
+        s.start()
+        wait_for('the new route', lambda: '198.18.21.0/24' in l.run('ip', 'route'), 20, 0.2)
+        check('198.18.20.0' not in l.run('ip', 'route'), 'the old route is still there')
+        l.ping(s)
+    finally:
+        l.down(name)
+        l.delete(name)
+        l.drop_server('push-change')
