@@ -111,3 +111,7 @@ void ovpn_config_clear(OvpnConfig *c); /* wipes and frees */
  * FAIL_CONFIG with text naming the option. Options marked HARMLESS/NEVER/SERVER/LATER/UNKNOWN are
  * skipped. */
 OvpnStatus ovpn_config_apply(OvpnConfig *c, const OvpnOptionList *l, OvpnFailure *f);
+
+/* Splits the content of auth-user-pass and http-proxy-user-pass (line 1 user, line 2 password, which may be missing).
+ * Either ret may be NULL; old values are replaced. false: no user name, or no memory. */
+bool ovpn_user_pass_split(const OvpnBlob *content, char **ret_user, OvpnBlob *ret_password);

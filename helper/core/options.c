@@ -395,8 +395,17 @@ char *ovpn_option_format(const OvpnOption *o)
   return text;
 }
 
-/* ---- IPC form: u32 line | u16 connection + 1 | u8 inline | u8 argc | argc * (u16 length, bytes)
- */
+/* ---- IPC form: u32 line | u16 connection + 1 | u8 inline | u8 argc | argc * (u16 length, bytes) |
+ * u16 length, content */
+
+enum { CONTENT_MAX = 32768 };
+
+/* Blocks that are not files (fingerprints) would get lost without their content. */
+static bool carries_content(OvpnOptionId id, bool is_inline)
+{
+  uint32_t flags = ovpn_option_info(id)->flags;
+  return is_inline && (flags & F_INLINE) && !(flags & F_FILE);
+}
 
 void ovpn_option_encode(const OvpnOption *o, OvpnWriter *w)
 {
@@ -409,6 +418,33 @@ void ovpn_option_encode(const OvpnOption *o, OvpnWriter *w)
     ovpn_write_u16(w, (uint16_t)len);
     ovpn_write_bytes(w, o->argv[i], len);
   }
+  size_t len = carries_content(o->id, o->is_inline) ? o->content.len : 0;
+  if (len > CONTENT_MAX)
+    w->ok = false;
+  ovpn_write_u16(w, (uint16_t)len);
+  ovpn_write_bytes(w, o->content.data, len);
+}
+
+/* Reads the content that ends an option, then appends a copy of `head` with it. */
+static OvpnStatus decode_content(OvpnReader *r, OvpnOptionList *l, const OvpnOption *head)
+{
+  size_t len = ovpn_read_u16(r);
+  const uint8_t *content = ovpn_read_bytes(r, len);
+  if (!content)
+    return OVPN_DROP_TRUNCATED;
+  const OvpnOptionInfo *info = ovpn_option_by_directive(head->argv[0]);
+  if (len > CONTENT_MAX ||
+      (len > 0 && !carries_content(info ? info->id : OVPN_OPT_UNKNOWN, head->is_inline)))
+    return OVPN_DROP_FORMAT;
+  if (l->n >= OVPN_OPTION_LIST_MAX)
+    return OVPN_DROP_FORMAT;
+  OvpnOption *o = ovpn_option_list_add(l, (const char *const *)head->argv, head->argc);
+  if (!o)
+    return OVPN_FAIL_MEMORY;
+  o->line = head->line;
+  o->connection = head->connection;
+  o->is_inline = head->is_inline;
+  return ovpn_blob_set(&o->content, content, len) ? OVPN_OK : OVPN_FAIL_MEMORY;
 }
 
 OvpnStatus ovpn_option_decode(OvpnReader *r, OvpnOptionList *l)
@@ -432,16 +468,13 @@ OvpnStatus ovpn_option_decode(OvpnReader *r, OvpnOptionList *l)
     if (s != OVPN_OK)
       break;
   }
-  if (s == OVPN_OK) {
-    OvpnOption *o = ovpn_option_list_add(l, (const char *const *)argv, argc);
-    if (o) {
-      o->line = line;
-      o->connection = (int)connection - 1;
-      o->is_inline = is_inline;
-    } else {
-      s = l->n >= OVPN_OPTION_LIST_MAX ? OVPN_DROP_FORMAT : OVPN_FAIL_MEMORY;
-    }
-  }
+  if (s == OVPN_OK)
+    s = decode_content(r, l,
+                       &(OvpnOption){.line = line,
+                                     .argc = argc,
+                                     .argv = argv,
+                                     .is_inline = is_inline,
+                                     .connection = (int)connection - 1});
   for (unsigned i = 0; i < n; i++)
     ovpn_secret_free(argv[i]);
   return s;
