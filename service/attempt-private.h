@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared by attempt.c (states, engine events, timers), attempt-prepare.c (profile and files) and
+ * attempt-link.c (addresses and sockets). Only attempt.c changes the state. */
+#pragma once
+#include <gio/gio.h>
+#include "helper/core/config.h"
+#include "helper/core/push.h"
+#include "service/attempt.h"
+#include "service/engine-client.h"
+#include "service/failure.h"
+#include "service/netconfig.h"
+#include "service/secrets.h"
+
+#define NMOVPN_ATTEMPT_STATE_LIST(X)                                                               \
+  X(IDLE)                                                                                          \
+  X(PREPARING) X(RESOLVING) X(LINKING) X(NEGOTIATING) X(WAITING_SECRETS) X(CONFIGURING) X(UP)      \
+      X(RECONNECTING) X(STOPPING)
+typedef enum NmOvpnAttemptState {
+#define X(n) NMOVPN_ATTEMPT_##n,
+  NMOVPN_ATTEMPT_STATE_LIST(X)
+#undef X
+} NmOvpnAttemptState;
+
+struct NmOvpnAttempt {
+  NmOvpnBroker *broker;
+  NmOvpnAttemptCallbacks callbacks;
+  gpointer user_data;
+  NmOvpnAttemptState state;
+
+  /* the profile; fixed after start */
+  NMConnection *connection;
+  gboolean interactive, default_route_auto;
+  OvpnOptionList options;
+  OvpnConfig config;
+  int files[OVPN_FILE_MAX]; /* -1 = none or inline; kept to be able to start the engine again */
+  NmOvpnSecrets secrets;
+
+  NmOvpnEngine *engine;
+  gboolean engine_ready;
+
+  /* where we are in the list of servers */
+  size_t remote_index, tried; /* tried: remotes that failed since the last success */
+  GCancellable *resolving;
+  GSList *addresses, *next_address; /* GInetAddress of the current remote */
+  guint16 port;
+  struct sockaddr_storage server; /* in use or being tried */
+  char *server_name;              /* "host:port" for people */
+  int link_fd;                    /* TCP socket that is still connecting */
+  GSource *link_source;
+  gboolean server_answered;  /* in this session */
+  OvpnFailure first_failure; /* of this round; the cause that is told */
+
+  /* asking */
+  OvpnNeed pending;   /* what NewSecrets answers */
+  gboolean need_link; /* the session is over: the answer is followed by a new link */
+  guint n_refused;    /* passwords that the server refused in a row */
+
+  /* the tunnel */
+  NmOvpnBrokerTun
+      tun; /* fd -1 = none; our copy is there to be sent again and is closed with the engine */
+  OvpnPushed pushed;
+  gboolean have_pushed, was_up;
+  guint mtu;
+  NmOvpnNetconfig netconfig;
+  gboolean have_netconfig;
+
+  GSource *state_timer;   /* of the current state; set_state clears it */
+  GSource *overall_timer; /* from start until up */
+  guint backoff;          /* s, next delay of a reconnection */
+};
+
+/* attempt.c */
+void nmovpn_attempt_fail(NmOvpnAttempt *a, const OvpnFailure *f);
+void nmovpn_attempt_link_failed(NmOvpnAttempt *a,
+                                const OvpnFailure *f); /* this address did not work: the next one */
+void nmovpn_attempt_resolved(NmOvpnAttempt *a);
+void nmovpn_attempt_linked(NmOvpnAttempt *a, int fd); /* takes fd */
+const OvpnRemote *nmovpn_attempt_remote(const NmOvpnAttempt *a);
+
+/* attempt-prepare.c */
+gboolean nmovpn_attempt_prepare(NmOvpnAttempt *a, GError **error);
+gboolean nmovpn_attempt_feed_engine(NmOvpnAttempt *a, GError **error);
+void nmovpn_attempt_close_files(NmOvpnAttempt *a);
+
+/* attempt-link.c */
+void nmovpn_attempt_resolve(NmOvpnAttempt *a);
+void nmovpn_attempt_open_link(NmOvpnAttempt *a); /* to next_address */
+void nmovpn_attempt_cancel_link(NmOvpnAttempt *a);

@@ -1,0 +1,813 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One connection from Connect to its end: states, timers, and what follows from each event.
+ *
+ * Single-threaded, on the main context. The engine's events are already checked for form
+ * (engine-client.c); pushed options are interpreted here again from the list, because the engine is
+ * not believed. Invariants: the state changes only in set_state(); a state's timer dies with the
+ * state; the TUN's descriptor is never kept longer than the engine lives, so that the device
+ * vanishes with it. DESIGN.md §6, ARCHITECTURE.md §5. */
+#include "service/attempt.h"
+#include <glib/gi18n-lib.h>
+#include <string.h>
+#include <unistd.h>
+#include "service/attempt-private.h"
+#include "service/log.h"
+#include "service/profile.h"
+
+enum {
+  LIMIT_SECONDS = 60, /* libnm gives up after this; so does NetworkManager by default */
+  LIMIT_RESERVE = 4,  /* told in time, the cause is ours instead of "timed out" */
+  RESOLVE_SECONDS = 20,
+  MIN_ADDRESS_SECONDS = 10,
+  RECONNECT_ADDRESS_SECONDS = 30,
+  STOP_SECONDS = 2,
+  MAX_REFUSED = 3,
+};
+
+#define BIT(s) (1u << NMOVPN_ATTEMPT_##s)
+/* From anywhere to STOPPING and IDLE; the rest is listed. */
+static const guint legal_next[] = {
+    [NMOVPN_ATTEMPT_IDLE] = BIT(PREPARING),
+    [NMOVPN_ATTEMPT_PREPARING] = BIT(RESOLVING) | BIT(WAITING_SECRETS),
+    [NMOVPN_ATTEMPT_RESOLVING] = BIT(LINKING) | BIT(RESOLVING) | BIT(RECONNECTING),
+    [NMOVPN_ATTEMPT_LINKING] = BIT(NEGOTIATING) | BIT(LINKING) | BIT(RESOLVING) | BIT(RECONNECTING),
+    [NMOVPN_ATTEMPT_NEGOTIATING] =
+        BIT(CONFIGURING) | BIT(WAITING_SECRETS) | BIT(LINKING) | BIT(RESOLVING) | BIT(RECONNECTING),
+    [NMOVPN_ATTEMPT_WAITING_SECRETS] = BIT(PREPARING) | BIT(RESOLVING) | BIT(NEGOTIATING),
+    [NMOVPN_ATTEMPT_CONFIGURING] =
+        BIT(UP) | BIT(LINKING) | BIT(RESOLVING) | BIT(RECONNECTING) | BIT(WAITING_SECRETS),
+    [NMOVPN_ATTEMPT_UP] = BIT(RECONNECTING) | BIT(RESOLVING) | BIT(WAITING_SECRETS),
+    [NMOVPN_ATTEMPT_RECONNECTING] = BIT(RESOLVING),
+    [NMOVPN_ATTEMPT_STOPPING] = 0,
+};
+
+static const char *state_text(NmOvpnAttemptState s)
+{
+  static const char *const names[] = {
+#define X(n) #n,
+      NMOVPN_ATTEMPT_STATE_LIST(X)
+#undef X
+  };
+  return names[s];
+}
+
+static void clear_source(GSource **s)
+{
+  if (*s)
+    g_source_destroy(*s);
+  g_clear_pointer(s, g_source_unref);
+}
+
+static void start_timer(NmOvpnAttempt *a, GSource **slot, guint seconds, GSourceFunc f)
+{
+  clear_source(slot);
+  *slot = g_timeout_source_new_seconds(seconds);
+  g_source_set_callback(*slot, f, a, NULL);
+  g_source_attach(*slot, NULL);
+}
+
+static void set_state(NmOvpnAttempt *a, NmOvpnAttemptState s)
+{
+  g_assert(s == NMOVPN_ATTEMPT_IDLE || s == NMOVPN_ATTEMPT_STOPPING ||
+           (legal_next[a->state] & (1u << s)));
+  clear_source(&a->state_timer);
+  if (s != a->state)
+    nmovpn_log(LOG_INFO, "state %s -> %s", state_text(a->state), state_text(s));
+  a->state = s;
+  nmovpn_log_set_state(state_text(s));
+}
+
+const OvpnRemote *nmovpn_attempt_remote(const NmOvpnAttempt *a)
+{
+  return &a->config.remotes[a->remote_index % a->config.n_remotes];
+}
+
+static char *sentence_for(const NmOvpnAttempt *a, const OvpnFailure *f)
+{
+  const OvpnFile *files = a->config.files;
+  NmOvpnFailureContext c = {
+      .server = a->server_name,
+      .proto = a->config.n_remotes ? nmovpn_attempt_remote(a)->proto : OVPN_PROTO_UDP,
+      .control_key = files[OVPN_FILE_TLS_AUTH].name || files[OVPN_FILE_TLS_CRYPT].name ||
+                     files[OVPN_FILE_TLS_CRYPT_V2].name,
+      .config = &a->config,
+  };
+  return nmovpn_failure_sentence(f, &c);
+}
+
+/* ---- the end
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static void close_tun(NmOvpnAttempt *a)
+{
+  if (a->tun.fd >= 0)
+    close(a->tun.fd);
+  a->tun.fd = -1;
+}
+
+static void release(NmOvpnAttempt *a)
+{
+  nmovpn_attempt_cancel_link(a);
+  clear_source(&a->overall_timer);
+  clear_source(&a->state_timer);
+  g_clear_pointer(&a->engine, nmovpn_engine_free);
+  a->engine_ready = FALSE;
+  close_tun(a);
+  nmovpn_attempt_close_files(a);
+  nmovpn_secrets_clear(&a->secrets);
+}
+
+void nmovpn_attempt_fail(NmOvpnAttempt *a, const OvpnFailure *f)
+{
+  if (a->state == NMOVPN_ATTEMPT_STOPPING || a->state == NMOVPN_ATTEMPT_IDLE)
+    return;
+  g_autofree char *sentence = sentence_for(a, f);
+  nmovpn_log(LOG_ERR, "%s", sentence);
+  nmovpn_log(LOG_INFO, "failed with %s (%s)", ovpn_status_name(f->status), f->text);
+  NMVpnPluginFailure reason = nmovpn_failure_reason(f->status);
+  release(a);
+  set_state(a, NMOVPN_ATTEMPT_IDLE);
+  a->callbacks.failed(reason, sentence, a->user_data);
+}
+
+static void fail_internal(NmOvpnAttempt *a, const char *what)
+{
+  OvpnFailure f = {0};
+  ovpn_failure_set(&f, OVPN_FAIL_INTERNAL, "%s", what);
+  nmovpn_attempt_fail(a, &f);
+}
+
+static void finish_stop(NmOvpnAttempt *a)
+{
+  release(a);
+  set_state(a, NMOVPN_ATTEMPT_IDLE);
+  a->callbacks.stopped(a->user_data);
+}
+
+static gboolean on_stop_timeout(gpointer user_data)
+{
+  nmovpn_log(LOG_INFO, "the goodbye to the server was not finished in time");
+  finish_stop(user_data);
+  return G_SOURCE_REMOVE;
+}
+
+void nmovpn_attempt_stop(NmOvpnAttempt *a)
+{
+  if (a->state == NMOVPN_ATTEMPT_STOPPING)
+    return;
+  gboolean in_session = a->state == NMOVPN_ATTEMPT_UP || a->state == NMOVPN_ATTEMPT_CONFIGURING ||
+                        a->state == NMOVPN_ATTEMPT_NEGOTIATING;
+  nmovpn_attempt_cancel_link(a);
+  clear_source(&a->overall_timer);
+  if (in_session && a->engine && nmovpn_engine_send_close(a->engine, NULL)) {
+    set_state(a, NMOVPN_ATTEMPT_STOPPING);
+    start_timer(a, &a->state_timer, STOP_SECONDS, on_stop_timeout);
+    /* Closing our copy now lets the device go the moment the engine does. */
+    close_tun(a);
+    return;
+  }
+  finish_stop(a);
+}
+
+void nmovpn_attempt_helper_gone(NmOvpnAttempt *a)
+{
+  if (a->state != NMOVPN_ATTEMPT_IDLE && a->state != NMOVPN_ATTEMPT_STOPPING)
+    fail_internal(a, _("its privileged helper ended"));
+}
+
+gboolean nmovpn_attempt_is_running(const NmOvpnAttempt *a)
+{
+  return a->state != NMOVPN_ATTEMPT_IDLE;
+}
+
+/* ---- timers
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+/* The address being tried gets its share of the time there is. */
+static guint address_seconds(const NmOvpnAttempt *a)
+{
+  guint limit = a->config.connect_timeout ? a->config.connect_timeout : 120;
+  if (a->was_up)
+    return MIN(limit, RECONNECT_ADDRESS_SECONDS);
+  guint choices =
+      (guint)a->config.n_remotes - 1 + (a->addresses ? g_slist_length(a->addresses) : 1);
+  if (choices <= 1)
+    return MIN(limit, LIMIT_SECONDS); /* the overall limit comes first */
+  return MIN(limit, MAX(LIMIT_SECONDS / choices, MIN_ADDRESS_SECONDS));
+}
+
+static gboolean on_address_timeout(gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  OvpnFailure f = {0};
+  if (a->state == NMOVPN_ATTEMPT_RESOLVING)
+    ovpn_failure_set(&f, OVPN_FAIL_RESOLVE, "%s: %s", nmovpn_attempt_remote(a)->host,
+                     _("the name server does not answer"));
+  else
+    ovpn_failure_set(&f, OVPN_FAIL_NO_ANSWER, "%s", "");
+  nmovpn_attempt_link_failed(a, &f);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean on_overall_timeout(gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  OvpnFailure f = a->first_failure;
+  ovpn_failure_set(&f, a->server_answered ? OVPN_FAIL_HANDSHAKE_TIMEOUT : OVPN_FAIL_NO_ANSWER, "%s",
+                   "");
+  nmovpn_attempt_fail(a, &f);
+  return G_SOURCE_REMOVE;
+}
+
+static void start_overall_timer(NmOvpnAttempt *a)
+{
+  guint limit = nm_setting_vpn_get_timeout(nm_connection_get_setting_vpn(a->connection));
+  limit = limit ? MIN(limit, LIMIT_SECONDS) : LIMIT_SECONDS;
+  start_timer(a, &a->overall_timer, limit > 2 * LIMIT_RESERVE ? limit - LIMIT_RESERVE : limit,
+              on_overall_timeout);
+}
+
+/* ---- from server to server
+ * -------------------------------------------------------------------------------------- */
+
+static void resolve_current(NmOvpnAttempt *a)
+{
+  set_state(a, NMOVPN_ATTEMPT_RESOLVING);
+  start_timer(a, &a->state_timer, RESOLVE_SECONDS, on_address_timeout);
+  nmovpn_attempt_resolve(a);
+}
+
+static void link_next_address(NmOvpnAttempt *a)
+{
+  a->server_answered = FALSE;
+  set_state(a, NMOVPN_ATTEMPT_LINKING);
+  start_timer(a, &a->state_timer, address_seconds(a), on_address_timeout);
+  nmovpn_attempt_open_link(a);
+}
+
+void nmovpn_attempt_resolved(NmOvpnAttempt *a)
+{
+  link_next_address(a);
+}
+
+static gboolean on_backoff(gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  resolve_current(a);
+  return G_SOURCE_REMOVE;
+}
+
+static void reconnect_later(NmOvpnAttempt *a, guint at_least)
+{
+  guint most = MAX(a->config.connect_retry_max_wait, 1);
+  a->backoff = a->backoff ? MIN(a->backoff * 2, most) : MAX(a->config.connect_retry, 1);
+  guint delay = MAX(a->backoff, MIN(at_least, most));
+  nmovpn_attempt_cancel_link(a);
+  set_state(a, NMOVPN_ATTEMPT_RECONNECTING);
+  nmovpn_log(LOG_NOTICE, "trying again in %u s; the tunnel device is kept", delay);
+  start_timer(a, &a->state_timer, delay, on_backoff);
+}
+
+void nmovpn_attempt_link_failed(NmOvpnAttempt *a, const OvpnFailure *f)
+{
+  g_autofree char *sentence = sentence_for(a, f);
+  nmovpn_log(LOG_WARNING, "%s", sentence);
+  if (a->first_failure.status == OVPN_OK)
+    a->first_failure = *f;
+  if (a->state == NMOVPN_ATTEMPT_LINKING && a->link_fd >= 0) {
+    /* A TCP connection that does not come about; the list of addresses stays. */
+    clear_source(&a->link_source);
+    close(a->link_fd);
+    a->link_fd = -1;
+  }
+  if (a->next_address && a->state != NMOVPN_ATTEMPT_RESOLVING) {
+    link_next_address(a);
+    return;
+  }
+  a->tried++;
+  if (a->tried < a->config.n_remotes) {
+    a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
+    resolve_current(a);
+  } else if (a->was_up) {
+    a->tried = 0;
+    a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
+    memset(&a->first_failure, 0, sizeof(a->first_failure));
+    reconnect_later(a, f->status == OVPN_FAIL_AUTH_TEMP ? f->arg : 0);
+  } else {
+    OvpnFailure first = a->first_failure;
+    nmovpn_attempt_fail(a, &first);
+  }
+}
+
+void nmovpn_attempt_linked(NmOvpnAttempt *a, int fd)
+{
+  g_autoptr(GError) error = NULL;
+  set_state(a, NMOVPN_ATTEMPT_NEGOTIATING);
+  start_timer(a, &a->state_timer, address_seconds(a), on_address_timeout);
+  if (!nmovpn_engine_send_link(a->engine, nmovpn_attempt_remote(a)->proto,
+                               a->server.ss_family == AF_INET6, 0, fd, &error))
+    fail_internal(a, error->message);
+  close(fd);
+}
+
+/* The link of an established connection is gone. */
+static void reconnect(NmOvpnAttempt *a, const OvpnFailure *f)
+{
+  g_autofree char *sentence = sentence_for(a, f);
+  nmovpn_log(LOG_WARNING, "%s", sentence);
+  if (f->status == OVPN_FAIL_SERVER_RESTART && (f->arg & OVPN_RESTART_NEXT))
+    a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
+  a->tried = 0;
+  a->backoff = 0;
+  memset(&a->first_failure, 0, sizeof(a->first_failure));
+  reconnect_later(a, 0);
+}
+
+/* ---- asking
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+static void ask(NmOvpnAttempt *a, OvpnNeed need, gboolean need_link, const char *message,
+                const char *const *hints)
+{
+  if (!a->interactive) {
+    OvpnFailure f = {0};
+    ovpn_failure_set(&f,
+                     need == OVPN_NEED_PASSPHRASE ? OVPN_FAIL_PASSPHRASE : OVPN_FAIL_CREDENTIALS,
+                     "%s", message);
+    nmovpn_attempt_fail(a, &f);
+    return;
+  }
+  a->pending = need;
+  a->need_link = need_link;
+  clear_source(&a->overall_timer); /* a person may take long */
+  set_state(a, NMOVPN_ATTEMPT_WAITING_SECRETS);
+  nmovpn_log(LOG_NOTICE, "asking: %s", message);
+  a->callbacks.secrets_required(message, hints, a->user_data);
+}
+
+static void ask_user_pass(NmOvpnAttempt *a, gboolean need_link, const char *message)
+{
+  const char *hints[4] = {0};
+  guint n = 0;
+  if (!a->secrets.username)
+    hints[n++] = NMOVPN_KEY_USERNAME;
+  if (!a->secrets.password)
+    hints[n++] = NMOVPN_SECRET_PASSWORD;
+  if (a->config.static_challenge)
+    hints[n++] = NMOVPN_SECRET_CHALLENGE;
+  g_autofree char *text = NULL;
+  if (a->config.static_challenge)
+    text = message ? g_strdup_printf("%s %s", message, a->config.static_challenge)
+                   : g_strdup(a->config.static_challenge);
+  else
+    text = g_strdup(message ? message : _("A password is needed to connect."));
+  ask(a, OVPN_NEED_USER_PASS, need_link, text, hints);
+}
+
+static void ask_passphrase(NmOvpnAttempt *a, gboolean need_link, gboolean wrong)
+{
+  static const char *const hints[] = {NMOVPN_SECRET_CERT_PASS, NULL};
+  if (wrong && ++a->n_refused > MAX_REFUSED) {
+    OvpnFailure f = {.status = OVPN_FAIL_PASSPHRASE};
+    nmovpn_attempt_fail(a, &f);
+    return;
+  }
+  nmovpn_secrets_set(&a->secrets.cert_pass, NULL);
+  ask(a, OVPN_NEED_PASSPHRASE, need_link,
+      wrong ? _("The password of the private key is wrong.")
+            : _("The private key is protected by a password."),
+      hints);
+}
+
+static gboolean answer_user_pass(NmOvpnAttempt *a, GError **error)
+{
+  const NmOvpnSecrets *s = &a->secrets;
+  if (a->config.static_challenge) {
+    if (!nmovpn_engine_answer_challenge(a->engine, OVPN_NEED_STATIC_CHALLENGE, s->challenge, error))
+      return FALSE;
+    nmovpn_secrets_set(&a->secrets.challenge, NULL);
+  }
+  return nmovpn_engine_answer_user_pass(a->engine, s->username, s->password, error);
+}
+
+static gboolean have_user_pass(const NmOvpnAttempt *a)
+{
+  return a->secrets.username && a->secrets.password &&
+         (!a->config.static_challenge || a->secrets.challenge);
+}
+
+/* The server said no. */
+static void refused(NmOvpnAttempt *a, const OvpnFailure *f)
+{
+  g_autoptr(GError) error = NULL;
+  a->n_refused++;
+  if (a->was_up && a->n_refused == 1 && have_user_pass(a) && answer_user_pass(a, &error)) {
+    resolve_current(a); /* what it refused may have been its own old token */
+    return;
+  }
+  if (!a->interactive || a->n_refused > MAX_REFUSED || !a->config.auth_user_pass) {
+    nmovpn_attempt_fail(a, f);
+    return;
+  }
+  g_autofree char *sentence = sentence_for(a, f);
+  nmovpn_secrets_set(&a->secrets.password, NULL);
+  ask_user_pass(a, TRUE, sentence);
+}
+
+/* ---- the engine's events
+ * ---------------------------------------------------------------------------------------- */
+
+static void on_ready(NmOvpnEngine *e, gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  a->engine_ready = TRUE;
+  a->n_refused = 0;
+  if (a->state == NMOVPN_ATTEMPT_PREPARING)
+    resolve_current(a);
+}
+
+/* The name, without linking the protocol archive for it. */
+static const char *session_state_text(OvpnSessionState s)
+{
+  static const char *const names[] = {
+#define X(n) #n,
+      OVPN_SESSION_STATE_LIST(X)
+#undef X
+  };
+  return (guint)s < G_N_ELEMENTS(names) ? names[s] : "?";
+}
+
+static void on_state(NmOvpnEngine *e, OvpnSessionState state, gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  nmovpn_log(LOG_INFO, "session %s", session_state_text(state));
+  if (a->state != NMOVPN_ATTEMPT_NEGOTIATING || a->server_answered ||
+      state <= OVPN_SESSION_RESET_SENT || state >= OVPN_SESSION_CLOSING)
+    return;
+  a->server_answered = TRUE;
+  clear_source(&a->state_timer); /* from here the session's own limits hold */
+}
+
+static void on_need(NmOvpnEngine *e, OvpnNeed need, gboolean echo, gboolean wrong, const char *text,
+                    gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  g_autoptr(GError) error = NULL;
+  if (a->state != NMOVPN_ATTEMPT_PREPARING && a->state != NMOVPN_ATTEMPT_NEGOTIATING &&
+      a->state != NMOVPN_ATTEMPT_CONFIGURING && a->state != NMOVPN_ATTEMPT_UP)
+    return;
+  switch (need) {
+  case OVPN_NEED_NONE:
+    return;
+  case OVPN_NEED_USER_PASS:
+  case OVPN_NEED_STATIC_CHALLENGE:
+    if (wrong)
+      nmovpn_secrets_set(&a->secrets.password, NULL);
+    if (have_user_pass(a)) {
+      if (!answer_user_pass(a, &error))
+        fail_internal(a, error->message);
+    } else {
+      ask_user_pass(a, FALSE, text && *text ? text : NULL);
+    }
+    return;
+  case OVPN_NEED_PASSPHRASE:
+    if (wrong || !a->secrets.cert_pass)
+      ask_passphrase(a, FALSE, wrong);
+    else if (!nmovpn_engine_answer_passphrase(a->engine, a->secrets.cert_pass, &error))
+      fail_internal(a, error->message);
+    return;
+  case OVPN_NEED_CHALLENGE: {
+    const char *hints[] = {nmovpn_secrets_challenge_hint(echo), NULL};
+    nmovpn_secrets_set(&a->secrets.challenge, NULL);
+    ask(a, OVPN_NEED_CHALLENGE, FALSE,
+        text && *text ? text : _("The server asks for a further code."), hints);
+    return;
+  }
+  }
+}
+
+static gboolean ensure_tun(NmOvpnAttempt *a, OvpnFailure *f)
+{
+  g_autoptr(GError) error = NULL;
+  if (a->tun.fd >= 0)
+    return TRUE;
+  if (nmovpn_broker_open_tun(a->broker, a->config.tap, a->config.dev_name, FALSE, &a->tun, &error))
+    return TRUE;
+  a->tun.fd = -1;
+  ovpn_failure_set(f, OVPN_FAIL_INTERNAL, "%s", error->message);
+  return FALSE;
+}
+
+static void report(NmOvpnAttempt *a)
+{
+  OvpnFailure f = {0};
+  NmOvpnNetconfig n;
+  NmOvpnNetconfigInput in = {.pushed = &a->pushed,
+                             .config = &a->config,
+                             .server = (const struct sockaddr *)&a->server,
+                             .ifname = a->tun.ifname,
+                             .mtu = a->mtu,
+                             .default_route_auto = a->default_route_auto};
+  if (!nmovpn_netconfig_build(&n, &in, &f)) {
+    nmovpn_netconfig_clear(&n);
+    nmovpn_attempt_fail(a, &f);
+    return;
+  }
+  if (a->have_netconfig && nmovpn_netconfig_equal(&n, &a->netconfig)) {
+    nmovpn_netconfig_clear(&n);
+    return;
+  }
+  for (guint i = 0; i < n.notes->len; i++)
+    nmovpn_log(LOG_WARNING, "%s", (const char *)n.notes->pdata[i]);
+  if (a->have_netconfig)
+    nmovpn_netconfig_clear(&a->netconfig);
+  a->netconfig = n;
+  a->have_netconfig = TRUE;
+  a->callbacks.config(n.generic, n.ip4, n.ip6, a->user_data);
+}
+
+static void on_pushed(NmOvpnEngine *e, const OvpnOptionList *pushed, gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  OvpnFailure f = {0};
+  g_autoptr(GError) error = NULL;
+  if (a->state != NMOVPN_ATTEMPT_NEGOTIATING && a->state != NMOVPN_ATTEMPT_CONFIGURING &&
+      a->state != NMOVPN_ATTEMPT_UP)
+    return;
+  if (a->have_pushed)
+    ovpn_pushed_clear(&a->pushed);
+  ovpn_pushed_init(&a->pushed);
+  a->have_pushed = TRUE;
+  if (ovpn_pushed_from_options(&a->pushed, &a->config, &a->options, pushed,
+                               (const struct sockaddr *)&a->server, &f) != OVPN_OK ||
+      !ensure_tun(a, &f)) {
+    nmovpn_attempt_fail(a, &f);
+    return;
+  }
+  if (a->state == NMOVPN_ATTEMPT_NEGOTIATING)
+    set_state(a, NMOVPN_ATTEMPT_CONFIGURING);
+  guint mtu = a->pushed.mtu ? a->pushed.mtu : a->config.tun_mtu ? a->config.tun_mtu : 1500;
+  if (!nmovpn_engine_send_tun(a->engine, a->config.tap, a->tun.vnet_hdr, mtu, a->tun.fd, &error))
+    fail_internal(a, error->message);
+}
+
+static void on_up(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  if (a->state != NMOVPN_ATTEMPT_CONFIGURING && a->state != NMOVPN_ATTEMPT_UP)
+    return;
+  a->mtu = mtu;
+  if (a->state == NMOVPN_ATTEMPT_CONFIGURING) {
+    nmovpn_log(LOG_NOTICE, "connected to %s with %s, device %s", a->server_name, cipher,
+               a->tun.ifname);
+    clear_source(&a->overall_timer);
+    set_state(a, NMOVPN_ATTEMPT_UP);
+    a->was_up = TRUE;
+    a->tried = a->backoff = a->n_refused = 0;
+    memset(&a->first_failure, 0, sizeof(a->first_failure));
+    nmovpn_attempt_close_files(a);
+  }
+  report(a);
+}
+
+static void on_failed(NmOvpnEngine *e, const OvpnFailure *f, gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  NmOvpnFailureAction action = nmovpn_failure_action(f->status);
+  switch (a->state) {
+  case NMOVPN_ATTEMPT_IDLE:
+  case NMOVPN_ATTEMPT_STOPPING:
+  case NMOVPN_ATTEMPT_RESOLVING:
+  case NMOVPN_ATTEMPT_LINKING:
+  case NMOVPN_ATTEMPT_RECONNECTING:
+    return; /* of a session that we have given up already */
+  case NMOVPN_ATTEMPT_WAITING_SECRETS:
+    if (action == NMOVPN_FAILURE_FINAL)
+      nmovpn_attempt_fail(a, f);
+    else
+      a->need_link = TRUE; /* the server need not wait as long as a person does */
+    return;
+  case NMOVPN_ATTEMPT_PREPARING:
+  case NMOVPN_ATTEMPT_NEGOTIATING:
+  case NMOVPN_ATTEMPT_CONFIGURING:
+  case NMOVPN_ATTEMPT_UP:
+    break;
+  }
+  switch (action) {
+  case NMOVPN_FAILURE_FINAL:
+    nmovpn_attempt_fail(a, f);
+    return;
+  case NMOVPN_FAILURE_CREDENTIALS:
+    refused(a, f);
+    return;
+  case NMOVPN_FAILURE_PASSPHRASE:
+    if (a->interactive)
+      ask_passphrase(a, TRUE, a->secrets.cert_pass != NULL);
+    else
+      nmovpn_attempt_fail(a, f);
+    return;
+  case NMOVPN_FAILURE_AGAIN:
+    if (++a->n_refused > MAX_REFUSED)
+      nmovpn_attempt_fail(a, f);
+    else
+      resolve_current(a);
+    return;
+  case NMOVPN_FAILURE_NEXT:
+    if (a->state == NMOVPN_ATTEMPT_PREPARING)
+      nmovpn_attempt_fail(a, f);
+    else if (a->state == NMOVPN_ATTEMPT_UP)
+      reconnect(a, f);
+    else
+      nmovpn_attempt_link_failed(a, f);
+    return;
+  }
+}
+
+static const char *log_words(OvpnLogCode code)
+{
+  switch (code) {
+  case OVPN_LOG_TEXT:
+  case OVPN_LOG_MAX_:
+    return "";
+  case OVPN_LOG_STATE:
+    return "session: ";
+  case OVPN_LOG_TLS_SESSION:
+    return "TLS: ";
+  case OVPN_LOG_PEER_CERT:
+    return "certificate of the server: ";
+  case OVPN_LOG_PUSH_IGNORED:
+    return "ignored what the server sent: ";
+  case OVPN_LOG_RENEGOTIATED:
+    return "new keys agreed on: ";
+  case OVPN_LOG_PING_TIMEOUT:
+    return "no sign of life from the server: ";
+  case OVPN_LOG_DROPS:
+    return "packets dropped: ";
+  case OVPN_LOG_FALLBACK:
+    return "falling back: ";
+  case OVPN_LOG_SERVER_TEXT:
+    return "the server says: ";
+  case OVPN_LOG_WEAK:
+    return "weak: ";
+  }
+  return "";
+}
+
+static void on_log(NmOvpnEngine *e, int level, OvpnLogCode code, const char *text,
+                   gpointer user_data)
+{
+  g_autofree char *safe = nmovpn_log_escape(text);
+  nmovpn_log(level, "%s%s", log_words(code), safe);
+}
+
+static void on_closed(NmOvpnEngine *e, gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  if (a->state == NMOVPN_ATTEMPT_STOPPING)
+    finish_stop(a);
+}
+
+static void on_gone(NmOvpnEngine *e, gboolean expected, const char *why, gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  if (a->state == NMOVPN_ATTEMPT_STOPPING) {
+    finish_stop(a);
+    return;
+  }
+  g_autofree char *text = g_strdup_printf(_("its engine ended (%s)"), why ? why : "?");
+  fail_internal(a, text);
+}
+
+static const NmOvpnEngineCallbacks engine_callbacks = {
+    .on_ready = on_ready,
+    .on_state = on_state,
+    .on_need = on_need,
+    .on_pushed = on_pushed,
+    .on_up = on_up,
+    .on_failed = on_failed,
+    .on_log = on_log,
+    .on_closed = on_closed,
+    .on_gone = on_gone,
+};
+
+/* ---- orders
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+static gboolean start_engine(NmOvpnAttempt *a, GError **error)
+{
+  g_clear_pointer(&a->engine, nmovpn_engine_free);
+  a->engine_ready = FALSE;
+  a->engine = nmovpn_engine_spawn(&engine_callbacks, a, error);
+  return a->engine && nmovpn_attempt_feed_engine(a, error);
+}
+
+NmOvpnAttempt *nmovpn_attempt_new(NmOvpnBroker *broker, const NmOvpnAttemptCallbacks *callbacks,
+                                  gpointer user_data)
+{
+  NmOvpnAttempt *a = g_new0(NmOvpnAttempt, 1);
+  a->broker = broker;
+  a->callbacks = *callbacks;
+  a->user_data = user_data;
+  a->link_fd = a->tun.fd = -1;
+  for (int i = 0; i < OVPN_FILE_MAX; i++)
+    a->files[i] = -1;
+  ovpn_config_init(&a->config);
+  return a;
+}
+
+void nmovpn_attempt_free(NmOvpnAttempt *a)
+{
+  if (!a)
+    return;
+  release(a);
+  ovpn_config_clear(&a->config);
+  ovpn_option_list_clear(&a->options);
+  if (a->have_pushed)
+    ovpn_pushed_clear(&a->pushed);
+  if (a->have_netconfig)
+    nmovpn_netconfig_clear(&a->netconfig);
+  g_clear_object(&a->connection);
+  g_free(a->server_name);
+  g_free(a);
+}
+
+gboolean nmovpn_attempt_start(NmOvpnAttempt *a, NMConnection *connection, gboolean interactive,
+                              GError **error)
+{
+  a->connection = g_object_ref(connection);
+  a->interactive = interactive;
+  set_state(a, NMOVPN_ATTEMPT_PREPARING);
+  g_autoptr(GError) local = NULL;
+  if (nmovpn_attempt_prepare(a, error)) {
+    if (start_engine(a, &local)) {
+      start_overall_timer(a);
+      return TRUE;
+    }
+    g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_LAUNCH_FAILED,
+                _("The VPN engine cannot be started: %s"), local ? local->message : "?");
+  }
+  release(a);
+  set_state(a, NMOVPN_ATTEMPT_IDLE);
+  return FALSE;
+}
+
+/* After an answer: a new session where the old one is over, else on with it. */
+static void go_on(NmOvpnAttempt *a)
+{
+  if (!a->was_up)
+    start_overall_timer(a);
+  if (!a->engine_ready)
+    set_state(a, NMOVPN_ATTEMPT_PREPARING);
+  else if (a->need_link)
+    resolve_current(a);
+  else
+    set_state(a, NMOVPN_ATTEMPT_NEGOTIATING);
+}
+
+gboolean nmovpn_attempt_new_secrets(NmOvpnAttempt *a, NMConnection *connection, GError **error)
+{
+  NMSettingVpn *vpn = nm_connection_get_setting_vpn(connection);
+  if (a->state != NMOVPN_ATTEMPT_WAITING_SECRETS || !vpn) {
+    g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_WRONG_STATE, "%s",
+                _("No password was asked for."));
+    return FALSE;
+  }
+  nmovpn_secrets_update(&a->secrets, vpn);
+  OvpnFailure none = {.status = a->pending == OVPN_NEED_PASSPHRASE ? OVPN_FAIL_PASSPHRASE
+                                                                   : OVPN_FAIL_CREDENTIALS};
+  gboolean ok = TRUE, given = TRUE;
+  switch (a->pending) {
+  case OVPN_NEED_NONE:
+    break;
+  case OVPN_NEED_USER_PASS:
+  case OVPN_NEED_STATIC_CHALLENGE:
+    given = have_user_pass(a);
+    ok = given && answer_user_pass(a, error);
+    break;
+  case OVPN_NEED_PASSPHRASE:
+    given = a->secrets.cert_pass != NULL;
+    if (given && a->need_link && !a->engine_ready)
+      ok = start_engine(a, error); /* that engine had refused its configuration */
+    else if (given)
+      ok = nmovpn_engine_answer_passphrase(a->engine, a->secrets.cert_pass, error);
+    break;
+  case OVPN_NEED_CHALLENGE:
+    given = a->secrets.challenge != NULL;
+    ok = given && nmovpn_engine_answer_challenge(a->engine, OVPN_NEED_CHALLENGE,
+                                                 a->secrets.challenge, error);
+    nmovpn_secrets_set(&a->secrets.challenge, NULL);
+    break;
+  }
+  if (!given) {
+    g_autofree char *sentence = sentence_for(a, &none);
+    g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, "%s", sentence);
+    return FALSE;
+  }
+  if (ok)
+    go_on(a);
+  return ok;
+}
