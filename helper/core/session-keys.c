@@ -285,25 +285,36 @@ static OvpnStatus enable_dynamic_tls_crypt(OvpnSession *s, KeyState *k)
   return r;
 }
 
-OvpnStatus key_generate(OvpnSession *s, KeyState *k)
+static OvpnStatus derive(OvpnSession *s, KeyState *k, uint8_t block[OVPN_KEY_BLOCK_LEN])
 {
-  const OvpnConfig *c = s->p.config;
-  OvpnEvent *e = session_push_event(s, OVPN_EVENT_KEYS);
   OvpnStatus r;
   if (s->pushed.tls_ekm)
-    r = ovpn_tls_export(k->tls, "EXPORTER-OpenVPN-datakeys", e->key_block, sizeof e->key_block);
+    r = ovpn_tls_export(k->tls, "EXPORTER-OpenVPN-datakeys", block, OVPN_KEY_BLOCK_LEN);
   else
-    r = ovpn_keys_derive_prf(&k->client, &k->server, s->sid, s->peer_sid, e->key_block);
+    r = ovpn_keys_derive_prf(&k->client, &k->server, s->sid, s->peer_sid, block);
   ovpn_wipe(&k->client, sizeof k->client);
   ovpn_wipe(&k->server, sizeof k->server);
   if (r == OVPN_OK && k->key_id == 0 && s->pushed.dyn_tls_crypt)
     r = enable_dynamic_tls_crypt(s, k);
+  return r;
+}
+
+OvpnStatus key_generate(OvpnSession *s, KeyState *k)
+{
+  const OvpnConfig *c = s->p.config;
+  uint8_t block[OVPN_KEY_BLOCK_LEN];
+  OvpnStatus r = derive(s, k, block);
+  if (r == OVPN_OK) {
+    OvpnEvent *e = session_push_event(s, OVPN_EVENT_KEYS);
+    memcpy(e->key_block, block, sizeof block);
+    e->key_id = k->key_id;
+    e->cipher = s->cipher->name;
+    e->peer_id = s->pushed.has_peer_id ? (int32_t)s->pushed.peer_id : -1;
+  }
+  ovpn_wipe(block, sizeof block);
   if (r != OVPN_OK)
     return session_fail(s, OVPN_FAIL_KEY_DERIVATION, 0, "%s",
                         s->pushed.tls_ekm ? "exporter" : "PRF (MD5 may be disabled)");
-  e->key_id = k->key_id;
-  e->cipher = s->cipher->name;
-  e->peer_id = s->pushed.has_peer_id ? (int32_t)s->pushed.peer_id : -1;
   k->phase = KEY_GENERATED;
   if (c->reneg_sec)
     k->reneg_at = seconds_after(s->now, c->reneg_sec);

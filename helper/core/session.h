@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One OpenVPN session as a client: the state machine and nothing else. Sans-IO: packets, time (ns, monotonic) and
- * entropy come in; packets, events and a deadline come out. spec §5, §6, §13, §14, §17.
+/* One OpenVPN session as a client: the state machine and nothing else. Sans-IO: packets, time (ns,
+ * monotonic) and entropy come in; packets, events and a deadline come out. spec §5, §6, §13, §14,
+ * §17.
  *
- * Unauthenticated bytes return DROP_x and change nothing. Output must be drained also after a failure (alerts, exit
- * notification). One thread; no static data. */
+ * Unauthenticated bytes return DROP_x and change nothing. Output must be drained also after a
+ * failure (alerts, exit notification). One thread; no static data. */
 #pragma once
 #include "config.h"
 #include "keys.h"
@@ -15,8 +16,9 @@
 #include "aead.h"
 
 #define OVPN_SESSION_STATE_LIST(X)                                                                 \
-  X(INIT) X(RESET_SENT) X(TLS_HANDSHAKE) X(WAIT_CREDENTIALS) X(KEY_EXCHANGE) X(PULL) X(UP)         \
-  X(REKEYING) X(CLOSING) X(DEAD)
+  X(INIT)                                                                                          \
+  X(RESET_SENT) X(TLS_HANDSHAKE) X(WAIT_CREDENTIALS) X(KEY_EXCHANGE) X(PULL) X(UP) X(REKEYING)     \
+      X(CLOSING) X(DEAD)
 typedef enum OvpnSessionState {
 #define X(n) OVPN_SESSION_##n,
   OVPN_SESSION_STATE_LIST(X)
@@ -27,34 +29,37 @@ const char *ovpn_session_state_name(OvpnSessionState s);
 /* What only a person (or a keyring) can tell. */
 typedef enum OvpnNeed {
   OVPN_NEED_NONE,
-  OVPN_NEED_USER_PASS,   /* a = user name, b = password */
-  OVPN_NEED_PASSPHRASE,  /* b = pass phrase of the private key; asked by the engine before a session */
-  OVPN_NEED_STATIC_CHALLENGE,  /* b = response; asked together with USER_PASS by the service's own knowledge */
-  OVPN_NEED_CHALLENGE,   /* CRV1: b = response */
+  OVPN_NEED_USER_PASS,  /* a = user name, b = password */
+  OVPN_NEED_PASSPHRASE, /* b = pass phrase of the private key; asked by the engine before a session
+                         */
+  OVPN_NEED_STATIC_CHALLENGE, /* b = response; asked together with USER_PASS by the service's own
+                                 knowledge */
+  OVPN_NEED_CHALLENGE,        /* CRV1: b = response */
 } OvpnNeed;
 
 /* Survives sessions of one connection: what a reconnection must know. Owned by the engine. */
 typedef struct OvpnCredentials {
   OvpnBlob username, password;
-  OvpnBlob static_response;            /* used once */
-  OvpnBlob token, token_user;          /* auth-token; token wins while set */
+  OvpnBlob static_response;                   /* used once */
+  OvpnBlob token, token_user;                 /* auth-token; token wins while set */
   OvpnBlob crv_state, crv_user, crv_response; /* dynamic challenge, used once */
   bool have_user_pass, have_crv_response;
 } OvpnCredentials;
 void ovpn_credentials_clear(OvpnCredentials *c);
 
 typedef enum OvpnEventType {
-  OVPN_EVENT_STATE,        /* state */
-  OVPN_EVENT_NEED,         /* need, text (prompt of the server, escaped), echo */
-  OVPN_EVENT_PUSHED,       /* pushed list: see ovpn_session_pushed() */
-  OVPN_EVENT_KEYS,         /* new data keys: key_id, keys; may receive at once; sends only if first, see USE_KEY */
-  OVPN_EVENT_USE_KEY,      /* send with key_id from now on */
-  OVPN_EVENT_RETIRE_KEY,   /* key_id is no longer valid */
-  OVPN_EVENT_SEND_PING,    /* data channel ping is due */
+  OVPN_EVENT_STATE,   /* state */
+  OVPN_EVENT_NEED,    /* need, text (prompt of the server, escaped), echo */
+  OVPN_EVENT_PUSHED,  /* pushed list: see ovpn_session_pushed() */
+  OVPN_EVENT_KEYS,    /* new data keys: key_id, keys; may receive at once; sends only if first, see
+                         USE_KEY */
+  OVPN_EVENT_USE_KEY, /* send with key_id from now on */
+  OVPN_EVENT_RETIRE_KEY,    /* key_id is no longer valid */
+  OVPN_EVENT_SEND_PING,     /* data channel ping is due */
   OVPN_EVENT_SEND_OCC_EXIT, /* data channel OCC EXIT is due */
-  OVPN_EVENT_LOG,          /* log_code, level, text */
-  OVPN_EVENT_FAILED,       /* failure: the session is dead; drain the output, then free it */
-  OVPN_EVENT_CLOSED,       /* polite close is complete */
+  OVPN_EVENT_LOG,           /* log_code, level, text */
+  OVPN_EVENT_FAILED,        /* failure: the session is dead; drain the output, then free it */
+  OVPN_EVENT_CLOSED,        /* polite close is complete */
 } OvpnEventType;
 
 typedef struct OvpnEvent {
@@ -64,23 +69,25 @@ typedef struct OvpnEvent {
   bool echo;
   uint8_t key_id;
   uint8_t key_block[OVPN_KEY_BLOCK_LEN]; /* EVENT_KEYS; wiped by ovpn_event_clear */
-  const char *cipher;                     /* EVENT_KEYS: canonical name, static */
-  int32_t peer_id;                        /* EVENT_KEYS: -1 = send DATA_V1 */
-  uint16_t log_code; int level;
-  OvpnFailure failure;                    /* FAILED; text also for NEED and LOG */
+  const char *cipher;                    /* EVENT_KEYS: canonical name, static */
+  int32_t peer_id;                       /* EVENT_KEYS: -1 = send DATA_V1 */
+  uint16_t log_code;
+  int level;
+  OvpnFailure failure; /* FAILED; text also for NEED and LOG */
 } OvpnEvent;
 void ovpn_event_clear(OvpnEvent *e);
 
 typedef struct OvpnSessionParams {
-  const OvpnConfig *config;               /* borrowed for the session's life */
-  const OvpnOptionList *profile;          /* borrowed: pull-filter and the profile's own routes */
-  OvpnTlsContext *tls;                    /* borrowed */
-  OvpnCredentials *credentials;           /* borrowed; the session updates tokens and challenges */
+  const OvpnConfig *config;      /* borrowed for the session's life */
+  const OvpnOptionList *profile; /* borrowed: pull-filter and the profile's own routes */
+  OvpnTlsContext *tls;           /* borrowed */
+  OvpnCredentials *credentials;  /* borrowed; the session updates tokens and challenges */
   OvpnProto proto;
   bool link_ipv6;
-  OvpnRandom random; void *random_user;   /* cryptographic in production, seeded in tests */
-  uint32_t wall_time;                     /* Unix seconds at `now` of new */
-  uint64_t now;                           /* ns */
+  OvpnRandom random;
+  void *random_user;  /* cryptographic in production, seeded in tests */
+  uint32_t wall_time; /* Unix seconds at `now` of new */
+  uint64_t now;       /* ns */
 } OvpnSessionParams;
 
 typedef struct OvpnSession OvpnSession;
@@ -96,11 +103,13 @@ void ovpn_session_tick(OvpnSession *s, uint64_t now);
 bool ovpn_session_pop_event(OvpnSession *s, OvpnEvent *ret); /* caller clears the event */
 /* Credentials arrived in params->credentials: go on. */
 void ovpn_session_answer(OvpnSession *s, uint64_t now);
-/* Facts from the data path, once per batch: authenticated packets received, any packet sent on the data channel,
- * payload bytes moved both ways (for `inactive`), ids used of the sending key. */
-void ovpn_session_note_data(OvpnSession *s, uint64_t now, bool received, bool sent, uint64_t payload_bytes, uint64_t key_sent);
-void ovpn_session_note_occ_exit(OvpnSession *s, uint64_t now);  /* peer sent OCC EXIT in a data packet */
-void ovpn_session_close(OvpnSession *s, uint64_t now);          /* EXIT / OCC EXIT, then EVENT_CLOSED */
+/* Facts from the data path, once per batch: authenticated packets received, any packet sent on the
+ * data channel, payload bytes moved both ways (for `inactive`), ids used of the sending key. */
+void ovpn_session_note_data(OvpnSession *s, uint64_t now, bool received, bool sent,
+                            uint64_t payload_bytes, uint64_t key_sent);
+void ovpn_session_note_occ_exit(OvpnSession *s,
+                                uint64_t now);         /* peer sent OCC EXIT in a data packet */
+void ovpn_session_close(OvpnSession *s, uint64_t now); /* EXIT / OCC EXIT, then EVENT_CLOSED */
 /* Everything pushed so far, complete after EVENT_PUSHED (also after a PUSH_UPDATE). */
 const OvpnOptionList *ovpn_session_pushed_list(const OvpnSession *s);
 const OvpnPushed *ovpn_session_pushed(const OvpnSession *s);
