@@ -388,7 +388,7 @@ class Lab:
         self.nmcli('connection', 'delete', name, ok=False)
 
     def field(self, name, field):
-        return self.nmcli('-g', field, 'connection', 'show', name).strip()
+        return self.nmcli('-e', 'no', '-g', field, 'connection', 'show', name).strip()
 
     def data(self, name):
         out = self.nmcli('-s', '-e', 'no', '-g', 'vpn.data', 'connection', 'show', name)

@@ -142,13 +142,13 @@ def asked_again_after_a_wrong_one(l):
 @scenario
 def token_survives_a_changed_password(l):
     """The server hands out a token; renegotiation works although the password is no longer valid."""
-    s = password_server(l, 'token', ['auth-gen-token 600', 'reneg-sec 4 4'])
+    s = password_server(l, 'token', ['auth-gen-token 600', 'reneg-sec 5 5', 'hand-window 2'])
 
     def then(name):
         with open(s.verify_dir + '/password', 'w') as f:
             f.write('another word\n')
-        seen = s.log().count('Data Channel: cipher')
-        wait_for('two renegotiations', lambda: s.log().count('Data Channel: cipher') >= seen + 2 or
+        seen = s.log().count('Control Channel: TLS')
+        wait_for('two renegotiations', lambda: s.log().count('Control Channel: TLS') >= seen + 2 or
                  'TLS Auth Error' in s.log(), 20, 0.2)
         l.ping(s)
         check('TLS Auth Error' not in s.log(), 'the token was not used')

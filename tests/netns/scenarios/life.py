@@ -8,7 +8,7 @@ import time
 from lab import check, wait_for
 from registry import scenario
 
-KEYS = 'Data Channel: cipher'
+KEYS = 'Control Channel: TLS'
 
 
 class Up:
@@ -120,7 +120,7 @@ def ping_exit(l):
 
 @scenario
 def inactive(l):
-    with Up(l, l.server('inactive'), ['inactive 3']) as u:
+    with Up(l, l.server('inactive'), ['inactive 3 2000']) as u:
         u.gone(20)
 
 
