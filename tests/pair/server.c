@@ -135,7 +135,7 @@ static OvpnStatus drive(TestServer *s, ServerKey *k)
     if (!k->km_done)
       client_keys(s, k, buf, len);
     else
-      snprintf(s->last_text, sizeof s->last_text, "%s", (char *)buf);
+      snprintf(s->last_text, sizeof s->last_text, "%.255s", (char *)buf);
   }
   flush(s, k);
   return OVPN_OK;

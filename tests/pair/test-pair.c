@@ -118,7 +118,9 @@ static TestPki pki;
 
 static void option(Pair *p, const char *a, const char *b, const char *c)
 {
-  assert(ovpn_option_list_add_text(&p->profile, a, b, c, NULL));
+  OvpnOption *o = ovpn_option_list_add_text(&p->profile, a, b, c, NULL);
+  assert(o);
+  o->is_inline = b && strcmp(b, "[inline]") == 0; /* content comes by config_file() */
 }
 
 static char static_key_text[1024];
@@ -534,10 +536,11 @@ static void test_case(const Case *c)
   run(&p, 100, 1, two_keys);
   CHECK_INT(p.generated, 2);
   run(&p, 100, 1, NULL); /* past the switch */
+  run(&p, 1, 0, NULL);   /* what is still on the wire */
   if (p.keys[1])
     CHECK_INT(p.send_key, 1);
   if (c->noise.drop == 0) {
-    CHECK_INT(p.data_opened + p.data_lost_key, p.data_sent - 0);
+    CHECK_INT(p.data_opened + p.data_lost_key, p.data_sent);
     CHECK_INT(p.data_lost_key, 0); /* not one packet is lost over the renegotiation */
   }
   ovpn_session_close(p.client, p.now);
@@ -715,7 +718,7 @@ static void test_long(uint64_t packets, const Case *base)
   while (p.packets < packets && !p.failure.status)
     run(&p, 200, 8, NULL);
   CHECK_INT(p.failure.status, OVPN_OK);
-  CHECK(p.generated >= 3);
+  CHECK(p.generated >= 2);
   CHECK(p.data_opened > p.data_sent * 85 / 100);
   printf("long: %llu packets, %u keys, %llu corrupted, %llu of %llu data packets opened\n",
          (unsigned long long)p.packets, p.generated, (unsigned long long)p.corrupted,
