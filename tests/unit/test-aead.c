@@ -248,6 +248,41 @@ static void test_refused(void)
   ovpn_data_key_free(k);
 }
 
+/* Without a MAC a changed byte reaches the padding: 0, too long, not all equal. Empty payloads
+ * count as ids. */
+static void test_padding(void)
+{
+  static const uint8_t change[] = {4, 4 ^ 17, 4 ^ 16, 4 ^ 5, 0x84};
+  uint8_t pkt[256], *p;
+  size_t n;
+  OvpnDataKey *a = key("AES-128-CBC", "none", true, 1), *b = key("AES-128-CBC", "none", false, 1);
+  size_t len = seal(a, PT, PT_LEN, pkt); /* 4 bytes of padding */
+  for (size_t i = 0; i < sizeof(change); i++) {
+    pkt[len - 17] ^= change[i];
+    CHECK_INT(open_copy(b, pkt, len, &p, &n), OVPN_DROP_AUTH);
+    pkt[len - 17] ^= change[i];
+  }
+  CHECK_INT(b->replay.highest, 0);
+  CHECK_INT(open_copy(b, pkt, len - 1, &p, &n), OVPN_DROP_FORMAT);
+  CHECK_INT(open_copy(b, pkt, len, &p, &n), OVPN_OK);
+  ovpn_data_key_free(a);
+  ovpn_data_key_free(b);
+  b = key("none", "none", false, 1);
+  len = check_unhex("4800000100000001", pkt, sizeof(pkt));
+  CHECK_INT(open_copy(b, pkt, len, &p, &n), OVPN_DROP_EMPTY);
+  CHECK_INT(open_copy(b, pkt, len, &p, &n), OVPN_DROP_REPLAY);
+  CHECK_INT(open_copy(b, pkt, len - 1, &p, &n), OVPN_DROP_TRUNCATED);
+  ovpn_data_key_free(b);
+  b = NULL;
+  CHECK_INT(
+      ovpn_data_key_new(ovpn_data_cipher("none"), "none", K, true, 5, -1, 64, NULL, NULL, &b, NULL),
+      OVPN_OK);
+  CHECK_INT(ovpn_data_key_id(b), 5);
+  CHECK_INT(seal(b, "x", 1, pkt), 6);
+  CHECK_INT(pkt[0], OVPN_OP_DATA_V1 << 3 | 5);
+  ovpn_data_key_free(b);
+}
+
 int main(void)
 {
   for (unsigned i = 0; i < 256; i++)
@@ -258,5 +293,6 @@ int main(void)
   test_round_trips();
   test_ids();
   test_refused();
+  test_padding();
   TEST_END();
 }
