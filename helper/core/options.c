@@ -357,22 +357,23 @@ static bool is_plain(char c)
          (c && strchr("_./:,@%+~-[]!?*&()|^$", c));
 }
 
-static char *put_word(char *out, const char *word)
+/* Writes `prefix` (plain) and `word` as one word. */
+static char *put_word(char *out, const char *prefix, const char *word)
 {
   size_t plain = 0, len = strlen(word);
   while (plain < len && (is_plain(word[plain]) || (plain > 0 && word[plain] == '=')))
     plain++;
-  if (len > 0 && plain == len) {
-    memcpy(out, word, len);
-    return out + len;
-  }
-  *out++ = '"';
+  bool quote = len == 0 || plain < len;
+  if (quote)
+    *out++ = '"';
+  out = stpcpy(out, prefix);
   for (; *word; word++) {
     if (*word == '"' || *word == '\\')
       *out++ = '\\';
     *out++ = *word;
   }
-  *out++ = '"';
+  if (quote)
+    *out++ = '"';
   return out;
 }
 
@@ -385,11 +386,11 @@ char *ovpn_option_format(const OvpnOption *o)
   if (!text)
     return NULL;
   for (unsigned i = 0; i < o->argc; i++) {
+    /* The lexer takes one "--" away from the directive. */
+    bool dashes = i == 0 && strncmp(o->argv[0], "--", 2) == 0 && o->argv[0][2];
     if (i > 0)
       *p++ = ' ';
-    else if (strncmp(o->argv[0], "--", 2) == 0 && o->argv[0][2])
-      p = memcpy(p, "--", 2), p += 2; /* the lexer takes one "--" away */
-    p = put_word(p, o->argv[i]);
+    p = put_word(p, dashes ? "--" : "", o->argv[i]);
   }
   *p = 0;
   return text;
