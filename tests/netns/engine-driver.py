@@ -192,8 +192,10 @@ port 1194
     def engine(self, lines, files=None, passphrase=None, user=None):
         k = f"{self.tmp}/keys"
         e = Engine(self.engine_path)
-        e.options(["client", "dev tun", "remote 192.0.2.1 1194", "nobind"] + lines)
-        for name, path in (files or dict(ca=f"{k}/ca.crt", cert=f"{k}/client.crt", key=f"{k}/client.key")).items():
+        files = files or dict(ca="{k}/ca.crt", cert="{k}/client.crt", key="{k}/client.key")
+        e.options(["client", "dev tun", "remote 192.0.2.1 1194", "nobind"] +
+                  [f"{name.replace('_', '-')} {name}.pem" for name in files] + lines)
+        for name, path in files.items():
             e.file(name, path.format(t=self.tmp, k=k))
         if user:
             e.answer(1, *user)
@@ -282,7 +284,7 @@ def udp(lab):
 def udp6_tls_crypt(lab):
     lab.start_server(f"tls-crypt {lab.tmp}/ta.key", proto="udp6")
     k = dict(ca="{k}/ca.crt", cert="{k}/client.crt", key="{k}/client.key", tls_crypt="{t}/ta.key")
-    e, up, _ = connect(lab, ["tls-crypt ta.key"], addr="2001:db8::1", files=k)
+    e, up, _ = connect(lab, addr="2001:db8::1", files=k)
     lab.ping()
     close(lab, e)
 
@@ -412,15 +414,6 @@ def wrong_ca(lab):
     lab.link(e)
     print("   ", e.expect("FAILED")[1])
     assert e.stop() == 0
-
-
-@case
-def tap(lab):
-    lab.start_server("dev tapS\nserver-bridge 10.77.0.1 255.255.255.0 10.77.0.10 10.77.0.20".replace("dev tapS\n", ""))
-    raise NotImplementedError
-
-
-del CASES["tap"]
 
 
 @case
