@@ -311,7 +311,7 @@ class Lab:
     # -- commands
 
     def run(self, *cmd, ok=True, timeout=60):
-        env = {'PATH': os.environ['PATH'], 'LC_ALL': 'C.UTF-8', 'TERM': 'dumb'}
+        env = {'PATH': os.environ['PATH'], 'LC_ALL': 'C.UTF-8', 'TERM': 'dumb', 'HOME': '/run/state'}
         return sh(*self.enter(*cmd), ok=ok, timeout=timeout, env=env)
 
     def on_server(self, *cmd, ok=True, timeout=60):

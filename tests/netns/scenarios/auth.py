@@ -85,7 +85,8 @@ class Terminal:
         pid, self.fd = pty.fork()
         if pid == 0:
             cmd = l.enter('nmcli', *args)
-            os.execvpe(cmd[0], cmd, {'PATH': os.environ['PATH'], 'LC_ALL': 'C.UTF-8', 'TERM': 'dumb'})
+            os.execvpe(cmd[0], cmd, {'PATH': os.environ['PATH'], 'LC_ALL': 'C.UTF-8', 'TERM': 'dumb',
+                                     'HOME': '/run/state'})
         self.pid, self.text = pid, ''
 
     def expect(self, pattern, timeout=15):
