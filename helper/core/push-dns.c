@@ -4,7 +4,7 @@
  * Trusts nothing: the words are a server's. Addresses go through inet_pton, names through a small
  * alphabet (they end up in resolver configuration), and every list is bounded. A bad item is
  * skipped as a whole; it never leaves half of itself behind. */
-#include "helper/core/push-dns.h"
+#include "helper/core/push-private.h"
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <strings.h>

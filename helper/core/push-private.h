@@ -4,6 +4,10 @@
 #pragma once
 #include "push.h"
 
+/* May a server say this? (whitelist, route-nopull) */
+bool ovpn_push_is_taken(OvpnOptionId id, const OvpnConfig *c);
+
+/* Collects dns and dhcp-option items, then hands them to an OvpnPushed. */
 typedef struct OvpnDnsReader {
   OvpnDnsServer servers[OVPN_DNS_SERVERS_MAX];
   bool from_profile[OVPN_DNS_SERVERS_MAX];
