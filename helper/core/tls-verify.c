@@ -208,7 +208,9 @@ static OvpnStatus check_crls(const OvpnTlsContext *t, gnutls_x509_crt_t crt,
     unsigned verdict = 0;
     if (!gnutls_x509_crl_check_issuer(t->crls[i], issuer))
       continue;
-    if (gnutls_x509_crl_verify(t->crls[i], &issuer, 1, verify_flags, &verdict) < 0 || verdict != 0)
+    if (gnutls_x509_crl_verify(t->crls[i], &issuer, 1, verify_flags, &verdict) < 0 ||
+        (verdict & (GNUTLS_CERT_SIGNATURE_FAILURE | GNUTLS_CERT_SIGNER_NOT_FOUND |
+                    GNUTLS_CERT_SIGNER_NOT_CA)))
       return ovpn_failure_set(f, OVPN_FAIL_CERT_OTHER,
                               "crl-verify: the list was not signed by “%s”",
                               ovpn_tls_cert_label(issuer, name, sizeof name));

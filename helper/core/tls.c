@@ -150,10 +150,12 @@ static OvpnStatus finish(OvpnTls *t, int r, OvpnFailure *f)
   }
   if (t->cert_failure.status != OVPN_OK) {
     gnutls_alert_send(t->session, GNUTLS_AL_FATAL, t->cert_alert);
-    OvpnStatus s = ovpn_failure_set(f, t->cert_failure.status, "%s", t->cert_failure.text);
-    return s;
+    return ovpn_failure_set(f, t->cert_failure.status, "%s", t->cert_failure.text);
   }
   gnutls_alert_send_appropriate(t->session, r);
+  if (r == GNUTLS_E_UNSUPPORTED_VERSION_PACKET)
+    return ovpn_failure_set(
+        f, OVPN_FAIL_TLS, "the peer's TLS version is outside tls-version-min and tls-version-max");
   if (r == GNUTLS_E_MEMORY_ERROR)
     return ovpn_failure_set(f, OVPN_FAIL_MEMORY, "TLS");
   return ovpn_failure_set(f, OVPN_FAIL_TLS, "%s", gnutls_strerror(r));
