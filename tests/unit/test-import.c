@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Import and export: nothing is lost, and import(export(import(x))) is import(x). With a directory
+ * as argument every .ovpn file in it is taken through the circle too. */
+#include "check.h"
+#include "properties/export.h"
+#include "properties/import.h"
+#include "service/profile.h"
+
+static NMConnection *take(const char *text)
+{
+  GError *error = NULL;
+  NMConnection *c = nmovpn_import_text(text, strlen(text), "x", "/d", &error);
+  if (!c)
+    fprintf(stderr, "import: %s\n", error->message);
+  g_clear_error(&error);
+  return c;
+}
+
+static void circle(const char *name, const char *text, gsize len, const char *dir)
+{
+  GError *error = NULL;
+  g_autoptr(NMConnection) a = nmovpn_import_text(text, len, "x", dir, &error), b = NULL;
+  char *out = a ? nmovpn_export_text(a, &error) : NULL;
+  b = out ? nmovpn_import_text(out, strlen(out), "x", dir, &error) : NULL;
+  if (!b || !nm_connection_compare(a, b, NM_SETTING_COMPARE_FLAG_EXACT)) {
+    fprintf(stderr, "%s: %s\n", name,
+            error ? error->message : "another profile after export and import");
+    if (a && b) {
+      nm_connection_dump(a);
+      nm_connection_dump(b);
+    }
+    check_failed_++;
+  }
+  g_clear_error(&error);
+  ovpn_secret_free(out);
+}
+
+static const char *data(NMConnection *c, const char *key)
+{
+  return c ? nm_setting_vpn_get_data_item(nm_connection_get_setting_vpn(c), key) : NULL;
+}
+
+static void check_data(const char *text, const char *key, const char *value)
+{
+  g_autofree char *whole = g_strconcat("client\nremote h\n", text, "\n", NULL);
+  g_autoptr(NMConnection) c = take(whole);
+  if (g_strcmp0(data(c, key), value)) {
+    fprintf(stderr, "%s: %s is “%s”, expected “%s”\n", text, key, data(c, key), value);
+    check_failed_++;
+  }
+  circle(text, whole, strlen(whole), "/d");
+}
+
+/* The line has no key: it must stand alone in extra-options. */
+static void check_line(const char *line)
+{
+  g_autofree char *whole = g_strconcat("client\nremote h\n", line, "\n", NULL);
+  g_autoptr(NMConnection) c = take(whole);
+  const char *extra = data(c, NMOVPN_KEY_EXTRA_OPTIONS);
+  g_autofree char *got = extra ? nmovpn_text_unescape(extra) : NULL;
+  CHECK_STR(got, line);
+  circle(line, whole, strlen(whole), "/d");
+}
+
+static void test_keys(void)
+{
+  check_data("remote ::1 1195 udp6\nremote b 443 tcp", "remote", "h, [::1]:1195:udp6, b:443:tcp");
+  check_data("proto tcp", "proto-tcp", "yes");
+  check_data("proto udp", "proto-tcp", NULL);
+  check_data("rport 443", "port", "443");
+  check_data("dev tun\ndev tap3", "dev", "tap3");
+  check_data("ca a.pem", "ca", "/d/a.pem");
+  check_data("ca 'a b\\c.pem'", "ca", "/d/a b\\\\c.pem");
+  check_data("tls-auth ta.key 1", "ta-dir", "1");
+  check_data("tls-auth ta.key\nkey-direction 0", "ta-dir", "0");
+  check_data("tls-auth [inline] 1\n<tls-auth>\nx\n</tls-auth>", "ta-dir", "1");
+  check_data("<tls-crypt>\nx\n</tls-crypt>", "tls-crypt", "data:;base64,eAo=");
+  check_data("verify-x509-name 'C=DE, CN=a: b'", "verify-x509-name", "subject:C=DE, CN=a: b");
+  check_data("verify-x509-name a name-prefix", "verify-x509-name", "name-prefix:a");
+  check_data("comp-lzo", "comp-lzo", "adaptive");
+  check_data("comp-lzo no", "comp-lzo", "no-by-default");
+  check_data("comp-lzo\ncompress", "comp-lzo", NULL);
+  check_data("compress lz4-v2", "compress", "lz4-v2");
+  check_data("mssfix", "mssfix", "yes");
+  check_data("mssfix 1300", "mssfix", "1300");
+  check_data("pkcs12 a.p12", "cert", "/d/a.p12");
+  check_data("pkcs12 a.p12", "ca", "/d/a.p12");
+  check_data("pkcs12 a\nca b", "ca", "/d/b");
+  check_data("pkcs12 a.p12", "cert-pass-flags", "1");
+  check_data("cert c\nkey k\nauth-user-pass", "connection-type", "password-tls");
+  check_data("auth-user-pass", "password-flags", "1");
+  check_data("reneg-sec 0", "reneg-seconds", "0");
+  check_data("", "reneg-seconds", "3600");
+  check_data("", "default-route", "auto");
+  check_data("keepalive 10 60", "ping-restart", "60");
+  check_data("ping-restart 60\nping-exit 30", "ping-restart", NULL);
+  check_data("crl-verify c dir", "crl-verify-dir", "/d/c");
+  check_data("tls-version-min 1.2 or-highest", "tls-version-min-or-highest", "yes");
+  check_data("http-proxy p 3128", "proxy-port", "3128");
+  check_data("socks-proxy p", "proxy-type", "socks");
+  check_data("ifconfig 10.8.0.2 10.8.0.1", "remote-ip", "10.8.0.1");
+  check_data("tun-mtu 1400\ntun-mtu 1400 1500", "tunnel-mtu", NULL);
+}
+
+static void test_lines(void)
+{
+  static const char *const lines[] = {
+      "proto udp6",
+      "reneg-sec 3600 300",
+      "mssfix 1400 mtu",
+      "tun-mtu 1400 1500",
+      "remote-cert-eku \"TLS Web Server Authentication\"",
+      "remote-cert-ku a0 88",
+      "compress stub-v2",
+      "compress migrate",
+      "auth-user-pass /d/login",
+      "route 10.0.0.0 255.0.0.0 net_gateway",
+      "redirect-gateway def1",
+      "dhcp-option DNS 10.0.0.1",
+      "some-future-option a \"b c\"",
+      "up /bin/sh",
+      "verb 3",
+      "static-challenge \"Enter code\" 1",
+      "<connection>\nremote a 1194 udp\nmssfix 1200\n</connection>\n<connection>\nremote "
+      "b\n<tls-auth>\nk\n</tls-auth>\n</connection>",
+      "allow-compression-nothing",
+      "lport 0",
+      "http-proxy p 3128 /d/login basic",
+      "peer-fingerprint 00:11\npeer-fingerprint 22:33",
+      "setenv UV_X \"a\\\\b\"",
+  };
+  for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+    check_line(lines[i]);
+  check_data("<peer-fingerprint>\n00:11\n22:33\n</peer-fingerprint>", "extra-options",
+             "peer-fingerprint 00:11\\npeer-fingerprint 22:33");
+  check_data("remote h openvpn", "remote", NULL);
+}
+
+static void test_secrets(void)
+{
+  static const char text[] =
+      "client\nremote h\n<cert>\nC\n</cert>\n<key>\n-----BEGIN ENCRYPTED PRIVATE KEY-----\n</key>\n"
+      "<auth-user-pass>\njoe\npa ss\n</auth-user-pass>\n";
+  g_autoptr(NMConnection) c = take(text);
+  NMSettingVpn *vpn = nm_connection_get_setting_vpn(c);
+  CHECK(data(c, "key") == NULL);
+  CHECK_STR(data(c, "key-flags"), "0");
+  CHECK_STR(data(c, "cert-pass-flags"), "1");
+  CHECK_STR(data(c, "username"), "joe");
+  CHECK_STR(data(c, "password-flags"), "0");
+  CHECK_STR(nm_setting_vpn_get_secret(vpn, "password"), "pa ss");
+  CHECK(g_str_has_prefix(nm_setting_vpn_get_secret(vpn, "key"), "data:;base64,"));
+  CHECK_INT(nmovpn_profile_needs(vpn, FALSE, TRUE), NMOVPN_NEEDS_CERT_PASS);
+  circle("secrets", text, strlen(text), "/d");
+  nm_setting_vpn_remove_secret(vpn, "key");
+  GError *error = NULL;
+  char *out = nmovpn_export_text(c, &error);
+  CHECK(!out && error);
+  g_clear_error(&error);
+
+  static const char p12[] =
+      "client\nremote h\n<pkcs12>\nMIIJqQIBAzCCCWUGCSqGSIb3DQEHAaCC\n</pkcs12>\n";
+  g_autoptr(NMConnection) d = take(p12);
+  CHECK(nm_setting_vpn_get_secret(nm_connection_get_setting_vpn(d), "key") != NULL);
+  CHECK_STR(data(d, "connection-type"), "tls");
+  CHECK_INT(nmovpn_profile_needs(nm_connection_get_setting_vpn(d), FALSE, TRUE),
+            NMOVPN_NEEDS_CERT_PASS);
+  circle("pkcs12", p12, strlen(p12), "/d");
+}
+
+static void refused(const char *text, gsize len, const char *words)
+{
+  GError *error = NULL;
+  NMConnection *c = nmovpn_import_text(text, len, "x", NULL, &error);
+  CHECK(!c && error);
+  if (error && !strstr(error->message, words)) {
+    fprintf(stderr, "“%s” lacks “%s”\n", error->message, words);
+    check_failed_++;
+  }
+  CHECK(!error || !g_str_has_suffix(error->message, "."));
+  g_clear_object(&c);
+  g_clear_error(&error);
+}
+
+static void test_refusals(void)
+{
+  refused("", 0, "not an OpenVPN");
+  refused("[Interface]\nPrivateKey = x\n", 28, "not an OpenVPN");
+  refused("\177ELF\0\0\0", 7, "not an OpenVPN");
+  refused("client\nremote \"h\n", 17, "Line 2");
+  refused("client\nremote h\n<ca>\nx\n", 23, "Line 3");
+}
+
+static void test_directory(const char *path)
+{
+  g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+  for (const char *name; dir && (name = g_dir_read_name(dir));) {
+    g_autofree char *file = g_build_filename(path, name, NULL), *text = NULL;
+    gsize len = 0;
+    if (g_str_has_suffix(name, ".ovpn") && g_file_get_contents(file, &text, &len, NULL))
+      circle(name, text, len, path);
+  }
+}
+
+int main(int argc, char **argv)
+{
+  test_keys();
+  test_lines();
+  test_secrets();
+  test_refusals();
+  if (argc > 1)
+    test_directory(argv[1]);
+  TEST_END();
+}
