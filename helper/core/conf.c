@@ -337,17 +337,17 @@ OvpnStatus ovpn_conf_parse(const void *text, size_t len, OvpnOptionList *l, Ovpn
 {
   if (len > OVPN_CONF_MAX)
     return fail(err, 0, "the file is larger than %d MiB", OVPN_CONF_MAX / (1024 * 1024));
-  bool doubtful = false;
-  OvpnStatus s = check_text(text, len, &doubtful, err);
-  if (s != OVPN_OK)
-    return s;
   const char *p = text;
-  if (len == 0)
-    return OVPN_OK;
   if (len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) {
     p += 3;
     len -= 3;
   }
+  if (len == 0)
+    return OVPN_OK;
+  bool doubtful = false;
+  OvpnStatus s = check_text(p, len, &doubtful, err);
+  if (s != OVPN_OK)
+    return s;
   Parser ps = {.p = p, .end = p + len, .connection = -1, .l = l, .err = err};
   size_t before = l->n, known = 0;
   for (size_t i = 0; i < before; i++)
