@@ -133,10 +133,20 @@ static bool word_fits(const char *word, size_t len, const OvpnSuite *s, const ch
     if (word[i] != '-' && word[i] != '_')
       part[n++] = (char)tolower((unsigned char)word[i]);
   part[n] = 0;
-  if (strcmp(part, "kedh") == 0 || strcmp(part, "kdhe") == 0)
-    snprintf(part, sizeof part, "dhe");
+  if (!strcmp(part, "dhe") || !strcmp(part, "edh") || !strcmp(part, "dh") ||
+      !strcmp(part, "kdhe") || !strcmp(part, "kedh"))
+    return s->kx == GNUTLS_KX_DHE_RSA || s->kx == GNUTLS_KX_DHE_DSS; /* not the "dhe" in "ecdhe" */
+  if (!strcmp(part, "krsa"))
+    return s->kx == GNUTLS_KX_RSA;
+  if (!strcmp(part, "arsa"))
+    return s->kx == GNUTLS_KX_RSA || s->kx == GNUTLS_KX_DHE_RSA || s->kx == GNUTLS_KX_ECDHE_RSA;
+  if (!strcmp(part, "kecdhe") || !strcmp(part, "eecdh") || !strcmp(part, "keecdh") ||
+      !strcmp(part, "ecdh"))
+    return s->kx == GNUTLS_KX_ECDHE_RSA || s->kx == GNUTLS_KX_ECDHE_ECDSA;
   canonical(suite_name, strlen(suite_name), name);
-  if (strcmp(part, "sha") == 0)
+  if (!strcmp(part, "aesgcm"))
+    return strstr(name, "aes") && strstr(name, "gcm") && with_certificates(s->kx);
+  if (!strcmp(part, "sha"))
     return strlen(name) > 4 && strcmp(name + strlen(name) - 4, "sha1") == 0;
   return n >= 2 && strstr(name, part) && with_certificates(s->kx);
 }
@@ -260,14 +270,36 @@ static void put_algorithm(Priority *p, const char *name)
   put(p, "%s", item);
 }
 
-static void put_suites(Priority *p, const OvpnSuites *l, bool tls13)
+/* TLS 1.3 suites in the user's order. */
+static void put_suites13(Priority *p, const OvpnSuites *l)
 {
   for (unsigned i = 0; i < l->n; i++) {
-    const OvpnSuite *s = &l->v[i];
-    put_algorithm(p, gnutls_cipher_get_name(s->cipher));
-    put_algorithm(p, gnutls_mac_get_name(s->mac));
-    if (!tls13)
-      put_algorithm(p, gnutls_kx_get_name(s->kx));
+    put_algorithm(p, gnutls_cipher_get_name(l->v[i].cipher));
+    put_algorithm(p, gnutls_mac_get_name(l->v[i].mac));
+  }
+}
+
+/* Older suites, best first whatever the order of the list: a word such as DEFAULT has no order of
+ * its own, and a server that follows our order must not be led to a key exchange without forward
+ * secrecy. */
+static void put_suites12(Priority *p, const OvpnSuites *l)
+{
+  static const gnutls_kx_algorithm_t kx[] = {GNUTLS_KX_ECDHE_ECDSA, GNUTLS_KX_ECDHE_RSA,
+                                             GNUTLS_KX_DHE_RSA, GNUTLS_KX_DHE_DSS, GNUTLS_KX_RSA};
+  static const gnutls_cipher_algorithm_t strong[] = {
+      GNUTLS_CIPHER_AES_256_GCM, GNUTLS_CIPHER_CHACHA20_POLY1305, GNUTLS_CIPHER_AES_128_GCM,
+      GNUTLS_CIPHER_AES_256_CBC, GNUTLS_CIPHER_AES_128_CBC};
+  for (size_t k = 0; k < sizeof kx / sizeof *kx; k++)
+    for (unsigned i = 0; i < l->n; i++)
+      if (l->v[i].kx == kx[k])
+        put_algorithm(p, gnutls_kx_get_name(kx[k]));
+  for (size_t k = 0; k < sizeof strong / sizeof *strong; k++)
+    for (unsigned i = 0; i < l->n; i++)
+      if (l->v[i].cipher == strong[k])
+        put_algorithm(p, gnutls_cipher_get_name(strong[k]));
+  for (unsigned i = 0; i < l->n; i++) {
+    put_algorithm(p, gnutls_cipher_get_name(l->v[i].cipher));
+    put_algorithm(p, gnutls_mac_get_name(l->v[i].mac));
   }
 }
 
@@ -356,9 +388,10 @@ OvpnStatus ovpn_tls_set_priority(OvpnTlsContext *t, const OvpnConfig *c, OvpnFai
     if (!t->suites12.configured)
       apply_item(&normal, "DEFAULT", 7);
     put(&p, ":-CIPHER-ALL:-MAC-ALL:-KX-ALL");
-    put_suites(&p, max >= 13 ? &t->suites13 : &normal, max >= 13);
+    if (max >= 13)
+      put_suites13(&p, &t->suites13);
     if (min < 13)
-      put_suites(&p, t->suites12.configured ? &t->suites12 : &normal, false);
+      put_suites12(&p, t->suites12.configured ? &t->suites12 : &normal);
     else
       put(&p, ":+ECDHE-RSA:+ECDHE-ECDSA");
   } else if (t->profile == OVPN_PROFILE_INSECURE) {

@@ -554,8 +554,11 @@ static void test_ciphers(void)
            {"nonsense:ECDHE-RSA-AES256-SHA", "TLS_ECDHE_RSA_AES_256_CBC_SHA1"},
            {"DEFAULT:!AES256:!CHACHA20:!RSA-nothing", "128"},
            {"nonsense", NULL},
-           {"DEFAULT", "TLS_"},
-           {"DEFAULT:@SECLEVEL=0", "TLS_"}};
+           {"DEFAULT:!DHE:!kRSA", "TLS_ECDHE_RSA_AES_256_GCM"},
+           {"DHE", "TLS_DHE_RSA_AES_256_GCM"},
+           {"!ECDHE", "TLS_DHE_RSA"},
+           {"DEFAULT", "TLS_ECDHE_RSA_AES_256_GCM"},
+           {"DEFAULT:@SECLEVEL=0", "TLS_ECDHE_RSA_AES_256_GCM"}};
   for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
     Pair p = pair("ca.crt", "server", NULL);
     p.server.c.client_cert_not_needed = true;
