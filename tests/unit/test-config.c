@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Lists of options -> the typed configuration: defaults, every handler, the checks, hostile values.
+ */
+#include "helper/core/conf.h"
+#include "helper/core/config.h"
+#include "tests/unit/check.h"
+
+#define BASE "client\nremote vpn.example.org 1194 udp\nca ca.pem\ncert c.pem\nkey k.pem\n"
+#define FP "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+static OvpnStatus apply(OvpnConfig *c, const char *text, OvpnFailure *f)
+{
+  ovpn_auto_option_list l = {0};
+  OvpnConfError e = {0};
+  *f = (OvpnFailure){0};
+  ovpn_config_init(c);
+  OvpnStatus s = ovpn_conf_parse(text, strlen(text), &l, &e);
+  if (s != OVPN_OK)
+    return ovpn_failure_set(f, s, "line %u: %s", e.line, e.text);
+  return ovpn_config_apply(c, &l, f);
+}
+
+/* Applies text; the caller clears. */
+static OvpnConfig good(const char *text)
+{
+  OvpnConfig c;
+  OvpnFailure f;
+  OvpnStatus s = apply(&c, text, &f);
+  if (s != OVPN_OK)
+    fprintf(stderr, "in: %s\n%s\n", text, f.text);
+  CHECK_INT(s, OVPN_OK);
+  return c;
+}
+
+static void expect_failure(const char *text, const char *why)
+{
+  OvpnConfig c;
+  OvpnFailure f;
+  OvpnStatus s = apply(&c, text, &f);
+  if (s != OVPN_FAIL_CONFIG)
+    fprintf(stderr, "in: %s\n", text);
+  CHECK_INT(s, OVPN_FAIL_CONFIG);
+  if (!strstr(f.text, why))
+    CHECK_STR(f.text, why);
+  ovpn_config_clear(&c);
+}
+
+static void test_defaults(void)
+{
+  OvpnConfig c = good(BASE);
+  CHECK_INT(c.n_remotes, 1);
+  CHECK_STR(c.remotes[0].host, "vpn.example.org");
+  CHECK_STR(c.remotes[0].port, "1194");
+  CHECK_INT(c.remotes[0].proto, OVPN_PROTO_UDP);
+  CHECK_INT(c.remotes[0].explicit_exit_notify, -1);
+  CHECK(c.pull && !c.tap && !c.auth_user_pass);
+  CHECK_INT(c.data_ciphers.n, 3);
+  CHECK_STR(c.data_ciphers.v[0], "AES-256-GCM");
+  CHECK_STR(c.data_ciphers.v[2], "CHACHA20-POLY1305");
+  CHECK_INT(c.connect_timeout, 120);
+  CHECK_INT(c.hand_window, 60);
+  CHECK_INT(c.reneg_sec, 3600);
+  CHECK_INT(c.mssfix, -1);
+  CHECK_INT(c.tls_auth_dir, OVPN_DIR_NONE);
+  CHECK(!c.ping_restart_set);
+  CHECK_STR(c.files[OVPN_FILE_CA].name, "ca.pem");
+  CHECK_INT(ovpn_file_option(OVPN_FILE_TLS_CRYPT_V2), OVPN_OPT_TLS_CRYPT_V2);
+  CHECK_INT(ovpn_file_option(OVPN_FILE_CRL), OVPN_OPT_CRL_VERIFY);
+  ovpn_config_clear(&c);
+  ovpn_config_clear(NULL);
+}
+
+static void test_remotes(void)
+{
+  OvpnConfig c = good(
+      "client\nremote a\nremote [2001:db8::1] 443 tcp6\nremote b openvpn\nproto tcp4\nport 8443\n"
+      "ca x\nauth-user-pass\n");
+  CHECK_INT(c.n_remotes, 3);
+  CHECK_STR(c.remotes[0].port, "8443");
+  CHECK_INT(c.remotes[0].proto, OVPN_PROTO_TCP);
+  CHECK_INT(c.remotes[0].family, OVPN_AF_INET);
+  CHECK_STR(c.remotes[1].host, "2001:db8::1");
+  CHECK_STR(c.remotes[1].port, "443");
+  CHECK_INT(c.remotes[1].family, OVPN_AF_INET6);
+  CHECK_STR(c.remotes[2].port, "openvpn");
+  ovpn_config_clear(&c);
+
+  c = good("client\nremote ignored\nport 1200\nproto tcp\n"
+           "<connection>\nremote a\nexplicit-exit-notify 3\nproto udp\n</connection>\n"
+           "<connection>\nremote b 5000 udp\n</connection>\n"
+           "<connection>\nport 6000\nremote c\n</connection>\n"
+           "port 7000\nproto udp\nca x\nauth-user-pass\n");
+  CHECK_INT(c.n_remotes, 3);
+  CHECK_STR(c.remotes[0].host, "a");
+  CHECK_STR(c.remotes[0].port, "1200");
+  CHECK_INT(c.remotes[0].proto, OVPN_PROTO_UDP);
+  CHECK_INT(c.remotes[0].explicit_exit_notify, 3);
+  CHECK_STR(c.remotes[1].port, "5000");
+  CHECK_INT(c.remotes[1].proto, OVPN_PROTO_UDP);
+  CHECK_STR(c.remotes[2].port, "6000");
+  CHECK_INT(c.remotes[2].proto, OVPN_PROTO_TCP);
+  ovpn_config_clear(&c);
+
+  c = good(BASE "remote t 443 tcp-client\nproto-force tcp\n");
+  CHECK_INT(c.n_remotes, 1);
+  CHECK_STR(c.remotes[0].host, "t");
+  ovpn_config_clear(&c);
+
+  c = good(BASE "nobind\nlport 0\nlocal 192.0.2.7\nremote-random\nfloat\nbind-dev eth0\nmark 5\n"
+                "server-poll-timeout 7\nconnect-retry 3 60\nconnect-retry-max 4\nmtu-disc maybe\n");
+  CHECK_STR(c.local_host, "192.0.2.7");
+  CHECK(!c.local_port && c.remote_random && c.is_float);
+  CHECK_STR(c.bind_dev, "eth0");
+  CHECK_INT(c.connect_timeout, 7);
+  CHECK_INT(c.connect_retry_max_wait, 60);
+  CHECK_INT(c.mtu_disc, 1);
+  ovpn_config_clear(&c);
+
+  expect_failure("client\nca x\nauth-user-pass\n", "no remote");
+  expect_failure("client\nca x\nauth-user-pass\n<connection>\nport 5\n</connection>\n",
+                 "no remote in the block");
+  expect_failure(BASE "<connection>\nremote a\nremote b\n</connection>\n", "second server");
+  expect_failure(BASE "<connection>\nremote a\nca y\n</connection>\n",
+                 "ca: cannot stand in a connection block");
+  expect_failure(BASE "proto-force tcp\n", "proto-force");
+  expect_failure(BASE "remote a 1194 tcp-server\n", "“tcp-server” is not a protocol");
+  expect_failure(BASE "remote a 70000\n", "remote: “70000” is not a port");
+  expect_failure(BASE "remote a/b\n", "not a host name");
+  expect_failure(BASE "remote \"a;b c\"\n", "not a host name");
+  expect_failure(BASE "bind-dev averyverylonginterface\n", "bind-dev");
+  expect_failure(BASE "bind-dev ../x\n", "bind-dev");
+}
+
+static void test_device(void)
+{
+  OvpnConfig c = good(BASE "dev tun\ntun-mtu 1400 1500\nmssfix 1300 mtu\ntopology subnet\n");
+  CHECK(!c.dev_name && !c.tap && c.mssfix_mtu && !c.mssfix_fixed && c.topology_set);
+  CHECK_INT(c.tun_mtu, 1400);
+  CHECK_INT(c.mssfix, 1300);
+  CHECK_INT(c.topology, OVPN_TOPOLOGY_SUBNET);
+  ovpn_config_clear(&c);
+  c = good(BASE
+           "dev tap7\nmssfix 0\nifconfig 10.0.0.1 10.0.0.2\nifconfig-ipv6 fd00::1/64 fd00::2\n");
+  CHECK(c.tap);
+  CHECK_STR(c.dev_name, "tap7");
+  CHECK_INT(c.mssfix, 0);
+  CHECK_STR(c.ifconfig_remote, "10.0.0.2");
+  CHECK_STR(c.ifconfig_ipv6_local, "fd00::1/64");
+  CHECK_STR(c.ifconfig_ipv6_remote, "fd00::2");
+  ovpn_config_clear(&c);
+  c = good(BASE "dev-type tap\ndev tunnel\nmssfix 10\nmssfix\n");
+  CHECK(c.tap);
+  CHECK_STR(c.dev_name, "tunnel");
+  CHECK_INT(c.mssfix, -1);
+  ovpn_config_clear(&c);
+  expect_failure(BASE "dev a/b\n", "dev: “a/b” is not the name of an interface");
+  expect_failure(BASE "dev sixteen_letters_\n", "dev:");
+  expect_failure(BASE "dev null\n", "dev:");
+  expect_failure(BASE "tun-mtu 10\n", "tun-mtu: “10” is not a number between 68 and 65535");
+  expect_failure(BASE "fragment 1300\n", "fragment");
+}
+
+static void test_files(void)
+{
+  OvpnConfig c = good(
+      "client\nremote a\nca [inline]\n<ca>\nAUTHORITY\n</ca>\nauth-user-pass\n"
+      "<tls-auth>\nKEY\n</tls-auth>\nkey-direction 1\ncrl-verify crl.pem\nextra-certs e.pem\n");
+  CHECK(c.files[OVPN_FILE_CA].is_inline);
+  CHECK_STR(c.files[OVPN_FILE_CA].name, "[inline]");
+  CHECK_STR((const char *)c.files[OVPN_FILE_CA].content.data, "AUTHORITY\n");
+  CHECK_INT(c.tls_auth_dir, OVPN_DIR_INVERSE);
+  CHECK_STR(c.files[OVPN_FILE_CRL].name, "crl.pem");
+  ovpn_config_clear(&c);
+  c = good("client\nremote a\n<ca>\nAUTHORITY\n</ca>\nca [inline]\nauth-user-pass\n");
+  CHECK_INT(c.files[OVPN_FILE_CA].content.len, 10);
+  ovpn_config_clear(&c);
+  c = good(BASE "key-direction 1\ntls-auth ta.key 0\ncrl-verify /d dir\n");
+  CHECK_INT(c.tls_auth_dir, OVPN_DIR_NORMAL);
+  CHECK_STR(c.files[OVPN_FILE_CRL_DIR].name, "/d");
+  CHECK(!c.files[OVPN_FILE_CRL].name);
+  ovpn_config_clear(&c);
+  c = good("client\nremote a\npkcs12 me.p12\n<pkcs12>\nQUJD\n</pkcs12>\n");
+  CHECK(c.files[OVPN_FILE_PKCS12].is_inline);
+  ovpn_config_clear(&c);
+  c = good("client\nremote a\nca x\ncert \"pkcs11:token=a;object=b\"\n");
+  CHECK_STR(c.files[OVPN_FILE_KEY].name, "pkcs11:token=a;object=b");
+  ovpn_config_clear(&c);
+  c = good("client\nca x\nauth-user-pass\n<connection>\nremote "
+           "a\n<tls-crypt>\nK\n</tls-crypt>\n</connection>\n"
+           "<connection>\nremote b\n<tls-crypt>\nK\n</tls-crypt>\n</connection>\n");
+  CHECK_STR((const char *)c.files[OVPN_FILE_TLS_CRYPT].content.data, "K\n");
+  ovpn_config_clear(&c);
+  expect_failure("client\nca x\nauth-user-pass\n<connection>\nremote "
+                 "a\n<tls-crypt>\nK\n</tls-crypt>\n</connection>\n"
+                 "<connection>\nremote b\n<tls-crypt>\nL\n</tls-crypt>\n</connection>\n",
+                 "different keys");
+  expect_failure("client\nremote a\nca [inline]\nauth-user-pass\n", "there is no <ca> block");
+  expect_failure("client\nremote a\nauth-user-pass\n", "no ca");
+  expect_failure("client\nremote a\nauth-user-pass\ncapath /etc/ssl\n", "capath");
+  expect_failure("client\nremote a\nca x\n", "no way to sign in");
+  expect_failure("client\nremote a\nca x\ncert y\n", "cert: needs a key");
+  expect_failure("client\nremote a\nca x\nkey y\n", "key: needs a cert");
+  expect_failure(BASE "pkcs12 x\n", "pkcs12");
+  expect_failure(BASE "tls-auth x\ntls-crypt y\n", "only one");
+  expect_failure("remote a\nsecret x\nifconfig 1.1.1.1 2.2.2.2\n", "static key");
+  expect_failure(BASE "http-proxy p 3128\n", "http-proxy");
+  expect_failure(BASE "socks-proxy p\n", "socks-proxy");
+  expect_failure(BASE "tls-auth x 5\n", "tls-auth: “5”");
+}
+
+static void test_tls(void)
+{
+  OvpnConfig c =
+      good(BASE "remote-cert-tls server\nns-cert-type client\nverify-x509-name \"C=X, CN=a b\"\n"
+                "tls-version-min 1.2 or-highest\ntls-version-max 1.3\ntls-cert-profile preferred\n"
+                "remote-cert-ku a0 0x88\nremote-cert-eku \"TLS Web Server Authentication\"\n"
+                "x509-username-field emailAddress\ntls-cipher DEFAULT:@SECLEVEL=0\n");
+  CHECK_INT(c.remote_cert_tls, OVPN_CERT_SERVER);
+  CHECK_INT(c.ns_cert_type, OVPN_CERT_CLIENT);
+  CHECK_INT(c.name_check, OVPN_NAME_SUBJECT);
+  CHECK_STR(c.name, "C=X, CN=a b");
+  CHECK_INT(c.tls_version_min, 12);
+  CHECK_INT(c.tls_version_max, 13);
+  CHECK(c.tls_version_min_or_highest);
+  CHECK_INT(c.cert_profile, OVPN_PROFILE_PREFERRED);
+  CHECK_INT(c.remote_cert_ku.n, 2);
+  CHECK_STR(c.remote_cert_ku.v[1], "88");
+  CHECK_STR(c.remote_cert_eku.v[0], "TLS Web Server Authentication");
+  ovpn_config_clear(&c);
+  c = good(BASE "tls-remote server1\n");
+  CHECK_INT(c.name_check, OVPN_NAME_NAME);
+  ovpn_config_clear(&c);
+  c = good(BASE "verify-x509-name vpn- name-prefix\nverify-hash "
+                "AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD\n");
+  CHECK_INT(c.name_check, OVPN_NAME_PREFIX);
+  CHECK(c.verify_hash_sha1);
+  CHECK_STR(c.verify_hash, "aabbccddeeff00112233445566778899aabbccdd");
+  ovpn_config_clear(&c);
+  c = good("client\nremote a\nauth-user-pass\npeer-fingerprint " FP
+           "\n<peer-fingerprint>\n# mine\n\n"
+           "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:"
+           "DD:EE:FE\r\n"
+           "</peer-fingerprint>\n");
+  CHECK_INT(c.peer_fingerprints.n, 2);
+  CHECK_STR(c.peer_fingerprints.v[0], FP);
+  CHECK_STR(c.peer_fingerprints.v[1] + 60, "eefe");
+  ovpn_config_clear(&c);
+  expect_failure(BASE "peer-fingerprint 00:11\n", "not a SHA-256 fingerprint");
+  expect_failure(BASE "peer-fingerprint " FP "00\n", "not a SHA-256 fingerprint");
+  expect_failure(BASE "peer-fingerprint 0:" FP "\n", "not a SHA-256 fingerprint");
+  expect_failure(BASE "<peer-fingerprint>\n# none\n</peer-fingerprint>\n", "holds no fingerprint");
+  expect_failure(BASE "verify-hash " FP " SHA1\n", "SHA-1");
+  expect_failure(BASE "verify-hash xyz\n", "verify-hash: “xyz”");
+  expect_failure(BASE "<verify-hash>\n" FP "\naa" FP "\n</verify-hash>\n", "verify-hash");
+  expect_failure(BASE "verify-x509-name a\ntls-remote b\n", "tls-remote");
+  expect_failure(BASE "tls-version-min 1.3\ntls-version-max 1.2\n", "tls-version-min");
+  expect_failure(BASE "tls-version-min 1.4\n",
+                 "tls-version-min: “1.4” is not 1.0, 1.1, 1.2 or 1.3");
+  expect_failure(BASE "remote-cert-ku 12345\n", "remote-cert-ku");
+  expect_failure(BASE "verify-x509-name \"\"\n", "verify-x509-name");
+}
+
+static void test_sign_in(void)
+{
+  OvpnConfig c =
+      good("client\nremote a\nca x\n<auth-user-pass>\r\nme\r\npass word\r\n</auth-user-pass>\r\n"
+           "auth-retry nointeract\nstatic-challenge \"Code?\" 1 concat\npush-peer-info\n"
+           "setenv UV_ID 7\nsetenv UV_ID \"8 9\"\nsetenv IV_GUI_VER x_1\nsetenv FRIENDLY_NAME z\n"
+           "setenv CLIENT_CERT 0\nsetenv SERVER_POLL_TIMEOUT 9\n");
+  CHECK(c.auth_user_pass && c.push_peer_info && c.client_cert_not_needed);
+  CHECK_STR(c.username, "me");
+  ovpn_auto_blob pass = {0};
+  CHECK(ovpn_user_pass_split(&c.files[OVPN_FILE_AUTH_USER_PASS].content, NULL, &pass));
+  CHECK_STR((const char *)pass.data, "pass word");
+  CHECK_INT(c.auth_retry, OVPN_AUTH_RETRY_NOINTERACT);
+  CHECK_STR(c.static_challenge, "Code?");
+  CHECK(c.static_challenge_echo && c.static_challenge_concat);
+  CHECK_INT(c.uv.n, 2);
+  CHECK_STR(c.uv.v[0], "UV_ID=8 9");
+  CHECK_STR(c.uv.v[1], "IV_GUI_VER=x_1");
+  CHECK_INT(c.connect_timeout, 9);
+  ovpn_config_clear(&c);
+  c = good("client\nremote a\nca x\nauth-user-pass up.txt\naskpass p.txt\n");
+  CHECK_STR(c.files[OVPN_FILE_AUTH_USER_PASS].name, "up.txt");
+  CHECK(!c.username);
+  CHECK_STR(c.files[OVPN_FILE_ASKPASS].name, "p.txt");
+  ovpn_config_clear(&c);
+  expect_failure(BASE "setenv GENERIC_CONFIG\n", "GENERIC_CONFIG");
+  expect_failure(BASE "setenv UV_A=B c\n", "is not a name");
+  expect_failure(BASE "setenv UV_A \"x\ty\"\n", "control character");
+  expect_failure(BASE "setenv SERVER_POLL_TIMEOUT -1\n", "setenv: “-1”");
+  expect_failure(BASE "static-challenge x\n", "static-challenge: argument 2 is missing");
+  OvpnBlob empty = {0};
+  CHECK(!ovpn_user_pass_split(&empty, NULL, NULL));
+}
+
+static void test_data(void)
+{
+  OvpnConfig c =
+      good(BASE "cipher aes-128-cbc\nauth rsa-sha256\ndata-ciphers-fallback aes-256-cbc\n");
+  CHECK_INT(c.data_ciphers.n, 4);
+  CHECK_STR(c.data_ciphers.v[3], "AES-128-CBC");
+  CHECK_STR(c.cipher, "AES-128-CBC");
+  CHECK_STR(c.auth, "SHA256");
+  CHECK_STR(c.data_ciphers_fallback, "AES-256-CBC");
+  ovpn_config_clear(&c);
+  c = good(BASE "ncp-ciphers ?FOO-1:aes-128-gcm:BF-CBC:DEFAULT\ncipher "
+                "BF-CBC\ndata-ciphers-fallback BF-CBC\n");
+  CHECK_INT(c.data_ciphers.n, 3);
+  CHECK_STR(c.data_ciphers.v[0], "AES-128-GCM");
+  CHECK_STR(c.data_ciphers.v[1], "AES-256-GCM");
+  CHECK(!c.data_ciphers_fallback);
+  ovpn_config_clear(&c);
+  expect_failure(BASE "data-ciphers BF-CBC:CAST5-CBC\ncipher AES-256-GCM\n",
+                 "none of “BF-CBC:CAST5-CBC”");
+  expect_failure(BASE "data-ciphers :::\n", "data-ciphers");
+  expect_failure(BASE "auth WHIRLPOOL\n", "auth: “WHIRLPOOL” is not a supported digest");
+  c = good(BASE "comp-lzo no\nallow-compression no\n");
+  CHECK(c.compress_set && !c.allow_decompress);
+  CHECK_INT(c.compress, OVPN_COMP_LZO);
+  ovpn_config_clear(&c);
+  c = good(BASE "compress\n");
+  CHECK_INT(c.compress, OVPN_COMP_STUB);
+  ovpn_config_clear(&c);
+  c = good(BASE "compress stub-v2\n");
+  CHECK_INT(c.compress, OVPN_COMP_STUB_V2);
+  ovpn_config_clear(&c);
+  c = good(BASE "compress migrate\nreplay-window 128 20\n");
+  CHECK_INT(c.compress, OVPN_COMP_NONE);
+  CHECK_INT(c.replay_window, 128);
+  CHECK_INT(c.replay_time, 20);
+  ovpn_config_clear(&c);
+  expect_failure(BASE "compress snappy\n", "compress: “snappy”");
+}
+
+static void test_timers(void)
+{
+  OvpnConfig c = good(
+      BASE "keepalive 10 60\nreneg-sec 100 50\nreneg-bytes -1\nreneg-pkts 9\ninactive 30 1000\n"
+           "session-timeout 5\nhand-window 30\ntls-timeout 3\ntran-window 9\nexplicit-exit-notify\n"
+           "max-packet-size 1300\nverb 4\n");
+  CHECK_INT(c.ping, 10);
+  CHECK_INT(c.ping_restart, 60);
+  CHECK(c.ping_restart_set);
+  CHECK_INT(c.reneg_sec, 100);
+  CHECK_INT(c.reneg_bytes, 0);
+  CHECK_INT(c.reneg_pkts, 9);
+  CHECK_INT(c.inactive, 30);
+  CHECK_INT(c.inactive_bytes, 1000);
+  CHECK_INT(c.explicit_exit_notify, 1);
+  CHECK_INT(c.verb, 4);
+  ovpn_config_clear(&c);
+  c = good(BASE "ping-restart 60\nping-exit 30\n");
+  CHECK_INT(c.ping_exit, 30);
+  CHECK_INT(c.ping_restart, 0);
+  ovpn_config_clear(&c);
+  expect_failure(BASE "keepalive 10 5\n", "keepalive: “5”");
+  expect_failure(BASE "keepalive 10\n", "keepalive: argument 2 is missing");
+  expect_failure(BASE "reneg-sec x\n", "reneg-sec: “x” is not a number");
+  expect_failure(BASE "hand-window 0\n", "hand-window");
+}
+
+/* What has no effect must not stop a connection, whatever its arguments are. */
+static void test_without_effect(void)
+{
+  OvpnConfig c =
+      good(BASE "up /bin/evil\nscript-security 99 a b c\nserver x y z\nsome-new-word\nkeysize abc\n"
+                "<some-block>\nx\n</some-block>\nconfig /etc/shadow\nroute 10.0.0.0 255.0.0.0\n"
+                "log /etc/passwd\nplugin\npersist-tun\nroute-delay x\ntun-mtu-extra 32\n");
+  CHECK_INT(c.n_remotes, 1);
+  ovpn_config_clear(&c);
+}
+
+int main(void)
+{
+  test_defaults();
+  test_remotes();
+  test_device();
+  test_files();
+  test_tls();
+  test_sign_in();
+  test_data();
+  test_timers();
+  test_without_effect();
+  TEST_END();
+}
