@@ -6,7 +6,7 @@
  * because the helper ends on what it would never be asked by a sane service. Replies are checked
  * although the helper is trusted: a reply to another question must not pass a descriptor to the
  * wrong place. After a time-out or a broken reply the two ends are out of step, so the socket is
- * closed and every later call fails with GONE. DESIGN §2. */
+ * shut down and every later call fails with GONE. DESIGN §2. */
 #include "service/broker-client.h"
 #include "ovpn-build.h"
 #include <errno.h>
@@ -21,6 +21,7 @@
 
 struct NmOvpnBroker {
   int fd;
+  gboolean closed; /* shut down; the descriptor stays until free, as a main loop may watch it */
   guint32 serial;
 };
 
@@ -37,16 +38,17 @@ NmOvpnBroker *nmovpn_broker_new(int fd)
 
 static void broker_close(NmOvpnBroker *b)
 {
-  if (b->fd >= 0)
-    close(b->fd);
-  b->fd = -1;
+  if (!b->closed && b->fd >= 0)
+    shutdown(b->fd, SHUT_RDWR); /* ends the helper, and wakes who watches for a hang-up */
+  b->closed = TRUE;
 }
 
 void nmovpn_broker_free(NmOvpnBroker *b)
 {
   if (!b)
     return;
-  broker_close(b);
+  if (b->fd >= 0)
+    close(b->fd);
   g_free(b);
 }
 
@@ -156,7 +158,7 @@ static gboolean call(NmOvpnBroker *b, OvpnBrokerOp op, OvpnBrokerRequest *q, Ovp
   q->version = OVPN_BROKER_VERSION;
   q->op = op;
   q->serial = ++b->serial;
-  if (b->fd < 0)
+  if (b->fd < 0 || b->closed)
     return gone(b, error, _("The helper program of the VPN service has ended"));
   return send_request(b, q, end, error) && receive_reply(b, q, reply, end, ret_fd, error);
 }

@@ -168,8 +168,10 @@ static int child_answer(int sock, ChildReply *ret)
  * /sys. With an owner the kernel grants what that user may read. Without one (a connection for all
  * users, made by an administrator) it grants what root may read: that is the price of keys which
  * only root can read, and the reason why the process that may ask is not the one that parses what
- * comes from the network. The descriptor is read-only and leads to no other file; who reads it must
- * bound the length himself, as a file can grow. */
+ * comes from the network.
+ * The descriptor is read-only; that of a directory tells the names in it, and what they name is
+ * opened by a further question or with the service's own few rights. Who reads a file bounds the
+ * length himself, as it can grow. */
 int broker_open_file(const OvpnBrokerRequest *q, OvpnBrokerReply *reply, int *ret_error)
 {
   const char *path = q->file.path, *owner = q->file.owner;
