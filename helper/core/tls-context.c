@@ -120,9 +120,8 @@ static OvpnStatus passphrase_failure(OvpnFileId id, const char *passphrase, Ovpn
 
 static bool is_unsupported(int r)
 {
-  return r == GNUTLS_E_UNKNOWN_CIPHER_TYPE || 
-         r == GNUTLS_E_UNKNOWN_PK_ALGORITHM || r == GNUTLS_E_ECC_UNSUPPORTED_CURVE ||
-         r == GNUTLS_E_UNKNOWN_HASH_ALGORITHM;
+  return r == GNUTLS_E_UNKNOWN_CIPHER_TYPE || r == GNUTLS_E_UNKNOWN_PK_ALGORITHM ||
+         r == GNUTLS_E_ECC_UNSUPPORTED_CURVE || r == GNUTLS_E_UNKNOWN_HASH_ALGORITHM;
 }
 
 static OvpnStatus load_key(const OvpnConfig *c, const char *passphrase, gnutls_x509_privkey_t *ret,
@@ -392,6 +391,10 @@ static OvpnStatus load_trust(OvpnTlsContext *t, const OvpnConfig *c, OvpnFailure
   if (s != OVPN_OK)
     return s;
   t->trusts_any_chain = t->ca.n == 0 && c->peer_fingerprints.n > 0;
+  if (t->trusts_any_chain && t->verify_hash)
+    return ovpn_failure_set(f, OVPN_FAIL_CONFIG, "%s: needs %s",
+                            ovpn_option_info(OVPN_OPT_VERIFY_HASH)->directive,
+                            option_of(OVPN_FILE_CA));
   t->request_cert = t->server && (t->ca.n > 0 || t->trusts_any_chain);
   t->require_cert = t->request_cert && !c->client_cert_not_needed;
   if (!t->server && t->ca.n == 0 && !t->trusts_any_chain)

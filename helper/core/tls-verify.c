@@ -185,8 +185,8 @@ static bool crl_lists(gnutls_x509_crl_t crl, const uint8_t *serial, size_t len)
   return found;
 }
 
-/* A missing list for an issuer is no failure (as in OpenVPN 2); an outdated one is, unless another
- * is current. */
+/* issuer NULL: only the directory of serials can be asked. A missing list for an issuer is no
+ * failure (as in OpenVPN 2); an outdated one is, unless another is current. */
 static OvpnStatus check_crls(const OvpnTlsContext *t, gnutls_x509_crt_t crt,
                              gnutls_x509_crt_t issuer, time_t now, OvpnFailure *f)
 {
@@ -508,8 +508,8 @@ OvpnStatus ovpn_tls_check_certs(const OvpnTlsContext *t, time_t now, const gnutl
     s = check_fingerprint(t, list[0], f);
   /* A pinned certificate without a CA is trusted as it is, dates included: the pin says more than
    * they do. */
-  if (s == OVPN_OK && !t->trusts_any_chain)
-    s = check_chain(t, &sent, now, f);
+  if (s == OVPN_OK)
+    s = t->trusts_any_chain ? check_crls(t, list[0], NULL, now, f) : check_chain(t, &sent, now, f);
   if (s == OVPN_OK)
     s = check_leaf(t, list[0], f);
   for (unsigned i = 0; i < sent.n; i++)

@@ -495,6 +495,11 @@ static void test_fingerprints(void)
   p = pair(NULL, "self", NULL);
   p.client.c.peer_fingerprints = (OvpnStrv){both, 1};
   expect_refusal(&p, OVPN_FAIL_CERT_FINGERPRINT, self, "other pin");
+  p = pair(NULL, "self", NULL);
+  p.client.c.peer_fingerprints = (OvpnStrv){both, 2};
+  p.client.c.verify_hash = ca256; /* nothing to compare with */
+  CHECK_INT(shake(&p), OVPN_FAIL_CONFIG);
+  end(&p);
   p = pair("ca.crt", "self", NULL); /* a pin does not replace a CA that is given */
   p.server.c.client_cert_not_needed = true;
   p.client.c.peer_fingerprints = (OvpnStrv){both, 2};
