@@ -207,6 +207,8 @@ port 1194
             fam = socket.AF_INET6 if ":" in addr else socket.AF_INET
             s = socket.socket(fam, socket.SOCK_STREAM if proto == "tcp" else socket.SOCK_DGRAM)
             s.connect((addr, 1194))
+            if proto == "tcp":
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             s.setblocking(False)
             return s
         s = in_ns(self.c, make)
@@ -243,7 +245,7 @@ port 1194
         out = sh(f"ip netns exec {self.c} ping -c {n} -i {interval} -W 1 -s {size} 10.77.0.1", check=False).stdout
         m = re.search(r"(\d+) received", out)
         got = int(m.group(1)) if m else 0
-        assert got == n, f"{got} of {n} pings came back"
+        assert got == n, f"{got} of {n} pings came back\n{out}"
 
 
 def connect(lab, lines=(), proto="udp", addr="192.0.2.1", **kw):
@@ -291,7 +293,7 @@ def udp6_tls_crypt(lab):
 
 @case
 def tcp(lab):
-    lab.start_server(proto="tcp")
+    lab.start_server("socket-flags TCP_NODELAY", proto="tcp")
     e, up, _ = connect(lab, proto="tcp")
     lab.ping(), lab.ping(size=8000, n=5)
     close(lab, e)
@@ -357,7 +359,7 @@ def nobody_there(lab):
 
 @case
 def tcp_closed_by_server(lab):
-    lab.start_server(proto="tcp")
+    lab.start_server("socket-flags TCP_NODELAY", proto="tcp")
     e, up, _ = connect(lab, proto="tcp")
     lab.stop_server(9)
     name, val = e.expect("FAILED")
