@@ -43,7 +43,7 @@ def story(l):
     say('nmcli connection up demo')
     rc, out, took = l.up(name)
     show('%s\n(%.0f ms)' % (out, took * 1000))
-    check(rc == 0, l.log_since()[-3000:])
+    check(rc == 0, l.log_since(manager=True)[-3000:])
     say('What runs in the client now (no openvpn program)')
     ns = {'user': 'Uid', 'capabilities': 'CapEff', 'seccomp': 'Seccomp'}
     for pid, program in sorted(l.programs().items()):

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import pki as pki_module
@@ -119,6 +120,42 @@ def stop(proc, sig=signal.SIGTERM, timeout=5):
             proc.wait()
 
 
+class Journal(threading.Thread):
+    """Stands in for the journal of the client: writes MESSAGE (and the interesting fields) to a file."""
+
+    def __init__(self, root, path):
+        super().__init__(daemon=True)
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        os.makedirs(root + '/run/systemd/journal', exist_ok=True)
+        name = root + '/run/systemd/journal/socket'
+        self.sock.bind(name)
+        os.chmod(name, 0o666)
+        self.out = open(path, 'a', buffering=1)
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                data = self.sock.recv(1 << 17)
+            except OSError:
+                return
+            fields = dict(self.parse(data))
+            if 'MESSAGE' in fields:
+                self.out.write('%s <%s> %s\n' % (fields.get('SYSLOG_IDENTIFIER', '?'), fields.get('PRIORITY', '?'),
+                                                 fields['MESSAGE']))
+
+    @staticmethod
+    def parse(data):
+        """The journal's native protocol: KEY=text, or KEY, newline, 64-bit length, bytes."""
+        while data:
+            line, _, data = data.partition(b'\n')
+            key, eq, value = line.partition(b'=')
+            if not eq:
+                n = int.from_bytes(data[:8], 'little')
+                value, data = data[8:8 + n], data[8 + n + 1:]
+            yield key.decode(), value.decode(errors='replace')
+
+
 class Server:
     """openvpn in the server namespace. `lines` are added to a small base; a line with one word and '!' in
     front removes a directive of the base."""
@@ -210,6 +247,8 @@ class Lab:
         try:
             self.make_namespaces()
             self.make_stage()
+            self.journal_file = self.scratch + '/journal.log'
+            self.journal = Journal('/proc/%d/root' % self.init, self.journal_file)
             self.start_bus()
             self.start_nm()
         except BaseException:
@@ -432,13 +471,19 @@ class Lab:
         return got
 
     def mark(self):
-        """Position in the log, for log_since."""
-        return os.path.getsize(self.nmlog)
+        """Position in the logs, for log_since."""
+        return os.path.getsize(self.journal_file), os.path.getsize(self.nmlog)
 
-    def log_since(self, mark=0):
-        with open(self.nmlog, errors='replace') as f:
-            f.seek(mark)
-            return f.read()
+    def log_since(self, mark=(0, 0), manager=False):
+        """What the VPN's programs logged: to the journal, or to the error output shared with NetworkManager,
+        whose own lines (<info> ...) are left out unless `manager`."""
+        texts = []
+        for path, start in zip((self.journal_file, self.nmlog), mark):
+            with open(path, errors='replace') as f:
+                f.seek(start)
+                texts.append(f.read())
+        lines = [x for x in texts[1].splitlines() if manager or not re.match(r'(\w*)<(info|warn|error|debug)> +\[', x)]
+        return texts[0] + '\n'.join(lines)
 
     def programs(self):
         """{pid: name} of the VPN's processes in the client's namespace (pids as seen from outside)."""
@@ -461,7 +506,7 @@ class Lab:
                         if 'multicast' not in x and 'ff00' not in x and 'fe80' not in x)
         run = '/proc/%d/root/run/' % self.init
         files = sorted(os.path.join(d, f)[len(run):] for d, _, fs in os.walk(run) for f in fs
-                       if not re.search(r'run/(NetworkManager|connections|state|dbus|aside)', d))
+                       if not re.search(r'run/(NetworkManager|connections|state|dbus|aside|systemd)', d))
         return {'routes': routes, 'tunnels': sorted(self.tunnels()), 'files': files,
                 'programs': sorted(self.programs().values())}
 
@@ -507,8 +552,11 @@ class Lab:
             rc, out, took = self.up(name, secrets, timeout=within + 10)
             check(rc != 0, 'connected although it must not')
             check(took < within, 'failed only after %.1fs' % took)
-            log = self.log_since(mark)
-            check(re.search(cause, log, re.I), 'cause /%s/ not in the log; nmcli said: %s' % (cause, out))
+            try:
+                wait_for('', lambda: re.search(cause, self.log_since(mark), re.I), 1)
+            except Failed:
+                raise Failed('cause /%s/ not in the log “%s”; nmcli said: %s' % (
+                    cause, self.log_since(mark)[-300:].replace('\n', ' | '), out))
             check(re.search(nm_reason, out, re.I), 'nmcli said: ' + out)
             check(not self.tunnels(), 'a tunnel device is left')
             return out
