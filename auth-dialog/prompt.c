@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { LABEL_CHARS = 30 };
+
 typedef struct Prompt {
   Request *request;
   GMainLoop *loop;
@@ -39,6 +41,17 @@ static gboolean is_complete(const Prompt *p)
   return TRUE;
 }
 
+static void focus_first_empty(const Prompt *p)
+{
+  for (guint i = 0; i < p->entries->len; i++) {
+    GtkEditable *e = p->entries->pdata[i];
+    if (e && !*gtk_editable_get_text(e)) {
+      gtk_widget_grab_focus(GTK_WIDGET(e));
+      return;
+    }
+  }
+}
+
 static void on_changed(GtkEditable *e, Prompt *p)
 {
   gtk_widget_set_sensitive(p->ok, is_complete(p));
@@ -47,8 +60,7 @@ static void on_changed(GtkEditable *e, Prompt *p)
 static void on_ok(GtkWidget *w, Prompt *p)
 {
   if (!is_complete(p)) {
-    gtk_widget_child_focus(p->window,
-                           GTK_DIR_TAB_FORWARD); /* Enter in one field leads to the next */
+    focus_first_empty(p); /* Enter in one field leads to the next */
     return;
   }
   for (guint i = 0; i < p->entries->len; i++) {
@@ -113,7 +125,9 @@ static GtkWidget *new_fields(Prompt *p)
     }
     GtkWidget *label = gtk_label_new(item->label), *e = new_entry(item);
     gtk_label_set_wrap(GTK_LABEL(label), TRUE);
-    gtk_label_set_max_width_chars(GTK_LABEL(label), 30);
+    gtk_label_set_max_width_chars(GTK_LABEL(label), LABEL_CHARS);
+    gtk_label_set_width_chars(GTK_LABEL(label),
+                              (int)MIN(g_utf8_strlen(item->label, -1), LABEL_CHARS));
     gtk_widget_set_halign(label, GTK_ALIGN_END);
     gtk_accessible_update_relation(GTK_ACCESSIBLE(e), GTK_ACCESSIBLE_RELATION_LABELLED_BY, label,
                                    NULL, -1);
@@ -147,17 +161,6 @@ static GtkWidget *new_message(const Request *r)
   gtk_label_set_max_width_chars(GTK_LABEL(message), 50);
   gtk_label_set_xalign(GTK_LABEL(message), 0);
   return message;
-}
-
-static void focus_first_empty(const Prompt *p)
-{
-  for (guint i = 0; i < p->entries->len; i++) {
-    GtkEditable *e = p->entries->pdata[i];
-    if (e && !*gtk_editable_get_text(e)) {
-      gtk_widget_grab_focus(GTK_WIDGET(e));
-      return;
-    }
-  }
 }
 
 static void build(Prompt *p)
