@@ -13,43 +13,6 @@
 #include <string.h>
 #include <strings.h>
 
-typedef struct Row Row;
-typedef OvpnStatus Handler(ConfigApply *a, const OvpnOption *o, const Row *row);
-struct Row {
-  Handler *apply;
-  size_t offset; /* of the field in OvpnConfig, for the plain handlers */
-  int value;
-};
-
-/* ---- helpers */
-
-static const char *arg(const OvpnOption *o, unsigned i)
-{
-  return i < o->argc ? o->argv[i] : NULL;
-}
-
-/* For arguments that the grammar has checked already. */
-static int64_t number(const char *text)
-{
-  int64_t n = 0;
-  return text && ovpn_option_number(text, INT64_MIN, INT64_MAX, &n) ? n : 0;
-}
-
-static bool arg_is(const OvpnOption *o, unsigned i, const char *word)
-{
-  return i < o->argc && strcasecmp(o->argv[i], word) == 0;
-}
-
-static OvpnStatus bad(ConfigApply *a, const OvpnOption *o, const char *value, const char *why)
-{
-  return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG, "%s: “%.80s” %s", o->argv[0], value, why);
-}
-
-static OvpnStatus set_text(ConfigApply *a, char **field, const char *text)
-{
-  return ovpn_config_set_text(field, text) ? OVPN_OK : ovpn_config_no_memory(a->f);
-}
-
 /* ---- plain handlers */
 
 static void *field(ConfigApply *a, const Row *row)
@@ -97,156 +60,7 @@ static OvpnStatus on_cert_type(ConfigApply *a, const OvpnOption *o, const Row *r
   return OVPN_OK;
 }
 
-/* ---- mode and remotes */
-
-static OvpnStatus parse_proto(ConfigApply *a, const OvpnOption *o, const char *text,
-                              OvpnProto *proto, OvpnFamily *family)
-{
-  static const struct {
-    const char *word;
-    OvpnProto proto;
-    OvpnFamily family;
-  } words[] = {
-      {"udp", OVPN_PROTO_UDP, OVPN_AF_ANY},           {"udp4", OVPN_PROTO_UDP, OVPN_AF_INET},
-      {"udp6", OVPN_PROTO_UDP, OVPN_AF_INET6},        {"tcp", OVPN_PROTO_TCP, OVPN_AF_ANY},
-      {"tcp4", OVPN_PROTO_TCP, OVPN_AF_INET},         {"tcp6", OVPN_PROTO_TCP, OVPN_AF_INET6},
-      {"tcp-client", OVPN_PROTO_TCP, OVPN_AF_ANY},    {"tcp4-client", OVPN_PROTO_TCP, OVPN_AF_INET},
-      {"tcp6-client", OVPN_PROTO_TCP, OVPN_AF_INET6}, {"adaptive", OVPN_PROTO_UDP, OVPN_AF_ANY},
-  };
-  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-    if (strcasecmp(words[i].word, text) != 0)
-      continue;
-    *proto = words[i].proto;
-    *family = words[i].family;
-    return OVPN_OK;
-  }
-  return bad(a, o, text, "is not a protocol of a client");
-}
-
-static OvpnStatus remote_new(ConfigApply *a, int connection, OvpnRemote **ret_remote,
-                             RemoteState **ret_state)
-{
-  size_t n = a->c->n_remotes;
-  OvpnRemote *r = realloc(a->c->remotes, (n + 1) * sizeof *r);
-  if (!r)
-    return ovpn_config_no_memory(a->f);
-  a->c->remotes = r;
-  RemoteState *s = realloc(a->remotes, (n + 1) * sizeof *s);
-  if (!s)
-    return ovpn_config_no_memory(a->f);
-  a->remotes = s;
-  r[n] = (OvpnRemote){.explicit_exit_notify = -1};
-  s[n] = (RemoteState){.connection = connection};
-  a->c->n_remotes++;
-  *ret_remote = &r[n];
-  *ret_state = &s[n];
-  return OVPN_OK;
-}
-
-/* The entry of the <connection> block that `o` stands in; a new one begins with the values that
- * stood before it in the file. */
-static OvpnStatus block_remote(ConfigApply *a, const OvpnOption *o, OvpnRemote **ret_remote,
-                               RemoteState **ret_state)
-{
-  size_t n = a->c->n_remotes;
-  if (n > 0 && a->remotes[n - 1].connection == o->connection) {
-    *ret_remote = &a->c->remotes[n - 1];
-    *ret_state = &a->remotes[n - 1];
-    return OVPN_OK;
-  }
-  OvpnStatus s = remote_new(a, o->connection, ret_remote, ret_state);
-  if (s != OVPN_OK)
-    return s;
-  (*ret_remote)->proto = a->proto;
-  (*ret_remote)->family = a->family;
-  (*ret_state)->has_proto = true; /* nothing after the block counts */
-  return set_text(a, &(*ret_remote)->port, a->port);
-}
-
-static OvpnStatus set_host(ConfigApply *a, const OvpnOption *o, OvpnRemote *r)
-{
-  const char *host = arg(o, 1);
-  size_t len = strlen(host);
-  if (host[0] == '[' && len > 2 && host[len - 1] == ']') {
-    host++;
-    len -= 2;
-  }
-  if (strpbrk(host, "[]/\"'<>|\\") && strcspn(host, "[]/\"'<>|\\") < len)
-    return bad(a, o, arg(o, 1), "is not a host name or address");
-  char *copy = strndup(host, len);
-  if (!copy)
-    return ovpn_config_no_memory(a->f);
-  free(r->host);
-  r->host = copy;
-  return OVPN_OK;
-}
-
-static OvpnStatus on_remote(ConfigApply *a, const OvpnOption *o, const Row *row)
-{
-  (void)row;
-  OvpnRemote *r;
-  RemoteState *state;
-  OvpnStatus s = o->connection < 0 ? remote_new(a, -1, &r, &state) : block_remote(a, o, &r, &state);
-  if (s != OVPN_OK)
-    return s;
-  if (r->host)
-    return bad(a, o, arg(o, 1), "is a second server in one connection block");
-  s = set_host(a, o, r);
-  if (s == OVPN_OK && arg(o, 2))
-    s = set_text(a, &r->port, arg(o, 2));
-  if (s == OVPN_OK && arg(o, 3)) {
-    s = parse_proto(a, o, arg(o, 3), &r->proto, &r->family);
-    state->has_proto = true;
-  }
-  return s;
-}
-
-static OvpnStatus on_proto(ConfigApply *a, const OvpnOption *o, const Row *row)
-{
-  (void)row;
-  OvpnRemote *r;
-  RemoteState *state;
-  if (o->connection < 0)
-    return parse_proto(a, o, arg(o, 1), &a->proto, &a->family);
-  OvpnStatus s = block_remote(a, o, &r, &state);
-  return s == OVPN_OK ? parse_proto(a, o, arg(o, 1), &r->proto, &r->family) : s;
-}
-
-/* port, rport: the local port is only ever set by lport, as clients do not want to sit on a fixed
- * one. */
-static OvpnStatus on_port(ConfigApply *a, const OvpnOption *o, const Row *row)
-{
-  (void)row;
-  OvpnRemote *r;
-  RemoteState *state;
-  if (o->connection < 0)
-    return set_text(a, &a->port, arg(o, 1));
-  OvpnStatus s = block_remote(a, o, &r, &state);
-  return s == OVPN_OK ? set_text(a, &r->port, arg(o, 1)) : s;
-}
-
-static OvpnStatus on_exit_notify(ConfigApply *a, const OvpnOption *o, const Row *row)
-{
-  (void)row;
-  int n = arg(o, 1) ? (int)number(arg(o, 1)) : 1;
-  OvpnRemote *r;
-  RemoteState *state;
-  if (o->connection < 0) {
-    a->c->explicit_exit_notify = n;
-    return OVPN_OK;
-  }
-  OvpnStatus s = block_remote(a, o, &r, &state);
-  if (s == OVPN_OK)
-    r->explicit_exit_notify = n;
-  return s;
-}
-
-static OvpnStatus on_proto_force(ConfigApply *a, const OvpnOption *o, const Row *row)
-{
-  (void)row;
-  a->proto_force = arg_is(o, 1, "tcp") ? OVPN_PROTO_TCP : OVPN_PROTO_UDP;
-  return OVPN_OK;
-}
+/* ---- transport */
 
 static OvpnStatus on_local(ConfigApply *a, const OvpnOption *o, const Row *row)
 {
@@ -785,11 +599,11 @@ static OvpnStatus on_inactive(ConfigApply *a, const OvpnOption *o, const Row *ro
 static const Row rows[OVPN_OPT_MAX_] = {
     FLAG(CLIENT, pull),
     FLAG(PULL, pull),
-    DO(REMOTE, on_remote, .value = 0),
-    DO(PROTO, on_proto, .value = 0),
-    DO(PROTO_FORCE, on_proto_force, .value = 0),
-    DO(PORT, on_port, .value = 0),
-    DO(RPORT, on_port, .value = 0),
+    DO(REMOTE, ovpn_on_remote, .value = 0),
+    DO(PROTO, ovpn_on_proto, .value = 0),
+    DO(PROTO_FORCE, ovpn_on_proto_force, .value = 0),
+    DO(PORT, ovpn_on_port, .value = 0),
+    DO(RPORT, ovpn_on_port, .value = 0),
     DO(LPORT, on_lport, .value = 0),
     DO(LOCAL, on_local, .value = 0),
     DO(BIND_DEV, on_bind_dev, .value = 0),
@@ -872,7 +686,7 @@ static const Row rows[OVPN_OPT_MAX_] = {
     UINT(RENEG_SEC, reneg_sec), /* a second argument only spreads the moment, 2.x servers */
     DO(RENEG_BYTES, on_limit, AT(reneg_bytes)),
     DO(RENEG_PKTS, on_limit, AT(reneg_pkts)),
-    DO(EXPLICIT_EXIT_NOTIFY, on_exit_notify, .value = 0),
+    DO(EXPLICIT_EXIT_NOTIFY, ovpn_on_exit_notify, .value = 0),
     UINT(VERB, verb),
 };
 
@@ -892,6 +706,8 @@ OvpnStatus ovpn_config_apply(OvpnConfig *c, const OvpnOptionList *l, OvpnFailure
 {
   ConfigApply a = {.c = c, .l = l, .f = f, .proto = OVPN_PROTO_UDP, .proto_force = -1};
   OvpnStatus s = OVPN_OK;
+  if (c->n_remotes > 0)
+    return ovpn_failure_set(f, OVPN_FAIL_INTERNAL, "a configuration was applied twice");
   for (size_t i = 0; i < l->n && s == OVPN_OK; i++)
     s = apply_one(&a, &l->items[i]);
   if (s == OVPN_OK)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The typed configuration: defaults, ownership, derived values and the checks of the whole.
+/* The typed configuration: defaults, ownership, remotes, derived values and the checks of
+ * the whole.
  *
  * Trusts nothing in the list. Invariants after ovpn_config_apply succeeded: every remote has host,
  * port, protocol; data_ciphers holds only names that the data channel can do, and at least one;
@@ -9,6 +10,7 @@
 #include "helper/core/config-parts.h"
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const OvpnOptionId file_options[OVPN_FILE_MAX] = {
     [OVPN_FILE_CA] = OVPN_OPT_CA,
@@ -249,46 +251,201 @@ static OvpnStatus finish_ciphers(ConfigApply *a)
   return OVPN_OK;
 }
 
-/* ---- remotes (spec §17.4, §17.5) */
+/* ---- remotes: handlers (spec §17.5) */
 
-static void drop_remote(ConfigApply *a, size_t i)
+static OvpnStatus parse_proto(ConfigApply *a, const OvpnOption *o, const char *text,
+                              OvpnProto *proto, OvpnFamily *family)
 {
-  OvpnConfig *c = a->c;
-  free(c->remotes[i].host);
-  free(c->remotes[i].port);
-  size_t behind = c->n_remotes - i - 1;
-  memmove(&c->remotes[i], &c->remotes[i + 1], behind * sizeof c->remotes[0]);
-  memmove(&a->remotes[i], &a->remotes[i + 1], behind * sizeof a->remotes[0]);
-  c->n_remotes--;
+  static const struct {
+    const char *word;
+    OvpnProto proto;
+    OvpnFamily family;
+  } words[] = {
+      {"udp", OVPN_PROTO_UDP, OVPN_AF_ANY},           {"udp4", OVPN_PROTO_UDP, OVPN_AF_INET},
+      {"udp6", OVPN_PROTO_UDP, OVPN_AF_INET6},        {"tcp", OVPN_PROTO_TCP, OVPN_AF_ANY},
+      {"tcp4", OVPN_PROTO_TCP, OVPN_AF_INET},         {"tcp6", OVPN_PROTO_TCP, OVPN_AF_INET6},
+      {"tcp-client", OVPN_PROTO_TCP, OVPN_AF_ANY},    {"tcp4-client", OVPN_PROTO_TCP, OVPN_AF_INET},
+      {"tcp6-client", OVPN_PROTO_TCP, OVPN_AF_INET6}, {"adaptive", OVPN_PROTO_UDP, OVPN_AF_ANY},
+  };
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+    if (strcasecmp(words[i].word, text) != 0)
+      continue;
+    *proto = words[i].proto;
+    *family = words[i].family;
+    return OVPN_OK;
+  }
+  return bad(a, o, text, "is not a protocol of a client");
 }
 
-/* Plain remote lines do not count when there are <connection> blocks; proto-force chooses. */
-static OvpnStatus choose_remotes(ConfigApply *a)
+static OvpnStatus remote_new(ConfigApply *a, int connection, OvpnRemote **ret_remote,
+                             RemoteState **ret_state)
+{
+  size_t n = a->c->n_remotes;
+  OvpnRemote *r = realloc(a->c->remotes, (n + 1) * sizeof *r);
+  if (!r)
+    return ovpn_config_no_memory(a->f);
+  a->c->remotes = r;
+  RemoteState *s = realloc(a->remotes, (n + 1) * sizeof *s);
+  if (!s)
+    return ovpn_config_no_memory(a->f);
+  a->remotes = s;
+  r[n] = (OvpnRemote){.explicit_exit_notify = -1};
+  s[n] = (RemoteState){.connection = connection};
+  a->c->n_remotes++;
+  *ret_remote = &r[n];
+  *ret_state = &s[n];
+  return OVPN_OK;
+}
+
+/* The entry of the <connection> block that `o` stands in; a new one begins with the values that
+ * stood before it in the file. */
+static OvpnStatus block_remote(ConfigApply *a, const OvpnOption *o, OvpnRemote **ret_remote,
+                               RemoteState **ret_state)
+{
+  size_t n = a->c->n_remotes;
+  if (n > 0 && a->remotes[n - 1].connection == o->connection) {
+    *ret_remote = &a->c->remotes[n - 1];
+    *ret_state = &a->remotes[n - 1];
+    return OVPN_OK;
+  }
+  OvpnStatus s = remote_new(a, o->connection, ret_remote, ret_state);
+  if (s != OVPN_OK)
+    return s;
+  (*ret_remote)->proto = a->proto;
+  (*ret_remote)->family = a->family;
+  (*ret_state)->has_proto = true; /* nothing after the block counts */
+  return set_text(a, &(*ret_remote)->port, a->port);
+}
+
+static OvpnStatus set_host(ConfigApply *a, const OvpnOption *o, OvpnRemote *r)
+{
+  const char *host = arg(o, 1);
+  size_t len = strlen(host);
+  if (host[0] == '[' && len > 2 && host[len - 1] == ']') {
+    host++;
+    len -= 2;
+  }
+  if (strcspn(host, "[]/\"'<>|\\") < len)
+    return bad(a, o, arg(o, 1), "is not a host name or address");
+  char *copy = strndup(host, len);
+  if (!copy)
+    return ovpn_config_no_memory(a->f);
+  free(r->host);
+  r->host = copy;
+  return OVPN_OK;
+}
+
+OvpnStatus ovpn_on_remote(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  OvpnRemote *r;
+  RemoteState *state;
+  OvpnStatus s = o->connection < 0 ? remote_new(a, -1, &r, &state) : block_remote(a, o, &r, &state);
+  if (s != OVPN_OK)
+    return s;
+  if (r->host)
+    return bad(a, o, arg(o, 1), "is a second server in one connection block");
+  s = set_host(a, o, r);
+  if (s == OVPN_OK && arg(o, 2))
+    s = set_text(a, &r->port, arg(o, 2));
+  if (s == OVPN_OK && arg(o, 3)) {
+    s = parse_proto(a, o, arg(o, 3), &r->proto, &r->family);
+    state->has_proto = true;
+  }
+  return s;
+}
+
+OvpnStatus ovpn_on_proto(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  OvpnRemote *r;
+  RemoteState *state;
+  if (o->connection < 0)
+    return parse_proto(a, o, arg(o, 1), &a->proto, &a->family);
+  OvpnStatus s = block_remote(a, o, &r, &state);
+  return s == OVPN_OK ? parse_proto(a, o, arg(o, 1), &r->proto, &r->family) : s;
+}
+
+/* port, rport: the local port is only ever set by lport, as clients do not want to sit on a fixed
+ * one. */
+OvpnStatus ovpn_on_port(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  OvpnRemote *r;
+  RemoteState *state;
+  if (o->connection < 0)
+    return set_text(a, &a->port, arg(o, 1));
+  OvpnStatus s = block_remote(a, o, &r, &state);
+  return s == OVPN_OK ? set_text(a, &r->port, arg(o, 1)) : s;
+}
+
+OvpnStatus ovpn_on_exit_notify(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  int n = arg(o, 1) ? (int)number(arg(o, 1)) : 1;
+  OvpnRemote *r;
+  RemoteState *state;
+  if (o->connection < 0) {
+    a->c->explicit_exit_notify = n;
+    return OVPN_OK;
+  }
+  OvpnStatus s = block_remote(a, o, &r, &state);
+  if (s == OVPN_OK)
+    r->explicit_exit_notify = n;
+  return s;
+}
+
+OvpnStatus ovpn_on_proto_force(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  a->proto_force = arg_is(o, 1, "tcp") ? OVPN_PROTO_TCP : OVPN_PROTO_UDP;
+  return OVPN_OK;
+}
+
+/* ---- remotes: what is derived (spec §17.4) */
+
+/* What the profile's own proto line says counts for remotes without one. */
+static void inherit_proto(const ConfigApply *a, OvpnRemote *r, const RemoteState *s)
+{
+  if (s->has_proto)
+    return;
+  r->proto = a->proto;
+  r->family = a->family;
+}
+
+/* Keeps, in order, what is used: plain remote lines do not count when there are <connection>
+ * blocks, and proto-force chooses. `candidates` receives the number before proto-force. */
+static void choose_remotes(ConfigApply *a, bool blocks, size_t *candidates)
+{
+  OvpnConfig *c = a->c;
+  size_t kept = 0;
+  for (size_t i = 0; i < c->n_remotes; i++) {
+    OvpnRemote r = c->remotes[i];
+    bool candidate = !blocks || a->remotes[i].connection >= 0;
+    inherit_proto(a, &r, &a->remotes[i]);
+    *candidates += candidate;
+    if (candidate && (a->proto_force < 0 || r.proto == (OvpnProto)a->proto_force)) {
+      c->remotes[kept++] = r;
+      continue;
+    }
+    free(r.host);
+    free(r.port);
+  }
+  c->n_remotes = kept;
+}
+
+static OvpnStatus finish_remotes(ConfigApply *a)
 {
   OvpnConfig *c = a->c;
   bool blocks = false;
+  size_t candidates = 0;
   for (size_t i = 0; i < c->n_remotes; i++) {
     blocks |= a->remotes[i].connection >= 0;
     if (!c->remotes[i].host)
       return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG, "connection: no remote in the block");
   }
-  size_t before = 0;
-  for (size_t i = c->n_remotes; i > 0; i--) {
-    RemoteState *s = &a->remotes[i - 1];
-    OvpnRemote *r = &c->remotes[i - 1];
-    if (blocks && s->connection < 0) {
-      drop_remote(a, i - 1);
-      continue;
-    }
-    before++;
-    if (!s->has_proto)
-      r->proto = a->proto;
-    if (!s->has_proto && !s->has_family)
-      r->family = a->family;
-    if (a->proto_force >= 0 && r->proto != (OvpnProto)a->proto_force)
-      drop_remote(a, i - 1);
-  }
-  if (before == 0)
+  choose_remotes(a, blocks, &candidates);
+  if (candidates == 0)
     return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG, "no remote: the profile names no server");
   if (c->n_remotes == 0)
     return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG, "proto-force: no remote uses this protocol");
@@ -391,7 +548,7 @@ OvpnStatus ovpn_config_finish(ConfigApply *a)
   if (a->key_direction_set && !a->secret_dir_set)
     c->secret_dir = a->key_direction;
   static OvpnStatus (*const steps[])(ConfigApply *) = {
-      check_inline_marks,    check_not_yet,  choose_remotes, check_server_trust,
+      check_inline_marks,    check_not_yet,  finish_remotes, check_server_trust,
       check_own_certificate, check_wrapping, finish_ciphers,
   };
   for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {

@@ -45,7 +45,6 @@ static const struct {
     {"ncp-ciphers", OVPN_OPT_DATA_CIPHERS},
     {"server-poll-timeout", OVPN_OPT_CONNECT_TIMEOUT},
     {"udp-mtu", OVPN_OPT_LINK_MTU},
-    {"nat", OVPN_OPT_CLIENT_NAT},
 };
 
 const OvpnOptionInfo *ovpn_option_info(OvpnOptionId id)
