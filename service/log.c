@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LINE_MAX_BYTES = 1024, PEER_TEXT_MAX = 256 };
 
@@ -48,6 +49,12 @@ static const char *priority_text(int level)
   return digits[CLAMP(level, 0, 7)];
 }
 
+static void write_stderr(int level, const char *line)
+{
+  fprintf(stderr, "nm-ovpn-service[%s%s%s] %s\n", connection_name ? connection_name : "",
+          connection_name ? " " : "", priority_text(level), line);
+}
+
 static void emit(int level, const char *message)
 {
   g_autofree char *line = clean(message, LINE_MAX_BYTES);
@@ -62,12 +69,15 @@ static void emit(int level, const char *message)
         {"NM_CONNECTION", connection_uuid ? connection_uuid : "", -1},
     };
     gsize n = connection_uuid ? G_N_ELEMENTS(fields) : G_N_ELEMENTS(fields) - 2;
-    if (g_log_writer_journald(G_LOG_LEVEL_MESSAGE, fields, n, NULL) != G_LOG_WRITER_HANDLED)
+    gboolean done =
+        g_log_writer_journald(G_LOG_LEVEL_MESSAGE, fields, n, NULL) == G_LOG_WRITER_HANDLED;
+    if (!done && access("/dev/log", W_OK) == 0)
       syslog(level, "%s%s%s", connection_name ? connection_name : "", connection_name ? ": " : "",
              line);
+    else if (!done) /* neither daemon runs: better there than nowhere */
+      write_stderr(level, line);
   } else {
-    fprintf(stderr, "nm-ovpn-service[%s%s%s] %s\n", connection_name ? connection_name : "",
-            connection_name ? " " : "", priority_text(level), line);
+    write_stderr(level, line);
   }
   g_mutex_unlock(&lock);
 }
