@@ -102,6 +102,10 @@ static void test_keys(void)
   check_data("tun-mtu 1400\ntun-mtu 1400 1500", "tunnel-mtu", NULL);
 }
 
+#define BLOCKS                                                                                     \
+  ("<connection>\nremote a 1194 udp\nmssfix 1200\n</connection>\n"                                 \
+   "<connection>\nremote b\n<tls-auth>\nk\n</tls-auth>\n</connection>")
+
 static void test_lines(void)
 {
   static const char *const lines[] = {
@@ -121,8 +125,7 @@ static void test_lines(void)
       "up /bin/sh",
       "verb 3",
       "static-challenge \"Enter code\" 1",
-      "<connection>\nremote a 1194 udp\nmssfix 1200\n</connection>\n<connection>\nremote "
-      "b\n<tls-auth>\nk\n</tls-auth>\n</connection>",
+      BLOCKS,
       "allow-compression-nothing",
       "lport 0",
       "http-proxy p 3128 /d/login basic",
