@@ -439,6 +439,69 @@ def throughput(lab):
 
 
 @case
+def tcp_throughput(lab):
+    """Back-pressure: the stream takes less than the tunnel offers."""
+    lab.start_server("socket-flags TCP_NODELAY", proto="tcp")
+    e, up, _ = connect(lab, proto="tcp")
+    for extra in ("", "-R", "-P 4"):
+        srv = subprocess.Popen(["ip", "netns", "exec", lab.s, "iperf3", "-s", "-1", "-B", "10.77.0.1"], stdout=subprocess.DEVNULL)
+        time.sleep(0.3)
+        out = sh(f"ip netns exec {lab.c} iperf3 -c 10.77.0.1 -t 1 {extra}").stdout
+        print("   ", [l for l in out.splitlines() if "receiver" in l][-1])
+        srv.wait(5)
+    s = e.stats()
+    assert s["drops_auth"] == s["drops_replay"] == s["drops_other"] == 0, s
+    lab.ping(n=5)
+    close(lab, e)
+
+
+@case
+def device_deleted(lab):
+    lab.start_server()
+    e, up, _ = connect(lab)
+    sh(f"ip -n {lab.c} link del tunC")
+    name, val = e.expect("FAILED")
+    assert val[2] == "the tunnel device is gone", val
+    lab.drop_tun()
+    lab.link(e)
+    lab.bring_up(e)
+    lab.ping(n=5)
+    close(lab, e)
+
+
+@case
+def keys_and_versions(lab):
+    sh(f"cd {lab.tmp}/keys && cat ca.crt ec-ca.crt ed-ca.crt > all.crt")
+    lab.start_server("tls-version-max 1.2", cert="server-ec", ca="all")
+    for files, more in ((dict(ca="{k}/all.crt", cert="{k}/client-ec.crt", key="{k}/client-ec.key"), []),
+                        (dict(ca="{k}/all.crt", cert="{k}/client-ed.crt", key="{k}/client-ed.key"), []),
+                        (dict(ca="{k}/all.crt", pkcs12="{k}/client-nopass.p12"), []),
+                        (dict(ca="{k}/all.crt", cert="{k}/client.crt", key="{k}/client.key"), ["remote-cert-tls server"])):
+        e, up, _ = connect(lab, more, files=files)
+        lab.ping(n=3)
+        close(lab, e)
+
+
+@case
+def wrong_name(lab):
+    lab.start_server()
+    e = lab.engine(["verify-x509-name elsewhere name"])
+    e.expect("READY")
+    lab.link(e)
+    print("   ", e.expect("FAILED")[1])
+    assert e.stop() == 0
+
+
+@case
+def killed_socket(lab):
+    """The service vanishes: so does the engine, at once."""
+    lab.start_server()
+    e, up, _ = connect(lab)
+    t = time.monotonic()
+    assert e.stop() == 0 and time.monotonic() - t < 0.5
+
+
+@case
 def illegal_messages(lab):
     def ends(what, *send):
         e = Engine(lab.engine_path)
