@@ -483,7 +483,8 @@ class Lab:
                 f.seek(start)
                 texts.append(f.read())
         lines = [x for x in texts[1].splitlines() if manager or not re.match(r'(\w*)<(info|warn|error|debug)> +\[', x)]
-        return texts[0] + '\n'.join(lines)
+        own = [x for x in texts[0].splitlines() if manager or not re.match('NetworkManager <[67]>', x)]
+        return '\n'.join(own + lines)
 
     def programs(self):
         """{pid: name} of the VPN's processes in the client's namespace (pids as seen from outside)."""

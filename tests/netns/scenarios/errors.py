@@ -49,7 +49,8 @@ def tls_crypt_missing(l):
 @scenario
 def server_refuses_our_certificate(l):
     other = l.pki.pair('client', 'client', 'other', cn='client.test')
-    l.refused(l.server('udp'), SHORT, cert=other, cause='alert|unknown|certificate|no answer', within=20)
+    l.refused(l.server('udp'), SHORT, cert=other, within=20,
+              cause='alert|unknown ca|certificate|not finished in time')  # 2.6 sends no alert
 
 
 @scenario

@@ -80,7 +80,7 @@ def routes_of_the_profile(l):
 @scenario
 def route_around_the_tunnel(l):
     def then(s, name):
-        out = l.run('ip', 'route', 'show', '198.18.5.0/24')
+        out = l.run('ip', 'route', 'get', '198.18.5.1')
         check('dev veth0' in out, 'net_gateway route: ' + out)
     with_server(l, 'netgw', pushes('route 198.18.5.0 255.255.255.0 net_gateway'), then=then)
 
