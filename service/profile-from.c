@@ -23,7 +23,7 @@ typedef struct From {
   const OvpnOption *first_block;         /* first item inside <connection>, or NULL */
   gboolean remotes_fit;                  /* all of them can stand in the `remote` key */
   gboolean binds;                        /* bind, lport or local are there */
-  gboolean client, tls_client, pull, login, login_saved, cert, secret;
+  gboolean client, tls_client, pull, login, login_saved, cert;
   const char *direction;
 } From;
 
@@ -101,6 +101,12 @@ static gboolean set_file(const From *c, const char *key, const OvpnOption *o)
   return TRUE;
 }
 
+/* A later line of another directive that sets the same thing. */
+static gboolean is_overridden(const OvpnOption *o, const OvpnOption *by)
+{
+  return by && by > o;
+}
+
 static gboolean from_mode(From *c, const OvpnOption *o)
 {
   if (o->argc > 1)
@@ -151,6 +157,8 @@ static gboolean from_proto(From *c, const OvpnOption *o)
 
 static gboolean from_port(From *c, const OvpnOption *o)
 {
+  if (is_overridden(o, c->last[o->id == OVPN_OPT_PORT ? OVPN_OPT_RPORT : OVPN_OPT_PORT]))
+    return TRUE;
   return o->argc == 2 && profile_is_port(o->argv[1]) && set_plain(c, KEY_PORT, o->argv[1]);
 }
 
@@ -211,33 +219,30 @@ static gboolean compression_has_no_key(const From *c)
   return allow && allow->argc > 1 && !g_ascii_strcasecmp(allow->argv[1], "no");
 }
 
-static gboolean is_overridden(const OvpnOption *o, const OvpnOption *by)
-{
-  return by && by > o;
-}
-
 static gboolean from_compress(From *c, const OvpnOption *o)
 {
   static const char *const known[] = {"lzo", "lz4", "lz4-v2", NULL};
+  if (is_overridden(o, c->last[OVPN_OPT_COMP_LZO]))
+    return TRUE;
   if (o->argc > 2 || compression_has_no_key(c) ||
       (o->argc == 2 && !g_strv_contains(known, o->argv[1])))
     return FALSE;
-  if (!is_overridden(o, c->last[OVPN_OPT_COMP_LZO]))
-    set(c, KEY_COMPRESS, o->argc == 2 ? o->argv[1] : "yes");
+  set(c, KEY_COMPRESS, o->argc == 2 ? o->argv[1] : "yes");
   return TRUE;
 }
 
 static gboolean from_comp_lzo(From *c, const OvpnOption *o)
 {
   const char *value = o->argc == 2 ? o->argv[1] : "adaptive";
+  if (is_overridden(o, c->last[OVPN_OPT_COMPRESS]))
+    return TRUE;
   if (o->argc > 2 || compression_has_no_key(c))
     return FALSE;
   if (!strcmp(value, "no"))
     value = "no-by-default";
   else if (strcmp(value, "yes") && strcmp(value, "adaptive"))
     return FALSE;
-  if (!is_overridden(o, c->last[OVPN_OPT_COMPRESS]))
-    set(c, KEY_COMP_LZO, value);
+  set(c, KEY_COMP_LZO, value);
   return TRUE;
 }
 
@@ -291,16 +296,26 @@ static gboolean from_pkcs12(From *c, const OvpnOption *o)
   return TRUE;
 }
 
+/* A shared static key excludes TLS; in a file with both the line is kept for OpenVPN's own words
+ * about it. */
+static gboolean is_static_key_mode(const From *c)
+{
+  return c->last[OVPN_OPT_SECRET] && !c->last[OVPN_OPT_CLIENT] && !c->last[OVPN_OPT_TLS_CLIENT] &&
+         !c->last[OVPN_OPT_AUTH_USER_PASS] && !c->last[OVPN_OPT_CERT] && !c->last[OVPN_OPT_KEY] &&
+         !c->last[OVPN_OPT_PKCS12];
+}
+
 /* tls-auth and secret carry the direction that key-direction sets too; the last of them counts
  * (§18). */
 static gboolean from_file_with_direction(From *c, const OvpnOption *o)
 {
   gboolean ta = o->id == OVPN_OPT_TLS_AUTH;
   const char *dir = o->argc > 2 ? o->argv[2] : NULL;
+  if (ta == is_static_key_mode(c))
+    return FALSE;
   if (o->argc > 3 || (dir && strcmp(dir, "0") && strcmp(dir, "1")) ||
       !set_file(c, ta ? KEY_TA : KEY_STATIC_KEY, o))
     return FALSE;
-  c->secret |= !ta;
   if (dir)
     c->direction = dir;
   return TRUE;
@@ -628,7 +643,7 @@ static void finish(From *c)
   gboolean tls = c->client || c->tls_client;
   if (plain_tls)
     g_string_append_printf(c->extra, "%s\n", ovpn_option_info(OVPN_OPT_TLS_CLIENT)->directive);
-  if (c->pull && !tls && c->secret)
+  if (c->pull && !tls && is_static_key_mode(c))
     g_string_append_printf(c->extra, "%s\n", ovpn_option_info(OVPN_OPT_PULL)->directive);
   if (c->direction && get(c, KEY_TA))
     set(c, KEY_TA_DIR, c->direction);
@@ -638,7 +653,7 @@ static void finish(From *c)
   const char *type = TYPE_NAME_TLS;
   if (c->login)
     type = c->cert ? TYPE_NAME_PASSWORD_TLS : TYPE_NAME_PASSWORD;
-  else if (c->secret && !c->cert && !tls)
+  else if (is_static_key_mode(c))
     type = TYPE_NAME_STATIC_KEY;
   set(c, KEY_CONNECTION_TYPE, type);
   if (c->login && !c->login_saved)

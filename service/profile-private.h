@@ -81,6 +81,9 @@ gboolean profile_base64_decode(const void *text, gsize len, OvpnBlob *ret);
 /* Parses extra-options. */
 gboolean profile_parse_extra(NMSettingVpn *vpn, OvpnOptionList *ret, GError **error);
 
+/* Last line outside <connection> blocks, NULL if none. */
+const OvpnOption *profile_last_global(const OvpnOptionList *l, OvpnOptionId id);
+
 typedef struct ProfileRemote {
   char *host, *port, *proto; /* host without brackets; port, proto NULL when not given */
 } ProfileRemote;

@@ -95,7 +95,7 @@ static gboolean add_flag(const To *t, const OvpnOptionInfo *info, const char *ke
 static gboolean to_client(const To *t)
 {
   /* The file said tls-client without pull: it stands in extra-options and the two must not mix. */
-  if (t->type == TYPE_STATIC_KEY || ovpn_option_list_last(t->extra, OVPN_OPT_TLS_CLIENT))
+  if (t->type == TYPE_STATIC_KEY || profile_last_global(t->extra, OVPN_OPT_TLS_CLIENT))
     return TRUE;
   return add(t, OVPN_OPT_CLIENT, KEY_CONNECTION_TYPE, NULL, NULL, NULL);
 }
@@ -105,8 +105,7 @@ static gboolean to_nobind(const To *t)
   static const OvpnOptionId binds[] = {OVPN_OPT_BIND, OVPN_OPT_LPORT, OVPN_OPT_LOCAL,
                                        OVPN_OPT_NOBIND};
   for (guint i = 0; i < G_N_ELEMENTS(binds); i++) {
-    const OvpnOption *o = ovpn_option_list_last(t->extra, binds[i]);
-    if (o && o->connection < 0)
+    if (profile_last_global(t->extra, binds[i]))
       return TRUE;
   }
   return add(t, OVPN_OPT_NOBIND, NMOVPN_KEY_EXTRA_OPTIONS, NULL, NULL, NULL);
@@ -186,7 +185,7 @@ static gboolean to_dev(const To *t)
     g_autofree char *name = nmovpn_text_unescape(dev);
     return add(t, OVPN_OPT_DEV, KEY_DEV, name, NULL, NULL);
   }
-  if (get(t, KEY_DEV_TYPE) || t->own || ovpn_option_list_last(t->extra, OVPN_OPT_DEV))
+  if (get(t, KEY_DEV_TYPE) || t->own || profile_last_global(t->extra, OVPN_OPT_DEV))
     return TRUE;
   return add(t, OVPN_OPT_DEV, KEY_TAP_DEV, is_yes(t, KEY_TAP_DEV) ? "tap" : "tun", NULL, NULL);
 }
@@ -314,7 +313,7 @@ static gboolean to_reneg(const To *t)
   /* Absent: the older plugin switched the client's own renegotiation off, and profiles rely on it.
    */
   const char *value = get(t, KEY_RENEG_SECONDS);
-  if (!value && ovpn_option_list_last(t->extra, OVPN_OPT_RENEG_SEC))
+  if (!value && profile_last_global(t->extra, OVPN_OPT_RENEG_SEC))
     return TRUE;
   return add(t, OVPN_OPT_RENEG_SEC, KEY_RENEG_SECONDS, value ? value : "0", NULL, NULL);
 }
@@ -341,7 +340,7 @@ static gboolean to_proxy_retry(const To *t)
 
 static gboolean to_auth_user_pass(const To *t)
 {
-  return ovpn_option_list_last(t->extra, OVPN_OPT_AUTH_USER_PASS) ||
+  return profile_last_global(t->extra, OVPN_OPT_AUTH_USER_PASS) ||
          add(t, OVPN_OPT_AUTH_USER_PASS, KEY_CONNECTION_TYPE, NULL, NULL, NULL);
 }
 

@@ -60,6 +60,15 @@ gboolean profile_parse_extra(NMSettingVpn *vpn, OvpnOptionList *ret, GError **er
   return FALSE;
 }
 
+const OvpnOption *profile_last_global(const OvpnOptionList *l, OvpnOptionId id)
+{
+  for (gsize i = l->n; i > 0; i--) {
+    if (l->items[i - 1].id == id && l->items[i - 1].connection < 0)
+      return &l->items[i - 1];
+  }
+  return NULL;
+}
+
 gboolean nmovpn_profile_default_route_auto(NMSettingVpn *vpn)
 {
   return g_strcmp0(profile_get(vpn, NMOVPN_KEY_DEFAULT_ROUTE), "auto") == 0;
@@ -120,8 +129,8 @@ NmOvpnNeeds nmovpn_profile_needs(NMSettingVpn *vpn, gboolean key_is_encrypted,
   ovpn_auto_option_list extra = {0};
   profile_type(vpn, &type);
   profile_parse_extra(vpn, &extra, NULL);
-  const OvpnOption *login = ovpn_option_list_last(&extra, OVPN_OPT_AUTH_USER_PASS);
-  const OvpnOption *ask = ovpn_option_list_last(&extra, OVPN_OPT_ASKPASS);
+  const OvpnOption *login = profile_last_global(&extra, OVPN_OPT_AUTH_USER_PASS);
+  const OvpnOption *ask = profile_last_global(&extra, OVPN_OPT_ASKPASS);
   gboolean login_file = login && (login->argc > 1 || login->is_inline);
 
   if (profile_type_has_password(type) && !login_file) {
@@ -131,7 +140,7 @@ NmOvpnNeeds nmovpn_profile_needs(NMSettingVpn *vpn, gboolean key_is_encrypted,
     if (!profile_get(vpn, NMOVPN_KEY_USERNAME) && !(only_missing && typed && *typed))
       needs |= NMOVPN_NEEDS_USERNAME;
   }
-  if (profile_type_has_password(type) && ovpn_option_list_last(&extra, OVPN_OPT_STATIC_CHALLENGE) &&
+  if (profile_type_has_password(type) && profile_last_global(&extra, OVPN_OPT_STATIC_CHALLENGE) &&
       wants(vpn, NMOVPN_SECRET_CHALLENGE, only_missing))
     needs |= NMOVPN_NEEDS_STATIC_CHALLENGE;
   if (profile_type_has_cert(type) && !(ask && ask->argc > 1) &&
