@@ -28,11 +28,12 @@
 
 enum {
   SEND_WAIT_MS = 2000,
+  EXIT_WAIT_MS = 2000,
   MESSAGES_PER_TURN = 32,
   LOG_BURST = 200,
   LOG_PER_SECOND = 20,
   OPTIONS_PER_MESSAGE = 100,
-  OPTIONS_BYTES = 32768,
+  OPTIONS_BYTES = 32768
 };
 
 G_DEFINE_QUARK(nmovpn - engine - error - quark, nmovpn_engine_error)
@@ -43,7 +44,7 @@ struct NmOvpnEngine {
   gpointer user_data;
   int fd; /* -1: gone */
   GPid pid;
-  GSource *socket, *child;
+  GSource *socket, *child, *grace;
   /* what is legal now */
   gboolean started, ready, live, pushed, tun_sent, close_sent, closed, finished;
   unsigned stats_asked;
@@ -80,6 +81,7 @@ static void on_reaped(GPid pid, gint status, gpointer user_data)
 static void cut_off(NmOvpnEngine *e)
 {
   drop_source(&e->socket);
+  drop_source(&e->grace);
   if (e->fd >= 0)
     close(e->fd);
   e->fd = -1;
@@ -510,6 +512,22 @@ static gboolean got(NmOvpnEngine *e, OvpnIpcType type, OvpnReader *r)
   return FALSE;
 }
 
+static gboolean on_grace_over(gpointer user_data)
+{
+  gone(user_data, FALSE, "nm-ovpn-engine closed its socket and does not end");
+  return G_SOURCE_REMOVE;
+}
+
+/* The socket has ended: the child watch has the last word, if it comes soon. */
+static void on_eof(NmOvpnEngine *e)
+{
+  GMainContext *context = g_source_get_context(e->child);
+  drop_source(&e->socket);
+  e->grace = g_timeout_source_new(EXIT_WAIT_MS);
+  g_source_set_callback(e->grace, on_grace_over, e, NULL);
+  g_source_attach(e->grace, context);
+}
+
 /* One message. false: nothing more to read now (or ever). */
 static gboolean receive_one(NmOvpnEngine *e)
 {
@@ -522,7 +540,7 @@ static gboolean receive_one(NmOvpnEngine *e)
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return FALSE;
   if (n <= 0) {
-    drop_source(&e->socket); /* the child watch has the last word */
+    on_eof(e);
     return FALSE;
   }
   if (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ||
