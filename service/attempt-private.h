@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Shared by attempt.c (states, engine events, timers), attempt-prepare.c (profile and files) and
- * attempt-link.c (addresses and sockets). Only attempt.c changes the state. */
+/* Shared by attempt.c (states, engine events, timers), attempt-ask.c (passwords), attempt-prepare.c
+ * (profile and files) and attempt-link.c (addresses and sockets). Only attempt.c changes the state.
+ */
 #pragma once
 #include <gio/gio.h>
 #include "helper/core/config.h"
@@ -13,8 +14,9 @@
 
 #define NMOVPN_ATTEMPT_STATE_LIST(X)                                                               \
   X(IDLE)                                                                                          \
-  X(PREPARING) X(RESOLVING) X(LINKING) X(NEGOTIATING) X(WAITING_SECRETS) X(CONFIGURING) X(UP)      \
-      X(RECONNECTING) X(STOPPING)
+  X(PREPARING)                                                                                     \
+  X(RESOLVING) X(LINKING) X(NEGOTIATING) X(WAITING_SECRETS) X(CONFIGURING) X(UP) X(RECONNECTING)   \
+      X(STOPPING)
 typedef enum NmOvpnAttemptState {
 #define X(n) NMOVPN_ATTEMPT_##n,
   NMOVPN_ATTEMPT_STATE_LIST(X)
@@ -69,7 +71,16 @@ struct NmOvpnAttempt {
   guint backoff;          /* s, next delay of a reconnection */
 };
 
+enum { NMOVPN_ATTEMPT_REFUSED_MAX = 3 }; /* wrong passwords in a row */
+
 /* attempt.c */
+void nmovpn_attempt_set_state(NmOvpnAttempt *a, NmOvpnAttemptState s);
+char *nmovpn_attempt_sentence(const NmOvpnAttempt *a, const OvpnFailure *f);
+gboolean nmovpn_attempt_start_engine(NmOvpnAttempt *a, GError **error);
+void nmovpn_attempt_try_remote(NmOvpnAttempt *a); /* the current one, from its name on */
+void nmovpn_attempt_start_limit(NmOvpnAttempt *a);
+void nmovpn_attempt_stop_limit(NmOvpnAttempt *a);
+void nmovpn_attempt_fail_internal(NmOvpnAttempt *a, const char *what);
 void nmovpn_attempt_fail(NmOvpnAttempt *a, const OvpnFailure *f);
 void nmovpn_attempt_link_failed(NmOvpnAttempt *a,
                                 const OvpnFailure *f); /* this address did not work: the next one */
@@ -86,3 +97,12 @@ void nmovpn_attempt_close_files(NmOvpnAttempt *a);
 void nmovpn_attempt_resolve(NmOvpnAttempt *a);
 void nmovpn_attempt_open_link(NmOvpnAttempt *a); /* to next_address */
 void nmovpn_attempt_cancel_link(NmOvpnAttempt *a);
+
+/* attempt-ask.c */
+void nmovpn_attempt_ask(NmOvpnAttempt *a, OvpnNeed need, gboolean need_link, const char *message,
+                        const char *const *hints);
+void nmovpn_attempt_ask_user_pass(NmOvpnAttempt *a, gboolean need_link, const char *message);
+void nmovpn_attempt_ask_passphrase(NmOvpnAttempt *a, gboolean need_link, gboolean wrong);
+gboolean nmovpn_attempt_answer_user_pass(NmOvpnAttempt *a, GError **error);
+gboolean nmovpn_attempt_have_user_pass(const NmOvpnAttempt *a);
+void nmovpn_attempt_refused(NmOvpnAttempt *a, const OvpnFailure *f);

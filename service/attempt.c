@@ -3,9 +3,9 @@
  *
  * Single-threaded, on the main context. The engine's events are already checked for form
  * (engine-client.c); pushed options are interpreted here again from the list, because the engine is
- * not believed. Invariants: the state changes only in set_state(); a state's timer dies with the
- * state; the TUN's descriptor is never kept longer than the engine lives, so that the device
- * vanishes with it. DESIGN.md §6, ARCHITECTURE.md §5. */
+ * not believed. Invariants: the state changes only in nmovpn_attempt_set_state(); a state's timer
+ * dies with the state; the TUN's descriptor is never kept longer than the engine lives, so that the
+ * device vanishes with it. DESIGN.md §6, ARCHITECTURE.md §5. */
 #include "service/attempt.h"
 #include <glib/gi18n-lib.h>
 #include <string.h>
@@ -21,7 +21,6 @@ enum {
   MIN_ADDRESS_SECONDS = 10,
   RECONNECT_ADDRESS_SECONDS = 30,
   STOP_SECONDS = 2,
-  MAX_REFUSED = 3,
 };
 
 #define BIT(s) (1u << NMOVPN_ATTEMPT_##s)
@@ -66,7 +65,7 @@ static void start_timer(NmOvpnAttempt *a, GSource **slot, guint seconds, GSource
   g_source_attach(*slot, NULL);
 }
 
-static void set_state(NmOvpnAttempt *a, NmOvpnAttemptState s)
+void nmovpn_attempt_set_state(NmOvpnAttempt *a, NmOvpnAttemptState s)
 {
   g_assert(s == NMOVPN_ATTEMPT_IDLE || s == NMOVPN_ATTEMPT_STOPPING ||
            (legal_next[a->state] & (1u << s)));
@@ -82,7 +81,7 @@ const OvpnRemote *nmovpn_attempt_remote(const NmOvpnAttempt *a)
   return &a->config.remotes[a->remote_index % a->config.n_remotes];
 }
 
-static char *sentence_for(const NmOvpnAttempt *a, const OvpnFailure *f)
+char *nmovpn_attempt_sentence(const NmOvpnAttempt *a, const OvpnFailure *f)
 {
   const OvpnFile *files = a->config.files;
   NmOvpnFailureContext c = {
@@ -122,16 +121,16 @@ void nmovpn_attempt_fail(NmOvpnAttempt *a, const OvpnFailure *f)
 {
   if (a->state == NMOVPN_ATTEMPT_STOPPING || a->state == NMOVPN_ATTEMPT_IDLE)
     return;
-  g_autofree char *sentence = sentence_for(a, f);
+  g_autofree char *sentence = nmovpn_attempt_sentence(a, f);
   nmovpn_log(LOG_ERR, "%s", sentence);
   nmovpn_log(LOG_INFO, "failed with %s (%s)", ovpn_status_name(f->status), f->text);
   NMVpnPluginFailure reason = nmovpn_failure_reason(f->status);
   release(a);
-  set_state(a, NMOVPN_ATTEMPT_IDLE);
+  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_IDLE);
   a->callbacks.failed(reason, sentence, a->user_data);
 }
 
-static void fail_internal(NmOvpnAttempt *a, const char *what)
+void nmovpn_attempt_fail_internal(NmOvpnAttempt *a, const char *what)
 {
   OvpnFailure f = {0};
   ovpn_failure_set(&f, OVPN_FAIL_INTERNAL, "%s", what);
@@ -141,7 +140,7 @@ static void fail_internal(NmOvpnAttempt *a, const char *what)
 static void finish_stop(NmOvpnAttempt *a)
 {
   release(a);
-  set_state(a, NMOVPN_ATTEMPT_IDLE);
+  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_IDLE);
   a->callbacks.stopped(a->user_data);
 }
 
@@ -161,7 +160,7 @@ void nmovpn_attempt_stop(NmOvpnAttempt *a)
   nmovpn_attempt_cancel_link(a);
   clear_source(&a->overall_timer);
   if (in_session && a->engine && nmovpn_engine_send_close(a->engine, NULL)) {
-    set_state(a, NMOVPN_ATTEMPT_STOPPING);
+    nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_STOPPING);
     start_timer(a, &a->state_timer, STOP_SECONDS, on_stop_timeout);
     /* Closing our copy now lets the device go the moment the engine does. */
     close_tun(a);
@@ -173,7 +172,7 @@ void nmovpn_attempt_stop(NmOvpnAttempt *a)
 void nmovpn_attempt_helper_gone(NmOvpnAttempt *a)
 {
   if (a->state != NMOVPN_ATTEMPT_IDLE && a->state != NMOVPN_ATTEMPT_STOPPING)
-    fail_internal(a, _("its privileged helper ended"));
+    nmovpn_attempt_fail_internal(a, _("its privileged helper ended"));
 }
 
 gboolean nmovpn_attempt_is_running(const NmOvpnAttempt *a)
@@ -221,7 +220,7 @@ static gboolean on_overall_timeout(gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-static void start_overall_timer(NmOvpnAttempt *a)
+void nmovpn_attempt_start_limit(NmOvpnAttempt *a)
 {
   guint limit = nm_setting_vpn_get_timeout(nm_connection_get_setting_vpn(a->connection));
   limit = limit ? MIN(limit, LIMIT_SECONDS) : LIMIT_SECONDS;
@@ -229,12 +228,17 @@ static void start_overall_timer(NmOvpnAttempt *a)
               on_overall_timeout);
 }
 
+void nmovpn_attempt_stop_limit(NmOvpnAttempt *a)
+{
+  clear_source(&a->overall_timer);
+}
+
 /* ---- from server to server
  * -------------------------------------------------------------------------------------- */
 
-static void resolve_current(NmOvpnAttempt *a)
+void nmovpn_attempt_try_remote(NmOvpnAttempt *a)
 {
-  set_state(a, NMOVPN_ATTEMPT_RESOLVING);
+  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RESOLVING);
   start_timer(a, &a->state_timer, RESOLVE_SECONDS, on_address_timeout);
   nmovpn_attempt_resolve(a);
 }
@@ -242,7 +246,7 @@ static void resolve_current(NmOvpnAttempt *a)
 static void link_next_address(NmOvpnAttempt *a)
 {
   a->server_answered = FALSE;
-  set_state(a, NMOVPN_ATTEMPT_LINKING);
+  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_LINKING);
   start_timer(a, &a->state_timer, address_seconds(a), on_address_timeout);
   nmovpn_attempt_open_link(a);
 }
@@ -255,7 +259,7 @@ void nmovpn_attempt_resolved(NmOvpnAttempt *a)
 static gboolean on_backoff(gpointer user_data)
 {
   NmOvpnAttempt *a = user_data;
-  resolve_current(a);
+  nmovpn_attempt_try_remote(a);
   return G_SOURCE_REMOVE;
 }
 
@@ -265,14 +269,14 @@ static void reconnect_later(NmOvpnAttempt *a, guint at_least)
   a->backoff = a->backoff ? MIN(a->backoff * 2, most) : MAX(a->config.connect_retry, 1);
   guint delay = MAX(a->backoff, MIN(at_least, most));
   nmovpn_attempt_cancel_link(a);
-  set_state(a, NMOVPN_ATTEMPT_RECONNECTING);
+  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RECONNECTING);
   nmovpn_log(LOG_NOTICE, "trying again in %u s; the tunnel device is kept", delay);
   start_timer(a, &a->state_timer, delay, on_backoff);
 }
 
 void nmovpn_attempt_link_failed(NmOvpnAttempt *a, const OvpnFailure *f)
 {
-  g_autofree char *sentence = sentence_for(a, f);
+  g_autofree char *sentence = nmovpn_attempt_sentence(a, f);
   nmovpn_log(LOG_WARNING, "%s", sentence);
   if (a->first_failure.status == OVPN_OK)
     a->first_failure = *f;
@@ -289,7 +293,7 @@ void nmovpn_attempt_link_failed(NmOvpnAttempt *a, const OvpnFailure *f)
   a->tried++;
   if (a->tried < a->config.n_remotes) {
     a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
-    resolve_current(a);
+    nmovpn_attempt_try_remote(a);
   } else if (a->was_up) {
     a->tried = 0;
     a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
@@ -304,18 +308,18 @@ void nmovpn_attempt_link_failed(NmOvpnAttempt *a, const OvpnFailure *f)
 void nmovpn_attempt_linked(NmOvpnAttempt *a, int fd)
 {
   g_autoptr(GError) error = NULL;
-  set_state(a, NMOVPN_ATTEMPT_NEGOTIATING);
+  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_NEGOTIATING);
   start_timer(a, &a->state_timer, address_seconds(a), on_address_timeout);
   if (!nmovpn_engine_send_link(a->engine, nmovpn_attempt_remote(a)->proto,
                                a->server.ss_family == AF_INET6, 0, fd, &error))
-    fail_internal(a, error->message);
+    nmovpn_attempt_fail_internal(a, error->message);
   close(fd);
 }
 
 /* The link of an established connection is gone. */
 static void reconnect(NmOvpnAttempt *a, const OvpnFailure *f)
 {
-  g_autofree char *sentence = sentence_for(a, f);
+  g_autofree char *sentence = nmovpn_attempt_sentence(a, f);
   nmovpn_log(LOG_WARNING, "%s", sentence);
   if (f->status == OVPN_FAIL_SERVER_RESTART && (f->arg & OVPN_RESTART_NEXT))
     a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
@@ -323,98 +327,6 @@ static void reconnect(NmOvpnAttempt *a, const OvpnFailure *f)
   a->backoff = 0;
   memset(&a->first_failure, 0, sizeof(a->first_failure));
   reconnect_later(a, 0);
-}
-
-/* ---- asking
- * -----------------------------------------------------------------------------------------------------
- */
-
-static void ask(NmOvpnAttempt *a, OvpnNeed need, gboolean need_link, const char *message,
-                const char *const *hints)
-{
-  if (!a->interactive) {
-    OvpnFailure f = {0};
-    ovpn_failure_set(&f,
-                     need == OVPN_NEED_PASSPHRASE ? OVPN_FAIL_PASSPHRASE : OVPN_FAIL_CREDENTIALS,
-                     "%s", message);
-    nmovpn_attempt_fail(a, &f);
-    return;
-  }
-  a->pending = need;
-  a->need_link = need_link;
-  clear_source(&a->overall_timer); /* a person may take long */
-  set_state(a, NMOVPN_ATTEMPT_WAITING_SECRETS);
-  nmovpn_log(LOG_NOTICE, "asking: %s", message);
-  a->callbacks.secrets_required(message, hints, a->user_data);
-}
-
-static void ask_user_pass(NmOvpnAttempt *a, gboolean need_link, const char *message)
-{
-  const char *hints[4] = {0};
-  guint n = 0;
-  if (!a->secrets.username)
-    hints[n++] = NMOVPN_KEY_USERNAME;
-  if (!a->secrets.password)
-    hints[n++] = NMOVPN_SECRET_PASSWORD;
-  if (a->config.static_challenge)
-    hints[n++] = NMOVPN_SECRET_CHALLENGE;
-  g_autofree char *text = NULL;
-  if (a->config.static_challenge)
-    text = message ? g_strdup_printf("%s %s", message, a->config.static_challenge)
-                   : g_strdup(a->config.static_challenge);
-  else
-    text = g_strdup(message ? message : _("A password is needed to connect."));
-  ask(a, OVPN_NEED_USER_PASS, need_link, text, hints);
-}
-
-static void ask_passphrase(NmOvpnAttempt *a, gboolean need_link, gboolean wrong)
-{
-  static const char *const hints[] = {NMOVPN_SECRET_CERT_PASS, NULL};
-  if (wrong && ++a->n_refused > MAX_REFUSED) {
-    OvpnFailure f = {.status = OVPN_FAIL_PASSPHRASE};
-    nmovpn_attempt_fail(a, &f);
-    return;
-  }
-  nmovpn_secrets_set(&a->secrets.cert_pass, NULL);
-  ask(a, OVPN_NEED_PASSPHRASE, need_link,
-      wrong ? _("The password of the private key is wrong.")
-            : _("The private key is protected by a password."),
-      hints);
-}
-
-static gboolean answer_user_pass(NmOvpnAttempt *a, GError **error)
-{
-  const NmOvpnSecrets *s = &a->secrets;
-  if (a->config.static_challenge) {
-    if (!nmovpn_engine_answer_challenge(a->engine, OVPN_NEED_STATIC_CHALLENGE, s->challenge, error))
-      return FALSE;
-    nmovpn_secrets_set(&a->secrets.challenge, NULL);
-  }
-  return nmovpn_engine_answer_user_pass(a->engine, s->username, s->password, error);
-}
-
-static gboolean have_user_pass(const NmOvpnAttempt *a)
-{
-  return a->secrets.username && a->secrets.password &&
-         (!a->config.static_challenge || a->secrets.challenge);
-}
-
-/* The server said no. */
-static void refused(NmOvpnAttempt *a, const OvpnFailure *f)
-{
-  g_autoptr(GError) error = NULL;
-  a->n_refused++;
-  if (a->was_up && a->n_refused == 1 && have_user_pass(a) && answer_user_pass(a, &error)) {
-    resolve_current(a); /* what it refused may have been its own old token */
-    return;
-  }
-  if (!a->interactive || a->n_refused > MAX_REFUSED || !a->config.auth_user_pass) {
-    nmovpn_attempt_fail(a, f);
-    return;
-  }
-  g_autofree char *sentence = sentence_for(a, f);
-  nmovpn_secrets_set(&a->secrets.password, NULL);
-  ask_user_pass(a, TRUE, sentence);
 }
 
 /* ---- the engine's events
@@ -426,7 +338,7 @@ static void on_ready(NmOvpnEngine *e, gpointer user_data)
   a->engine_ready = TRUE;
   a->n_refused = 0;
   if (a->state == NMOVPN_ATTEMPT_PREPARING)
-    resolve_current(a);
+    nmovpn_attempt_try_remote(a);
 }
 
 /* The name, without linking the protocol archive for it. */
@@ -466,24 +378,24 @@ static void on_need(NmOvpnEngine *e, OvpnNeed need, gboolean echo, gboolean wron
   case OVPN_NEED_STATIC_CHALLENGE:
     if (wrong)
       nmovpn_secrets_set(&a->secrets.password, NULL);
-    if (have_user_pass(a)) {
-      if (!answer_user_pass(a, &error))
-        fail_internal(a, error->message);
+    if (nmovpn_attempt_have_user_pass(a)) {
+      if (!nmovpn_attempt_answer_user_pass(a, &error))
+        nmovpn_attempt_fail_internal(a, error->message);
     } else {
-      ask_user_pass(a, FALSE, text && *text ? text : NULL);
+      nmovpn_attempt_ask_user_pass(a, FALSE, text && *text ? text : NULL);
     }
     return;
   case OVPN_NEED_PASSPHRASE:
     if (wrong || !a->secrets.cert_pass)
-      ask_passphrase(a, FALSE, wrong);
+      nmovpn_attempt_ask_passphrase(a, FALSE, wrong);
     else if (!nmovpn_engine_answer_passphrase(a->engine, a->secrets.cert_pass, &error))
-      fail_internal(a, error->message);
+      nmovpn_attempt_fail_internal(a, error->message);
     return;
   case OVPN_NEED_CHALLENGE: {
     const char *hints[] = {nmovpn_secrets_challenge_hint(echo), NULL};
     nmovpn_secrets_set(&a->secrets.challenge, NULL);
-    ask(a, OVPN_NEED_CHALLENGE, FALSE,
-        text && *text ? text : _("The server asks for a further code."), hints);
+    nmovpn_attempt_ask(a, OVPN_NEED_CHALLENGE, FALSE,
+                       text && *text ? text : _("The server asks for a further code."), hints);
     return;
   }
   }
@@ -548,10 +460,10 @@ static void on_pushed(NmOvpnEngine *e, const OvpnOptionList *pushed, gpointer us
     return;
   }
   if (a->state == NMOVPN_ATTEMPT_NEGOTIATING)
-    set_state(a, NMOVPN_ATTEMPT_CONFIGURING);
+    nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_CONFIGURING);
   guint mtu = a->pushed.mtu ? a->pushed.mtu : a->config.tun_mtu ? a->config.tun_mtu : 1500;
   if (!nmovpn_engine_send_tun(a->engine, a->config.tap, a->tun.vnet_hdr, mtu, a->tun.fd, &error))
-    fail_internal(a, error->message);
+    nmovpn_attempt_fail_internal(a, error->message);
 }
 
 static void on_up(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_data)
@@ -564,7 +476,7 @@ static void on_up(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_
     nmovpn_log(LOG_NOTICE, "connected to %s with %s, device %s", a->server_name, cipher,
                a->tun.ifname);
     clear_source(&a->overall_timer);
-    set_state(a, NMOVPN_ATTEMPT_UP);
+    nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_UP);
     a->was_up = TRUE;
     a->tried = a->backoff = a->n_refused = 0;
     memset(&a->first_failure, 0, sizeof(a->first_failure));
@@ -601,19 +513,19 @@ static void on_failed(NmOvpnEngine *e, const OvpnFailure *f, gpointer user_data)
     nmovpn_attempt_fail(a, f);
     return;
   case NMOVPN_FAILURE_CREDENTIALS:
-    refused(a, f);
+    nmovpn_attempt_refused(a, f);
     return;
   case NMOVPN_FAILURE_PASSPHRASE:
     if (a->interactive)
-      ask_passphrase(a, TRUE, a->secrets.cert_pass != NULL);
+      nmovpn_attempt_ask_passphrase(a, TRUE, a->secrets.cert_pass != NULL);
     else
       nmovpn_attempt_fail(a, f);
     return;
   case NMOVPN_FAILURE_AGAIN:
-    if (++a->n_refused > MAX_REFUSED)
+    if (++a->n_refused > NMOVPN_ATTEMPT_REFUSED_MAX)
       nmovpn_attempt_fail(a, f);
     else
-      resolve_current(a);
+      nmovpn_attempt_try_remote(a);
     return;
   case NMOVPN_FAILURE_NEXT:
     if (a->state == NMOVPN_ATTEMPT_PREPARING)
@@ -678,7 +590,7 @@ static void on_gone(NmOvpnEngine *e, gboolean expected, const char *why, gpointe
     return;
   }
   g_autofree char *text = g_strdup_printf(_("its engine ended (%s)"), why ? why : "?");
-  fail_internal(a, text);
+  nmovpn_attempt_fail_internal(a, text);
 }
 
 static const NmOvpnEngineCallbacks engine_callbacks = {
@@ -697,7 +609,7 @@ static const NmOvpnEngineCallbacks engine_callbacks = {
  * -----------------------------------------------------------------------------------------------------
  */
 
-static gboolean start_engine(NmOvpnAttempt *a, GError **error)
+gboolean nmovpn_attempt_start_engine(NmOvpnAttempt *a, GError **error)
 {
   g_clear_pointer(&a->engine, nmovpn_engine_free);
   a->engine_ready = FALSE;
@@ -740,74 +652,17 @@ gboolean nmovpn_attempt_start(NmOvpnAttempt *a, NMConnection *connection, gboole
 {
   a->connection = g_object_ref(connection);
   a->interactive = interactive;
-  set_state(a, NMOVPN_ATTEMPT_PREPARING);
+  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_PREPARING);
   g_autoptr(GError) local = NULL;
   if (nmovpn_attempt_prepare(a, error)) {
-    if (start_engine(a, &local)) {
-      start_overall_timer(a);
+    if (nmovpn_attempt_start_engine(a, &local)) {
+      nmovpn_attempt_start_limit(a);
       return TRUE;
     }
     g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_LAUNCH_FAILED,
                 _("The VPN engine cannot be started: %s"), local ? local->message : "?");
   }
   release(a);
-  set_state(a, NMOVPN_ATTEMPT_IDLE);
+  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_IDLE);
   return FALSE;
-}
-
-/* After an answer: a new session where the old one is over, else on with it. */
-static void go_on(NmOvpnAttempt *a)
-{
-  if (!a->was_up)
-    start_overall_timer(a);
-  if (!a->engine_ready)
-    set_state(a, NMOVPN_ATTEMPT_PREPARING);
-  else if (a->need_link)
-    resolve_current(a);
-  else
-    set_state(a, NMOVPN_ATTEMPT_NEGOTIATING);
-}
-
-gboolean nmovpn_attempt_new_secrets(NmOvpnAttempt *a, NMConnection *connection, GError **error)
-{
-  NMSettingVpn *vpn = nm_connection_get_setting_vpn(connection);
-  if (a->state != NMOVPN_ATTEMPT_WAITING_SECRETS || !vpn) {
-    g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_WRONG_STATE, "%s",
-                _("No password was asked for."));
-    return FALSE;
-  }
-  nmovpn_secrets_update(&a->secrets, vpn);
-  OvpnFailure none = {.status = a->pending == OVPN_NEED_PASSPHRASE ? OVPN_FAIL_PASSPHRASE
-                                                                   : OVPN_FAIL_CREDENTIALS};
-  gboolean ok = TRUE, given = TRUE;
-  switch (a->pending) {
-  case OVPN_NEED_NONE:
-    break;
-  case OVPN_NEED_USER_PASS:
-  case OVPN_NEED_STATIC_CHALLENGE:
-    given = have_user_pass(a);
-    ok = given && answer_user_pass(a, error);
-    break;
-  case OVPN_NEED_PASSPHRASE:
-    given = a->secrets.cert_pass != NULL;
-    if (given && a->need_link && !a->engine_ready)
-      ok = start_engine(a, error); /* that engine had refused its configuration */
-    else if (given)
-      ok = nmovpn_engine_answer_passphrase(a->engine, a->secrets.cert_pass, error);
-    break;
-  case OVPN_NEED_CHALLENGE:
-    given = a->secrets.challenge != NULL;
-    ok = given && nmovpn_engine_answer_challenge(a->engine, OVPN_NEED_CHALLENGE,
-                                                 a->secrets.challenge, error);
-    nmovpn_secrets_set(&a->secrets.challenge, NULL);
-    break;
-  }
-  if (!given) {
-    g_autofree char *sentence = sentence_for(a, &none);
-    g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, "%s", sentence);
-    return FALSE;
-  }
-  if (ok)
-    go_on(a);
-  return ok;
 }
