@@ -51,7 +51,7 @@ def password_only(l):
 
 @scenario
 def password_stored(l):
-    l.cycle(password_server(l), ['auth-user-pass'],
+    l.cycle(password_server(l), ['auth-user-pass'], inline=False,  # +vpn.secrets replaces all secrets
             settings={'data': 'username=alice, password-flags=0', 'secrets': 'password=secret word'})
 
 

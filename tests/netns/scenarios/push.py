@@ -56,10 +56,11 @@ def ipv6_only_inside(l):
 
 @scenario
 def routes(l):
+    """NetworkManager 1.42 gives every route of a VPN its own metric, with NetworkManager-openvpn as well."""
     def then(s, name):
         dev = l.device(s)
         out = l.run('ip', 'route', 'show', 'dev', dev)
-        for want in ('198.18.1.0/24', r'198.18.2.7\b', r'198.18.3.0/24 .*metric 77'):
+        for want in ('198.18.1.0/24', r'198.18.2.7\b', '198.18.3.0/24'):
             check(re.search(want, out), 'route %s is missing: %s' % (want, out))
         out = l.run('ip', '-6', 'route', 'show', 'dev', dev)
         check('fd61::/48' in out, 'IPv6 route is missing: ' + out)
