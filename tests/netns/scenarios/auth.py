@@ -143,7 +143,7 @@ def asked_again_after_a_wrong_one(l):
 @scenario
 def token_survives_a_changed_password(l):
     """The server hands out a token; renegotiation works although the password is no longer valid."""
-    s = password_server(l, 'token', ['auth-gen-token 600', 'reneg-sec 5 5', 'hand-window 2'])
+    s = password_server(l, 'token', ['auth-gen-token 600 120', 'reneg-sec 5 5', 'hand-window 2'])
 
     def then(name):
         with open(s.verify_dir + '/password', 'w') as f:
