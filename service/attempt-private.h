@@ -31,6 +31,7 @@ struct NmOvpnAttempt {
 
   /* the profile; fixed after start */
   NMConnection *connection;
+  OvpnSessionState session; /* the engine's newest word */
   gboolean interactive, default_route_auto;
   OvpnOptionList options;
   OvpnConfig config;

@@ -216,6 +216,8 @@ static gboolean on_overall_timeout(gpointer user_data)
   OvpnFailure f = a->first_failure;
   ovpn_failure_set(&f, a->server_answered ? OVPN_FAIL_HANDSHAKE_TIMEOUT : OVPN_FAIL_NO_ANSWER, "%s",
                    "");
+  if (f.status == OVPN_FAIL_HANDSHAKE_TIMEOUT && a->session == OVPN_SESSION_KEY_EXCHANGE)
+    f.arg = 1;
   nmovpn_attempt_fail(a, &f);
   return G_SOURCE_REMOVE;
 }
@@ -356,6 +358,7 @@ static void on_state(NmOvpnEngine *e, OvpnSessionState state, gpointer user_data
 {
   NmOvpnAttempt *a = user_data;
   nmovpn_log(LOG_INFO, "session %s", session_state_text(state));
+  a->session = state;
   if (a->state != NMOVPN_ATTEMPT_NEGOTIATING || a->server_answered ||
       state <= OVPN_SESSION_RESET_SENT || state >= OVPN_SESSION_CLOSING)
     return;

@@ -95,6 +95,10 @@ static char *network_sentence(const OvpnFailure *f, const NmOvpnFailureContext *
   case OVPN_FAIL_NO_ANSWER:
     return no_answer(c, server);
   case OVPN_FAIL_HANDSHAKE_TIMEOUT:
+    if (f->arg) /* TLS 1.3 servers drop a refused client without a word */
+      return g_strdup_printf(_("%s fell silent after it saw the certificate of this connection, "
+                               "which it may not accept."),
+                             server);
     return g_strdup_printf(_("%s answered but the secure connection was not finished in time."),
                            server);
   case OVPN_FAIL_NO_PUSH_REPLY:
@@ -143,6 +147,10 @@ static char *protocol_sentence(const OvpnFailure *f, const NmOvpnFailureContext 
     return with_detail(_("New keys could not be agreed on with the server"), f->text);
   case OVPN_FAIL_KEY_DERIVATION:
     return g_strdup(_("The keys of the connection could not be computed."));
+  case OVPN_FAIL_OWN_CERT_EXPIRED:
+    return g_strdup_printf(_("The certificate of this connection expired on %s, and %s does not "
+                             "accept it any more."),
+                           f->text, server);
   case OVPN_FAIL_PACKET_ID:
     return g_strdup(_("The encryption key was used up before a new one was agreed on."));
   }

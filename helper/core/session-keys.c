@@ -382,8 +382,13 @@ static OvpnStatus drive_handshake(OvpnSession *s, KeyState *k)
   char *text = ovpn_tls_describe(k->tls);
   session_log(s, 6, OVPN_LOG_TLS_SESSION, "%s", text ? text : "");
   free(text);
-  if (k->key_id == 0)
+  if (k->key_id == 0) {
     session_set_state(s, OVPN_SESSION_KEY_EXCHANGE);
+    /* Servers drop a client whose certificate is over without a word (TLS 1.3), so do not wait
+     * long. */
+    if (session_own_certificate_expired(s, NULL) && k->must_negotiate > seconds_after(s->now, 5))
+      k->must_negotiate = seconds_after(s->now, 5);
+  }
   return send_key_method(s, k);
 }
 

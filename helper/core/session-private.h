@@ -88,6 +88,8 @@ OvpnStatus session_fail(OvpnSession *s, OvpnStatus status, uint32_t arg, const c
 unsigned session_ping_restart(const OvpnSession *s);
 int session_exit_notify(const OvpnSession *s);
 
+bool session_own_certificate_expired(const OvpnSession *s, char ret_date[64]);
+
 /* session-keys.c */
 void key_clear(KeyState *k);
 void key_start(OvpnSession *s, uint8_t key_id);      /* first key, or a renegotiation */

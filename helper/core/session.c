@@ -457,17 +457,27 @@ uint64_t ovpn_session_deadline(const OvpnSession *s)
   return t;
 }
 
+bool session_own_certificate_expired(const OvpnSession *s, char ret_date[64])
+{
+  uint64_t wall = s->p.wall_time + (s->now - s->p.now) / NS_PER_S;
+  time_t end = ovpn_tls_context_own_expiry(s->p.tls, ret_date);
+  return end > 0 && wall > (uint64_t)end;
+}
+
 static void tick_negotiation(OvpnSession *s)
 {
   KeyState *k = current_key(s);
+  char date[64];
   if (k->phase != KEY_FREE && k->phase < KEY_ACTIVE && s->now >= k->must_negotiate) {
     if (!s->have_peer)
       session_fail(s, OVPN_FAIL_NO_ANSWER, 0, "%s", "");
+    else if (session_own_certificate_expired(s, date))
+      session_fail(s, OVPN_FAIL_OWN_CERT_EXPIRED, 0, "%s", date);
     else if (s->state == OVPN_SESSION_REKEYING)
       session_fail(s, OVPN_FAIL_RENEGOTIATION, 0,
                    "the server did not complete the key exchange in time");
     else
-      session_fail(s, OVPN_FAIL_HANDSHAKE_TIMEOUT, 0, "%s",
+      session_fail(s, OVPN_FAIL_HANDSHAKE_TIMEOUT, s->state == OVPN_SESSION_KEY_EXCHANGE, "%s",
                    s->state == OVPN_SESSION_KEY_EXCHANGE ? "key exchange" : "TLS handshake");
   } else if (s->state == OVPN_SESSION_PULL && s->now >= s->push_deadline) {
     session_fail(s, OVPN_FAIL_NO_PUSH_REPLY, 0, "%s", "");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Outcomes of the protocol core.
  *
- * Three families and no fourth: OVPN_OK; DROP_x (the input is counted and ignored, nothing changed);
- * FAIL_x (the session or the configuration is finished; carries a cause that a person can be told).
- * A programming error is an assert. Bytes from outside never reach an assert.
+ * Three families and no fourth: OVPN_OK; DROP_x (the input is counted and ignored, nothing
+ * changed); FAIL_x (the session or the configuration is finished; carries a cause that a person can
+ * be told). A programming error is an assert. Bytes from outside never reach an assert.
  *
  * The codes travel over IPC as u16, so new ones are appended inside their family's range.
  * The words for a person live in service/ (one sentence per FAIL code). */
@@ -12,36 +12,37 @@
 #include <stdint.h>
 
 #define OVPN_DROP_LIST(X)                                                                          \
-  X(TRUNCATED)       /* shorter than its own lengths say */                                        \
-  X(OPCODE)          /* unknown or not for a client */                                             \
-  X(KEY_ID)          /* no key with this id */                                                     \
-  X(SESSION_ID)      /* not our session, or not our peer */                                        \
-  X(AUTH)            /* HMAC, tag or decryption failed */                                          \
-  X(REPLAY)          /* seen before, or too old */                                                 \
-  X(WINDOW)          /* message id outside the receive window */                                   \
-  X(STATE)           /* well-formed, but not legal now */                                          \
-  X(FORMAT)          /* a field holds an impossible value */                                       \
-  X(FRAMING)         /* compression or fragment framing unknown */                                 \
-  X(EMPTY)           /* nothing inside */
+  X(TRUNCATED)  /* shorter than its own lengths say */                                             \
+  X(OPCODE)     /* unknown or not for a client */                                                  \
+  X(KEY_ID)     /* no key with this id */                                                          \
+  X(SESSION_ID) /* not our session, or not our peer */                                             \
+  X(AUTH)       /* HMAC, tag or decryption failed */                                               \
+  X(REPLAY)     /* seen before, or too old */                                                      \
+  X(WINDOW)     /* message id outside the receive window */                                        \
+  X(STATE)      /* well-formed, but not legal now */                                               \
+  X(FORMAT)     /* a field holds an impossible value */                                            \
+  X(FRAMING)    /* compression or fragment framing unknown */                                      \
+  X(EMPTY)      /* nothing inside */
 
 #define OVPN_FAIL_LIST(X)                                                                          \
-  X(INTERNAL)         /* library or system call failed; text says which */                         \
+  X(INTERNAL) /* library or system call failed; text says which */                                 \
   X(MEMORY)                                                                                        \
-  X(CONFIG)           /* text: what is wrong in which option */                                    \
-  X(FILE_MISSING)     /* text: file name */                                                        \
-  X(FILE_UNREADABLE)  /* text: file name: reason */                                                \
-  X(FILE_FORMAT)      /* text: option: what was expected */                                        \
-  X(KEY_MISMATCH)     /* private key does not belong to the certificate */                         \
-  X(PASSPHRASE)       /* wrong or missing pass phrase of the private key */                        \
-  X(RESOLVE)          /* text: host: reason */                                                     \
-  X(CONNECT)          /* TCP connect or socket error; text: address: reason */                     \
-  X(NO_ANSWER)        /* no valid packet from the server in time */                                \
-  X(HANDSHAKE_TIMEOUT) /* the server answered but TLS did not finish in time */                    \
-  X(NO_PUSH_REPLY)    /* TLS is up but no options came in time */                                  \
-  X(TLS)              /* local TLS error; text: library's words */                                 \
-  X(TLS_ALERT)        /* the server sent a fatal alert; text: its name */                          \
+  X(CONFIG)            /* text: what is wrong in which option */                                   \
+  X(FILE_MISSING)      /* text: file name */                                                       \
+  X(FILE_UNREADABLE)   /* text: file name: reason */                                               \
+  X(FILE_FORMAT)       /* text: option: what was expected */                                       \
+  X(KEY_MISMATCH)      /* private key does not belong to the certificate */                        \
+  X(PASSPHRASE)        /* wrong or missing pass phrase of the private key */                       \
+  X(RESOLVE)           /* text: host: reason */                                                    \
+  X(CONNECT)           /* TCP connect or socket error; text: address: reason */                    \
+  X(NO_ANSWER)         /* no valid packet from the server in time */                               \
+  X(HANDSHAKE_TIMEOUT) /* the server answered but TLS did not finish; arg 1: it saw our            \
+                          certificate */                                                           \
+  X(NO_PUSH_REPLY)     /* TLS is up but no options came in time */                                 \
+  X(TLS)               /* local TLS error; text: library's words */                                \
+  X(TLS_ALERT)         /* the server sent a fatal alert; text: its name */                         \
   X(CERT_UNKNOWN_CA)                                                                               \
-  X(CERT_EXPIRED)     /* text: date */                                                             \
+  X(CERT_EXPIRED) /* text: date */                                                                 \
   X(CERT_NOT_YET_VALID)                                                                            \
   X(CERT_REVOKED)                                                                                  \
   X(CERT_NAME)        /* text: the name found */                                                   \
@@ -65,7 +66,9 @@
   X(SERVER_EXIT)      /* EXIT, OCC exit */                                                         \
   X(LINK)             /* link lost: TCP closed, stream broken; text */                             \
   X(RENEGOTIATION)    /* text */                                                                   \
-  X(PACKET_ID)        /* packet ids used up and no new key */
+  X(PACKET_ID)        /* packet ids used up and no new key */                                      \
+  X(OWN_CERT_EXPIRED) /* the server fell silent after our certificate, which is over; text: date   \
+                       */
 
 typedef enum OvpnStatus {
   OVPN_OK = 0,
@@ -73,12 +76,12 @@ typedef enum OvpnStatus {
 #define X(n) OVPN_DROP_##n,
   OVPN_DROP_LIST(X)
 #undef X
-  OVPN_DROP_END_,
+      OVPN_DROP_END_,
   OVPN_FAIL_FIRST_ = 0x200 - 1,
 #define X(n) OVPN_FAIL_##n,
   OVPN_FAIL_LIST(X)
 #undef X
-  OVPN_FAIL_END_,
+      OVPN_FAIL_END_,
 } OvpnStatus;
 
 /* RESTART flags carried as `arg` of OVPN_FAIL_SERVER_RESTART. */
@@ -106,7 +109,8 @@ typedef struct OvpnFailure {
   char text[OVPN_FAILURE_TEXT_MAX];
 } OvpnFailure;
 
-/* Fills *f unless it already holds a failure (the first cause is the cause). Returns status. Control
- * characters and bytes that are not UTF-8 are replaced, the text is cut to fit. `f` may be NULL. */
+/* Fills *f unless it already holds a failure (the first cause is the cause). Returns status.
+ * Control characters and bytes that are not UTF-8 are replaced, the text is cut to fit. `f` may be
+ * NULL. */
 OvpnStatus ovpn_failure_set(OvpnFailure *f, OvpnStatus status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -288,7 +288,16 @@ static OvpnStatus use_cert(OvpnTlsContext *t, gnutls_x509_crt_t leaf, gnutls_x50
   if (r < 0)
     return ovpn_failure_set(f, OVPN_FAIL_FILE_FORMAT, "%s: certificate and key cannot be used (%s)",
                             option, gnutls_strerror(r));
+  time_t end = gnutls_x509_crt_get_expiration_time(leaf);
+  t->own_expiry = end > 0 ? end : 0;
   return OVPN_OK;
+}
+
+time_t ovpn_tls_context_own_expiry(const OvpnTlsContext *t, char ret_date[64])
+{
+  if (ret_date)
+    ovpn_tls_date_text(t->own_expiry, ret_date);
+  return t->own_expiry;
 }
 
 static OvpnStatus load_cert_and_key(OvpnTlsContext *t, const OvpnConfig *c, const char *passphrase,

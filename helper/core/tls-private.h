@@ -44,6 +44,7 @@ struct OvpnTlsContext {
   OvpnNameCheck name_check;
   char *name, *username_field, *verify_hash, *crl_serials;
   bool verify_hash_sha1;
+  time_t own_expiry; /* of our certificate; 0 = none */
 };
 
 struct OvpnTls {
@@ -69,6 +70,8 @@ int ovpn_tls_verify_peer(gnutls_session_t session);
 /* tls-verify.c: every check on a list as it came from the peer, leaf first. */
 OvpnStatus ovpn_tls_check_certs(const OvpnTlsContext *t, time_t now, const gnutls_datum_t *der,
                                 unsigned n, OvpnFailure *f);
+/* tls-verify.c: "2024-05-01". Returns buf. */
+const char *ovpn_tls_date_text(time_t when, char buf[64]);
 /* tls-names.c: last CN of the subject or issuer, "" if none; for texts. Returns buf. */
 const char *ovpn_tls_common_name(gnutls_x509_crt_t crt, bool issuer, char *buf, size_t cap);
 /* tls-names.c: what to call a certificate in a message; buf or a constant. */

@@ -83,7 +83,7 @@ static bool extend(const OvpnTlsContext *t, const OvpnCerts *sent, Path *p)
 
 /* Year, month, day of a Unix time. Not gmtime(): the C library would want to open its time zone
  * file. */
-static const char *date_text(time_t when, char buf[64])
+const char *ovpn_tls_date_text(time_t when, char buf[64])
 {
   int64_t days = (int64_t)when / 86400 - ((int64_t)when % 86400 < 0);
   int64_t z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097;
@@ -106,10 +106,12 @@ static OvpnStatus check_time(gnutls_x509_crt_t crt, time_t now, bool leaf, OvpnF
                             ovpn_tls_cert_label(crt, name, sizeof name));
   if (now > to)
     return ovpn_failure_set(f, OVPN_FAIL_CERT_EXPIRED, leaf ? "%s" : "%s (issuer “%s”)",
-                            date_text(to, date), ovpn_tls_cert_label(crt, name, sizeof name));
+                            ovpn_tls_date_text(to, date),
+                            ovpn_tls_cert_label(crt, name, sizeof name));
   if (now < from)
     return ovpn_failure_set(f, OVPN_FAIL_CERT_NOT_YET_VALID, leaf ? "%s" : "%s (issuer “%s”)",
-                            date_text(from, date), ovpn_tls_cert_label(crt, name, sizeof name));
+                            ovpn_tls_date_text(from, date),
+                            ovpn_tls_cert_label(crt, name, sizeof name));
   return OVPN_OK;
 }
 
@@ -226,7 +228,7 @@ static OvpnStatus check_crls(const OvpnTlsContext *t, gnutls_x509_crt_t crt,
   if (!current && outdated)
     return ovpn_failure_set(f, OVPN_FAIL_CERT_OTHER,
                             "crl-verify: the revocation list expired on %s",
-                            date_text(outdated, date));
+                            ovpn_tls_date_text(outdated, date));
   return OVPN_OK;
 }
 
