@@ -244,6 +244,7 @@ class Lab:
         self.dns, self.vpn_level, self.mtu = dns, vpn_level, mtu
         self.pki = pki or pki_module.Pki(self.scratch + '/pki')
         atexit.register(self.close)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that close() is reached
         try:
             self.make_namespaces()
             self.make_stage()
