@@ -82,6 +82,10 @@ void control_send_pushed(Engine *e, const OvpnOptionList *l)
     uint16_t n = 0;
     while (i < l->n && n < PUSHED_CHUNK) {
       OvpnWriter before = w;
+      if (ovpn_option_info(l->items[i].id)->flags & OVPN_OPTF_SECRET) {
+        i++; /* tokens do not leave this process */
+        continue;
+      }
       ovpn_option_encode(&l->items[i], &w);
       if (!w.ok) {
         w = before; /* full: the next message takes it; alone too large: nobody can use it */
