@@ -58,7 +58,8 @@ static void flush(TestServer *s, ServerKey *k)
 static void say(TestServer *s, ServerKey *k, const char *text)
 {
   OvpnFailure f = {0};
-  if (ovpn_tls_write(k->tls, text, strlen(text) + 1, &f) == OVPN_OK) /* the client may have sent an alert */
+  if (ovpn_tls_write(k->tls, text, strlen(text) + 1, &f) ==
+      OVPN_OK) /* the client may have sent an alert */
     flush(s, k);
 }
 
