@@ -15,8 +15,8 @@
 #define NMOVPN_ATTEMPT_STATE_LIST(X)                                                               \
   X(IDLE)                                                                                          \
   X(PREPARING)                                                                                     \
-  X(RESOLVING) X(LINKING) X(NEGOTIATING) X(WAITING_SECRETS) X(CONFIGURING) X(UP) X(RECONNECTING)   \
-      X(STOPPING)
+  X(RESOLVING)                                                                                     \
+  X(LINKING) X(NEGOTIATING) X(WAITING_SECRETS) X(CONFIGURING) X(UP) X(RECONNECTING) X(STOPPING)
 typedef enum NmOvpnAttemptState {
 #define X(n) NMOVPN_ATTEMPT_##n,
   NMOVPN_ATTEMPT_STATE_LIST(X)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* NetworkManager's language: an NMSettingVpn <-> OpenVPN options, and which secrets a profile needs.
+/* NetworkManager's language: an NMSettingVpn <-> OpenVPN options, and which secrets a profile
+ * needs.
  *
- * Pure functions (no I/O, no D-Bus), one static library used by service, auth-dialog and properties. The keys of
- * vpn.data keep the names and formats of NetworkManager-openvpn (spec/networkmanager-openvpn.md §3); they are spelled in
- * options.def and here only. Messages are translated sentences for people. */
+ * Pure functions (no I/O, no D-Bus), one static library used by service, auth-dialog and
+ * properties. The keys of vpn.data keep the names and formats of NetworkManager-openvpn
+ * (spec/networkmanager-openvpn.md §3); they are spelled in options.def and here only. Messages are
+ * translated sentences for people. */
 #pragma once
 #include <NetworkManager.h>
 #include "helper/core/config.h"
@@ -30,15 +32,17 @@ typedef enum {
 #define NMOVPN_HINT_CHALLENGE "x-dynamic-challenge:"
 #define NMOVPN_HINT_CHALLENGE_ECHO "x-dynamic-challenge-echo:"
 
-/* vpn.data (+ secret "key") -> options in OpenVPN's terms, in the order OpenVPN would see them; extra-options
- * follow. Adds what the old plugin always passed (client, nobind, reneg-sec 0 when the key is absent, ...). data: URIs
- * become is_inline items with content. Unknown keys are ignored here (kept in the profile). */
+/* vpn.data (+ secret "key") -> options in OpenVPN's terms, in the order OpenVPN would see them;
+ * extra-options follow. Adds what the old plugin always passed (client, nobind, reneg-sec 0 when
+ * the key is absent, ...). data: URIs become is_inline items with content. Unknown keys are ignored
+ * here (kept in the profile). */
 gboolean nmovpn_profile_to_options(NMSettingVpn *vpn, OvpnOptionList *ret, GError **error);
 
-/* Options (from a .ovpn file) -> keys; what has no key goes to extra-options in order. `directory` makes relative file
- * names absolute (NULL: leave). `warnings` receives one translated sentence for each line without effect. */
-gboolean nmovpn_profile_from_options(const OvpnOptionList *l, const char *directory, NMSettingVpn *vpn,
-                                     GPtrArray *warnings, GError **error);
+/* Options (from a .ovpn file) -> keys; what has no key goes to extra-options in order. `directory`
+ * makes relative file names absolute (NULL: leave). `warnings` receives one translated sentence for
+ * each line without effect. */
+gboolean nmovpn_profile_from_options(const OvpnOptionList *l, const char *directory,
+                                     NMSettingVpn *vpn, GPtrArray *warnings, GError **error);
 
 /* default-route=auto present: OpenVPN's own rule (DESIGN §7). */
 gboolean nmovpn_profile_default_route_auto(NMSettingVpn *vpn);
@@ -50,23 +54,27 @@ typedef enum {
   NMOVPN_NEEDS_USERNAME = 1 << 3,
   NMOVPN_NEEDS_STATIC_CHALLENGE = 1 << 4,
 } NmOvpnNeeds;
-/* What the profile needs and its secrets do not hold yet (flag 4 "not required" obeyed). key_is_encrypted: the caller
- * looked at the key file (nmovpn_key_text_is_encrypted on its first bytes); ignored for inline keys, which are looked at
- * here. only_missing = FALSE: what it needs at all, present or not. */
-NmOvpnNeeds nmovpn_profile_needs(NMSettingVpn *vpn, gboolean key_is_encrypted, gboolean only_missing);
+/* What the profile needs and its secrets do not hold yet (flag 4 "not required" obeyed).
+ * key_is_encrypted: the caller looked at the key file (nmovpn_key_text_is_encrypted on its first
+ * bytes); ignored for inline keys, which are looked at here. only_missing = FALSE: what it needs at
+ * all, present or not. */
+NmOvpnNeeds nmovpn_profile_needs(NMSettingVpn *vpn, gboolean key_is_encrypted,
+                                 gboolean only_missing);
 
 /* TRUE when PEM text or DER holds an encrypted private key or a PKCS#12. */
 gboolean nmovpn_key_text_is_encrypted(const void *data, gsize len);
-/* The path whose content decides that (key, or cert for PKCS#12); NULL when inline, pkcs11: or not used. */
+/* The path whose content decides that (key, or cert for PKCS#12); NULL when inline, pkcs11: or not
+ * used. */
 char *nmovpn_profile_key_path(NMSettingVpn *vpn);
 
 /* "data:;base64,..." <-> bytes. decode: FALSE when the text is no such URI or broken. */
 gboolean nmovpn_data_uri_decode(const char *text, OvpnBlob *ret);
 char *nmovpn_data_uri_encode(const void *data, gsize len);
 
-/* C-style backslash escapes of paths and extra-options in vpn.data (spec §3.1). escape keeps UTF-8; unescape accepts both
- * plugins' forms and may give bytes that are not UTF-8. */
+/* C-style backslash escapes of paths and extra-options in vpn.data (spec §3.1). escape keeps UTF-8;
+ * unescape accepts both plugins' forms and may give bytes that are not UTF-8. */
 char *nmovpn_text_escape(const char *text, gsize len);
 char *nmovpn_text_unescape(const char *text);
-/* One option in OpenVPN syntax, inline content as a block, newline at the end. NULL when out of memory. */
+/* One option in OpenVPN syntax, inline content as a block, newline at the end. NULL when out of
+ * memory. */
 char *nmovpn_option_text(const OvpnOption *o);

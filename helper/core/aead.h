@@ -1,41 +1,51 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Data channel keys: sealing and opening one packet, AEAD or CBC+HMAC, V1 or V2 head. spec §11.1, §11.2.
+/* Data channel keys: sealing and opening one packet, AEAD or CBC+HMAC, V1 or V2 head. spec §11.1,
+ * §11.2.
  *
- * A key is immutable after init but for its packet id and replay window. seal and open work in place;
- * no allocation, clock or lock per packet; entropy (CBC IVs) comes from the given function. */
+ * A key is immutable after init but for its packet id and replay window. seal and open work in
+ * place; no allocation, clock or lock per packet; entropy (CBC IVs) comes from the given function.
+ */
 #pragma once
 #include "replay.h"
 #include "secret.h"
 #include "status.h"
 
-enum { OVPN_DATA_HEADROOM = 4 + 64 + 16 + 16 /* before the payload: head, HMAC/tag, IV, id */,
-       OVPN_DATA_TAILROOM = 32 /* padding */ };
+enum {
+  OVPN_DATA_HEADROOM = 4 + 64 + 16 + 16 /* before the payload: head, HMAC/tag, IV, id */,
+  OVPN_DATA_TAILROOM = 32 /* padding */
+};
 
 typedef struct OvpnDataCipher {
-  const char *name;   /* canonical, e.g. "AES-256-GCM" */
+  const char *name; /* canonical, e.g. "AES-256-GCM" */
   bool aead;
   uint8_t key_len;
-  uint8_t block;      /* CBC block size, 1 for AEAD and none */
+  uint8_t block; /* CBC block size, 1 for AEAD and none */
 } OvpnDataCipher;
 /* Case-insensitive; NULL if this build cannot do it. "none" is a cipher. */
 const OvpnDataCipher *ovpn_data_cipher(const char *name);
-bool ovpn_data_digest_ok(const char *name); /* SHA1 SHA224 SHA256 SHA384 SHA512 MD5 none, RSA- prefix ok */
+bool ovpn_data_digest_ok(
+    const char *name); /* SHA1 SHA224 SHA256 SHA384 SHA512 MD5 none, RSA- prefix ok */
 /* gnutls_mac_algorithm_t of such a name; -1 for "none", 0 = unknown. Used by tls-auth too. */
 int ovpn_digest_mac(const char *name);
 
 typedef void (*OvpnRandom)(void *user, uint8_t *buf, size_t len);
 
 typedef struct OvpnDataKey OvpnDataKey;
-/* block: 256 bytes of §9; `client`: which half sends. peer_id < 0: send DATA_V1. auth: digest name for CBC. */
-OvpnStatus ovpn_data_key_new(const OvpnDataCipher *cipher, const char *auth, const uint8_t block[256], bool client,
-                             uint8_t key_id, int32_t peer_id, uint32_t replay_window, OvpnRandom random, void *user,
+/* block: 256 bytes of §9; `client`: which half sends. peer_id < 0: send DATA_V1. auth: digest name
+ * for CBC. */
+OvpnStatus ovpn_data_key_new(const OvpnDataCipher *cipher, const char *auth,
+                             const uint8_t block[256], bool client, uint8_t key_id, int32_t peer_id,
+                             uint32_t replay_window, OvpnRandom random, void *user,
                              OvpnDataKey **ret, OvpnFailure *f);
 void ovpn_data_key_free(OvpnDataKey *k);
 uint8_t ovpn_data_key_id(const OvpnDataKey *k);
-size_t ovpn_data_key_overhead(const OvpnDataKey *k);   /* largest growth of a packet, bytes */
-uint64_t ovpn_data_key_sent(const OvpnDataKey *k);     /* packets; >= 0xFF000000: renegotiate now */
-/* payload at buf+off, len bytes; needs off >= OVPN_DATA_HEADROOM and OVPN_DATA_TAILROOM bytes behind. On OK the
- * packet is at *ret_pkt (inside buf). FAIL_PACKET_ID when ids are used up. */
-OvpnStatus ovpn_data_seal(OvpnDataKey *k, uint8_t *buf, size_t off, size_t len, uint8_t **ret_pkt, size_t *ret_len);
-/* pkt is overwritten. On OK the payload is a view inside pkt. DROP_AUTH, DROP_REPLAY, DROP_TRUNCATED. */
-OvpnStatus ovpn_data_open(OvpnDataKey *k, uint8_t *pkt, size_t len, uint8_t **ret_payload, size_t *ret_len);
+size_t ovpn_data_key_overhead(const OvpnDataKey *k); /* largest growth of a packet, bytes */
+uint64_t ovpn_data_key_sent(const OvpnDataKey *k);   /* packets; >= 0xFF000000: renegotiate now */
+/* payload at buf+off, len bytes; needs off >= OVPN_DATA_HEADROOM and OVPN_DATA_TAILROOM bytes
+ * behind. On OK the packet is at *ret_pkt (inside buf). FAIL_PACKET_ID when ids are used up. */
+OvpnStatus ovpn_data_seal(OvpnDataKey *k, uint8_t *buf, size_t off, size_t len, uint8_t **ret_pkt,
+                          size_t *ret_len);
+/* pkt is overwritten. On OK the payload is a view inside pkt. DROP_AUTH, DROP_REPLAY,
+ * DROP_TRUNCATED. */
+OvpnStatus ovpn_data_open(OvpnDataKey *k, uint8_t *pkt, size_t len, uint8_t **ret_payload,
+                          size_t *ret_len);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* .ovpn lexer: quoting, comments, inline blocks, <connection> blocks, line numbers. spec §18.
- * Pure: no file is opened; `config FILE` stays an option. Never trusts the text: every length bounded. */
+ * Pure: no file is opened; `config FILE` stays an option. Never trusts the text: every length
+ * bounded. */
 #pragma once
 #include "options.h"
 
@@ -11,10 +12,12 @@ typedef struct OvpnConfError {
   char text[OVPN_FAILURE_TEXT_MAX];
 } OvpnConfError;
 
-/* Parses a whole file into *l (appended). Binary content, unterminated quote or block, merge-conflict
- * markers, oversize give FAIL_CONFIG with *err filled. Unknown directives are kept (id UNKNOWN). */
+/* Parses a whole file into *l (appended). Binary content, unterminated quote or block,
+ * merge-conflict markers, oversize give FAIL_CONFIG with *err filled. Unknown directives are kept
+ * (id UNKNOWN). */
 OvpnStatus ovpn_conf_parse(const void *text, size_t len, OvpnOptionList *l, OvpnConfError *err);
 
 /* Splits one line (no newline) into words. Used for pushed items and extra-options lines. argc 0 =
  * empty or comment. */
-OvpnStatus ovpn_conf_parse_line(const char *line, size_t len, OvpnOptionList *l, OvpnConfError *err);
+OvpnStatus ovpn_conf_parse_line(const char *line, size_t len, OvpnOptionList *l,
+                                OvpnConfError *err);

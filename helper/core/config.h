@@ -2,17 +2,27 @@
 /* The typed configuration that the engine and the service act on, built from an OvpnOptionList.
  *
  * Both build it with the same function from the same list, so neither has to believe the other.
- * Files: `files[x].name` is what the list said (path or "[inline]" or a pkcs11: URI); `content` is empty
- * until somebody fills it (service: data: URIs and inline blocks at once; engine: FILE messages). */
+ * Files: `files[x].name` is what the list said (path or "[inline]" or a pkcs11: URI); `content` is
+ * empty until somebody fills it (service: data: URIs and inline blocks at once; engine: FILE
+ * messages). */
 #pragma once
 #include "options.h"
 
 typedef enum OvpnFileId {
-  OVPN_FILE_CA, OVPN_FILE_CERT, OVPN_FILE_KEY, OVPN_FILE_EXTRA_CERTS, OVPN_FILE_PKCS12,
-  OVPN_FILE_TLS_AUTH, OVPN_FILE_TLS_CRYPT, OVPN_FILE_TLS_CRYPT_V2, OVPN_FILE_SECRET,
-  OVPN_FILE_CRL,      /* crl-verify FILE */
-  OVPN_FILE_CRL_DIR,  /* crl-verify DIR dir: content = the names of the directory, one per line */
-  OVPN_FILE_AUTH_USER_PASS, OVPN_FILE_ASKPASS, OVPN_FILE_HTTP_PROXY_USER_PASS,
+  OVPN_FILE_CA,
+  OVPN_FILE_CERT,
+  OVPN_FILE_KEY,
+  OVPN_FILE_EXTRA_CERTS,
+  OVPN_FILE_PKCS12,
+  OVPN_FILE_TLS_AUTH,
+  OVPN_FILE_TLS_CRYPT,
+  OVPN_FILE_TLS_CRYPT_V2,
+  OVPN_FILE_SECRET,
+  OVPN_FILE_CRL,     /* crl-verify FILE */
+  OVPN_FILE_CRL_DIR, /* crl-verify DIR dir: content = the names of the directory, one per line */
+  OVPN_FILE_AUTH_USER_PASS,
+  OVPN_FILE_ASKPASS,
+  OVPN_FILE_HTTP_PROXY_USER_PASS,
   OVPN_FILE_MAX
 } OvpnFileId;
 /* File id <-> option id (tls-auth <-> OVPN_OPT_TLS_AUTH ...); crl-verify maps to OVPN_FILE_CRL. */
@@ -28,78 +38,115 @@ typedef enum OvpnProto { OVPN_PROTO_UDP, OVPN_PROTO_TCP } OvpnProto;
 typedef enum OvpnFamily { OVPN_AF_ANY, OVPN_AF_INET, OVPN_AF_INET6 } OvpnFamily;
 
 typedef struct OvpnRemote {
-  char *host;   /* name or literal, without brackets */
-  char *port;   /* number or service name */
+  char *host; /* name or literal, without brackets */
+  char *port; /* number or service name */
   OvpnProto proto;
   OvpnFamily family;
   int explicit_exit_notify; /* -1 = not set */
 } OvpnRemote;
 
 enum { OVPN_DIR_NONE = -1, OVPN_DIR_NORMAL = 0, OVPN_DIR_INVERSE = 1 };
-typedef enum OvpnNameCheck { OVPN_NAME_NONE, OVPN_NAME_SUBJECT, OVPN_NAME_NAME, OVPN_NAME_PREFIX } OvpnNameCheck;
+typedef enum OvpnNameCheck {
+  OVPN_NAME_NONE,
+  OVPN_NAME_SUBJECT,
+  OVPN_NAME_NAME,
+  OVPN_NAME_PREFIX
+} OvpnNameCheck;
 typedef enum OvpnCompress {
-  OVPN_COMP_NONE, OVPN_COMP_LZO /* comp-lzo *, compress lzo */, OVPN_COMP_STUB /* swap */,
-  OVPN_COMP_STUB_V2, OVPN_COMP_LZ4, OVPN_COMP_LZ4_V2
+  OVPN_COMP_NONE,
+  OVPN_COMP_LZO /* comp-lzo *, compress lzo */,
+  OVPN_COMP_STUB /* swap */,
+  OVPN_COMP_STUB_V2,
+  OVPN_COMP_LZ4,
+  OVPN_COMP_LZ4_V2
 } OvpnCompress;
-typedef enum OvpnTopology { OVPN_TOPOLOGY_NET30, OVPN_TOPOLOGY_P2P, OVPN_TOPOLOGY_SUBNET } OvpnTopology;
+typedef enum OvpnTopology {
+  OVPN_TOPOLOGY_NET30,
+  OVPN_TOPOLOGY_P2P,
+  OVPN_TOPOLOGY_SUBNET
+} OvpnTopology;
 typedef enum OvpnCertType { OVPN_CERT_ANY, OVPN_CERT_CLIENT, OVPN_CERT_SERVER } OvpnCertType;
-typedef enum OvpnAuthRetry { OVPN_AUTH_RETRY_INTERACT, OVPN_AUTH_RETRY_NONE, OVPN_AUTH_RETRY_NOINTERACT } OvpnAuthRetry;
-typedef enum OvpnCertProfile { OVPN_PROFILE_LEGACY, OVPN_PROFILE_INSECURE, OVPN_PROFILE_PREFERRED, OVPN_PROFILE_SUITEB } OvpnCertProfile;
+typedef enum OvpnAuthRetry {
+  OVPN_AUTH_RETRY_INTERACT,
+  OVPN_AUTH_RETRY_NONE,
+  OVPN_AUTH_RETRY_NOINTERACT
+} OvpnAuthRetry;
+typedef enum OvpnCertProfile {
+  OVPN_PROFILE_LEGACY,
+  OVPN_PROFILE_INSECURE,
+  OVPN_PROFILE_PREFERRED,
+  OVPN_PROFILE_SUITEB
+} OvpnCertProfile;
 
-typedef struct OvpnStrv { char **v; size_t n; } OvpnStrv;
+typedef struct OvpnStrv {
+  char **v;
+  size_t n;
+} OvpnStrv;
 
 typedef struct OvpnConfig {
   /* transport */
-  OvpnRemote *remotes; size_t n_remotes;
+  OvpnRemote *remotes;
+  size_t n_remotes;
   bool remote_random, remote_random_hostname, is_float;
-  char *local_host, *local_port, *bind_dev;   /* NULL = any / ephemeral / none */
-  unsigned mark, sndbuf, rcvbuf;               /* 0 = default */
-  int mtu_disc;                                /* -1 unset, 0 no, 1 maybe, 2 yes */
-  unsigned connect_timeout;                    /* s, server-poll-timeout; default 120 */
+  char *local_host, *local_port, *bind_dev;       /* NULL = any / ephemeral / none */
+  unsigned mark, sndbuf, rcvbuf;                  /* 0 = default */
+  int mtu_disc;                                   /* -1 unset, 0 no, 1 maybe, 2 yes */
+  unsigned connect_timeout;                       /* s, server-poll-timeout; default 120 */
   unsigned connect_retry, connect_retry_max_wait; /* s: 1, 300 */
-  unsigned connect_retry_max;                  /* 0 = unlimited */
-  char *proxy_type, *proxy_host, *proxy_port;  /* "http"/"socks"; NULL = none */
+  unsigned connect_retry_max;                     /* 0 = unlimited */
+  char *proxy_type, *proxy_host, *proxy_port;     /* "http"/"socks"; NULL = none */
   /* device */
-  bool tap; char *dev_name;                    /* NULL = kernel chooses tun%d/tap%d */
-  unsigned tun_mtu;                            /* 0 = default 1500 / pushed */
-  unsigned tun_mtu_max;                        /* advertised IV_MTU; 1600 */
-  int mssfix; bool mssfix_mtu, mssfix_fixed;   /* -1 = default rule, 0 = off */
-  unsigned fragment;                           /* 0 = off */
-  OvpnTopology topology; bool topology_set;
-  char *ifconfig_local, *ifconfig_remote;      /* as written; NULL */
+  bool tap;
+  char *dev_name;       /* NULL = kernel chooses tun%d/tap%d */
+  unsigned tun_mtu;     /* 0 = default 1500 / pushed */
+  unsigned tun_mtu_max; /* advertised IV_MTU; 1600 */
+  int mssfix;
+  bool mssfix_mtu, mssfix_fixed; /* -1 = default rule, 0 = off */
+  unsigned fragment;             /* 0 = off */
+  OvpnTopology topology;
+  bool topology_set;
+  char *ifconfig_local, *ifconfig_remote; /* as written; NULL */
   char *ifconfig_ipv6_local, *ifconfig_ipv6_remote;
   /* TLS */
   OvpnFile files[OVPN_FILE_MAX];
-  int tls_auth_dir, secret_dir;                /* OVPN_DIR_x */
-  int tls_version_min, tls_version_max;        /* 10..13; 0 = default (min 12, no max) */
+  int tls_auth_dir, secret_dir;         /* OVPN_DIR_x */
+  int tls_version_min, tls_version_max; /* 10..13; 0 = default (min 12, no max) */
   bool tls_version_min_or_highest;
   char *tls_cipher, *tls_ciphersuites, *tls_groups; /* as written; NULL */
   OvpnCertProfile cert_profile;
   OvpnCertType remote_cert_tls, ns_cert_type;
-  OvpnStrv remote_cert_ku, remote_cert_eku;    /* hex numbers; OIDs or names */
-  OvpnNameCheck name_check; char *name;        /* verify-x509-name, tls-remote */
-  char *x509_username_field;                   /* NULL = CN */
-  OvpnStrv peer_fingerprints;                  /* 64 lower-case hex digits each */
-  char *verify_hash; bool verify_hash_sha1;    /* lower-case hex */
-  bool client_cert_not_needed;                 /* setenv CLIENT_CERT 0 */
+  OvpnStrv remote_cert_ku, remote_cert_eku; /* hex numbers; OIDs or names */
+  OvpnNameCheck name_check;
+  char *name;                 /* verify-x509-name, tls-remote */
+  char *x509_username_field;  /* NULL = CN */
+  OvpnStrv peer_fingerprints; /* 64 lower-case hex digits each */
+  char *verify_hash;
+  bool verify_hash_sha1;       /* lower-case hex */
+  bool client_cert_not_needed; /* setenv CLIENT_CERT 0 */
   /* sign-in */
-  bool auth_user_pass; char *username;         /* username NULL = ask */
+  bool auth_user_pass;
+  char *username; /* username NULL = ask */
   OvpnAuthRetry auth_retry;
-  char *static_challenge; bool static_challenge_echo, static_challenge_concat;
-  bool push_peer_info; OvpnStrv uv;            /* "UV_X=v", "IV_GUI_VER=..." */
+  char *static_challenge;
+  bool static_challenge_echo, static_challenge_concat;
+  bool push_peer_info;
+  OvpnStrv uv; /* "UV_X=v", "IV_GUI_VER=..." */
   /* data channel */
-  char *cipher, *auth;                         /* upper case; NULL = default ("BF-CBC" unset / SHA1) */
-  OvpnStrv data_ciphers;                       /* effective list: names we can do, upper case, incl. cipher */
+  char *cipher, *auth;   /* upper case; NULL = default ("BF-CBC" unset / SHA1) */
+  OvpnStrv data_ciphers; /* effective list: names we can do, upper case, incl. cipher */
   char *data_ciphers_fallback;
-  OvpnCompress compress; bool compress_set, allow_decompress;
-  unsigned replay_window, replay_time;         /* 64, 15 */
+  OvpnCompress compress;
+  bool compress_set, allow_decompress;
+  unsigned replay_window, replay_time; /* 64, 15 */
   /* timers, seconds; 0 = off */
-  unsigned ping, ping_restart, ping_exit, inactive, session_timeout; uint64_t inactive_bytes;
-  bool ping_restart_set;                       /* else 120 until the push, §17.1 */
+  unsigned ping, ping_restart, ping_exit, inactive, session_timeout;
+  uint64_t inactive_bytes;
+  bool ping_restart_set;                          /* else 120 until the push, §17.1 */
   unsigned tls_timeout, hand_window, tran_window; /* 2, 60, 3600 */
-  unsigned reneg_sec; uint64_t reneg_bytes, reneg_pkts; /* 3600; 0; 0 */
-  int explicit_exit_notify;                    /* -1 = not set */
-  unsigned max_packet_size;                    /* 1250 */
+  unsigned reneg_sec;
+  uint64_t reneg_bytes, reneg_pkts; /* 3600; 0; 0 */
+  int explicit_exit_notify;         /* -1 = not set */
+  unsigned max_packet_size;         /* 1250 */
   /* push */
   bool pull, route_nopull, allow_pull_fqdn, disable_occ;
   unsigned verb;
@@ -112,6 +159,7 @@ void ovpn_config_clear(OvpnConfig *c); /* wipes and frees */
  * skipped. */
 OvpnStatus ovpn_config_apply(OvpnConfig *c, const OvpnOptionList *l, OvpnFailure *f);
 
-/* Splits the content of auth-user-pass and http-proxy-user-pass (line 1 user, line 2 password, which may be missing).
- * Either ret may be NULL; old values are replaced. false: no user name, or no memory. */
+/* Splits the content of auth-user-pass and http-proxy-user-pass (line 1 user, line 2 password,
+ * which may be missing). Either ret may be NULL; old values are replaced. false: no user name, or
+ * no memory. */
 bool ovpn_user_pass_split(const OvpnBlob *content, char **ret_user, OvpnBlob *ret_password);

@@ -1,28 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Inside the encrypted payload: ping, OCC, compression framing, mssfix. spec §12, §16.3. Pure; in place. */
+/* Inside the encrypted payload: ping, OCC, compression framing, mssfix. spec §12, §16.3. Pure; in
+ * place. */
 #pragma once
 #include "config.h"
 #include "status.h"
 
 extern const uint8_t ovpn_ping_magic[16];
-typedef enum OvpnInner { OVPN_INNER_PACKET, OVPN_INNER_PING, OVPN_INNER_OCC_EXIT, OVPN_INNER_OCC_OTHER } OvpnInner;
+typedef enum OvpnInner {
+  OVPN_INNER_PACKET,
+  OVPN_INNER_PING,
+  OVPN_INNER_OCC_EXIT,
+  OVPN_INNER_OCC_OTHER
+} OvpnInner;
 OvpnInner ovpn_inner_classify(const uint8_t *p, size_t len);
 size_t ovpn_occ_exit(uint8_t *buf, size_t cap); /* writes the OCC EXIT payload (17 bytes) */
 
-/* Send: adds the framing of `mode` (never compresses). *p may move back by up to 2 bytes (headroom needed) and
- * len may grow by up to 2; the swap framings (STUB, LZ4) use one byte behind the payload. */
+/* Send: adds the framing of `mode` (never compresses). *p may move back by up to 2 bytes (headroom
+ * needed) and len may grow by up to 2; the swap framings (STUB, LZ4) use one byte behind the
+ * payload. */
 void ovpn_frame_add(OvpnCompress mode, uint8_t **p, size_t *len);
-/* Receive: removes it. Compressed data is decompressed into scratch (cap bytes) and *p points there; the output
- * is bounded by cap. DROP_FRAMING when the marker or the block is bad. */
-OvpnStatus ovpn_frame_remove(OvpnCompress mode, uint8_t **p, size_t *len, uint8_t *scratch, size_t cap);
+/* Receive: removes it. Compressed data is decompressed into scratch (cap bytes) and *p points
+ * there; the output is bounded by cap. DROP_FRAMING when the marker or the block is bad. */
+OvpnStatus ovpn_frame_remove(OvpnCompress mode, uint8_t **p, size_t *len, uint8_t *scratch,
+                             size_t cap);
 
-/* The MSS value for inner IPv4 (IPv6: 20 less), spec §16.3; 0 = do not clamp. overhead of the data key in bytes
- * without padding; the rest from the config. */
-unsigned ovpn_mss(const OvpnConfig *c, unsigned tun_mtu, bool tcp_link, bool link_ipv6, bool cbc, unsigned block,
-                  unsigned crypto_header, bool peer_id, bool one_byte_comp);
-/* The arithmetic behind it: limit on a packet, bytes outside the encrypted part (heads, IV, tag or HMAC; AEAD ids too),
- * CBC block size (0 or 1 = no padding), bytes inside in front of the IP packet. 0 = nothing is left. */
+/* The MSS value for inner IPv4 (IPv6: 20 less), spec §16.3; 0 = do not clamp. overhead of the data
+ * key in bytes without padding; the rest from the config. */
+unsigned ovpn_mss(const OvpnConfig *c, unsigned tun_mtu, bool tcp_link, bool link_ipv6, bool cbc,
+                  unsigned block, unsigned crypto_header, bool peer_id, bool one_byte_comp);
+/* The arithmetic behind it: limit on a packet, bytes outside the encrypted part (heads, IV, tag or
+ * HMAC; AEAD ids too), CBC block size (0 or 1 = no padding), bytes inside in front of the IP
+ * packet. 0 = nothing is left. */
 unsigned ovpn_mss_compute(unsigned limit, unsigned outside, unsigned block, unsigned inside);
-/* Lowers the MSS of a TCP SYN in an IPv4/IPv6 packet (tap: Ethernet frame, 802.1Q too), checksum fixed. Anything
- * else is left alone; never reads beyond len. The checksum must be complete (not offloaded). */
+/* Lowers the MSS of a TCP SYN in an IPv4/IPv6 packet (tap: Ethernet frame, 802.1Q too), checksum
+ * fixed. Anything else is left alone; never reads beyond len. The checksum must be complete (not
+ * offloaded). */
 void ovpn_mssfix(uint8_t *pkt, size_t len, bool tap, unsigned mss);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Messages over the two inherited SOCK_SEQPACKET socket pairs: service <-> engine, service <-> helper.
+/* Messages over the two inherited SOCK_SEQPACKET socket pairs: service <-> engine, service <->
+ * helper.
  *
- * One datagram = {u16 type, u16 version = 1, u32 body length} + body written with OvpnWriter; at most
- * OVPN_IPC_MAX bytes and OVPN_IPC_FDS_MAX descriptors, whose number is fixed by the type (fds below).
- * Codec only: pure functions on memory. The receiver checks type, direction, legality in its state,
- * exact body length (nothing may follow), every value; on anything else the engine and the helper exit
- * and the service fails the connection. Peers are processes of ours that may be compromised. */
+ * One datagram = {u16 type, u16 version = 1, u32 body length} + body written with OvpnWriter; at
+ * most OVPN_IPC_MAX bytes and OVPN_IPC_FDS_MAX descriptors, whose number is fixed by the type (fds
+ * below). Codec only: pure functions on memory. The receiver checks type, direction, legality in
+ * its state, exact body length (nothing may follow), every value; on anything else the engine and
+ * the helper exit and the service fails the connection. Peers are processes of ours that may be
+ * compromised. */
 #pragma once
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -14,31 +16,40 @@
 #include "status.h"
 #include "wire.h"
 
-enum { OVPN_IPC_VERSION = 1, OVPN_IPC_HEADER = 8, OVPN_IPC_MAX = 65536, OVPN_IPC_FDS_MAX = 1,
-       OVPN_IPC_FD = 3 /* descriptor number of the socket in the helper and in the engine */ };
+enum {
+  OVPN_IPC_VERSION = 1,
+  OVPN_IPC_HEADER = 8,
+  OVPN_IPC_MAX = 65536,
+  OVPN_IPC_FDS_MAX = 1,
+  OVPN_IPC_FD = 3 /* descriptor number of the socket in the helper and in the engine */
+};
 
 /*  X(NAME, value, fds) ; body in the comment */
 #define OVPN_IPC_ENGINE_LIST(X)                                                                    \
   /* service -> engine */                                                                          \
-  X(OPTIONS, 1, 0)     /* u16 n | n options (ovpn_option_encode); repeatable before START */       \
-  X(FILE, 2, 1)        /* u8 OvpnFileId | fd open for reading; before START */                     \
-  X(START, 3, 0)       /* config complete: engine builds OvpnConfig, loads keys, answers READY or FAILED */ \
-  X(LINK, 4, 1)        /* u8 OvpnProto | u8 family 4/6 | u32 link mtu or 0 | connected fd: new session */ \
-  X(ANSWER, 5, 0)      /* u8 OvpnNeed | str16 a | str16 b; see session.h OvpnAnswer */             \
-  X(TUN, 6, 1)         /* u8 tap | u8 vnet_hdr | u16 mtu | fd */                                   \
-  X(CLOSE, 7, 0)       /* leave politely, then exit */                                             \
+  X(OPTIONS, 1, 0) /* u16 n | n options (ovpn_option_encode); repeatable before START */           \
+  X(FILE, 2, 1)    /* u8 OvpnFileId | fd open for reading; before START */                         \
+  X(START, 3,                                                                                      \
+    0) /* config complete: engine builds OvpnConfig, loads keys, answers READY or FAILED */        \
+  X(LINK, 4, 1) /* u8 OvpnProto | u8 family 4/6 | u32 link mtu or 0 | connected fd: new session */ \
+  X(ANSWER, 5, 0) /* u8 OvpnNeed | str16 a | str16 b; see session.h OvpnAnswer */                  \
+  X(TUN, 6, 1)    /* u8 tap | u8 vnet_hdr | u16 mtu | fd */                                        \
+  X(CLOSE, 7, 0)  /* leave politely, then exit */                                                  \
   X(GET_STATS, 8, 0)                                                                               \
-  X(RESTART, 9, 0)     /* drop the session now without notice (network changed); engine answers FAILED LINK */ \
+  X(RESTART, 9,                                                                                    \
+    0) /* drop the session now without notice (network changed); engine answers FAILED LINK */     \
   /* engine -> service */                                                                          \
   X(READY, 32, 0)                                                                                  \
-  X(STATE, 33, 0)      /* u8 OvpnSessionState */                                                   \
-  X(NEED, 34, 0)       /* u8 OvpnNeed | u8 flags (1 = echo, 2 = previous answer was wrong) | str16 text */ \
-  X(PUSHED, 35, 0)     /* u8 last | u16 n | n options; repeated until last = 1 */                  \
-  X(UP, 36, 0)         /* keys and TUN in place; str16 cipher | u16 tun payload mtu */             \
-  X(FAILED, 37, 0)     /* u16 status | u32 arg | str16 text: the session is over; engine waits for LINK */ \
-  X(LOG, 38, 0)        /* u8 level (syslog 3..7) | u16 OvpnLogCode | str16 text */                 \
-  X(STATS, 39, 0)      /* OvpnStats in order of its fields, u64 each */                            \
-  X(CLOSED, 40, 0)     /* exit notification done */
+  X(STATE, 33, 0) /* u8 OvpnSessionState */                                                        \
+  X(NEED, 34,                                                                                      \
+    0) /* u8 OvpnNeed | u8 flags (1 = echo, 2 = previous answer was wrong) | str16 text */         \
+  X(PUSHED, 35, 0) /* u8 last | u16 n | n options; repeated until last = 1 */                      \
+  X(UP, 36, 0)     /* keys and TUN in place; str16 cipher | u16 tun payload mtu */                 \
+  X(FAILED, 37,                                                                                    \
+    0) /* u16 status | u32 arg | str16 text: the session is over; engine waits for LINK */         \
+  X(LOG, 38, 0)    /* u8 level (syslog 3..7) | u16 OvpnLogCode | str16 text */                     \
+  X(STATS, 39, 0)  /* OvpnStats in order of its fields, u64 each */                                \
+  X(CLOSED, 40, 0) /* exit notification done */
 
 typedef enum OvpnIpcType {
 #define X(n, v, f) OVPN_IPC_##n = v,
@@ -50,13 +61,14 @@ typedef enum OvpnIpcType {
 int ovpn_ipc_fds(uint16_t type);
 const char *ovpn_ipc_name(uint16_t type);
 
-/* Begins a message: header with length 0. end patches the length and returns the total (0 = overflow). */
+/* Begins a message: header with length 0. end patches the length and returns the total (0 =
+ * overflow). */
 OvpnWriter ovpn_ipc_begin(uint8_t *buf, size_t cap, uint16_t type);
 size_t ovpn_ipc_end(OvpnWriter *w);
 /* Checks header and length of one datagram; *ret_body is positioned on the body. */
 OvpnStatus ovpn_ipc_open(const uint8_t *msg, size_t len, uint16_t *ret_type, OvpnReader *ret_body);
-/* str16: u16 length + bytes, no NUL inside. read returns a malloc'ed NUL-terminated copy (NULL + r->ok
- * = false on error, longer than max, or a NUL inside). */
+/* str16: u16 length + bytes, no NUL inside. read returns a malloc'ed NUL-terminated copy (NULL +
+ * r->ok = false on error, longer than max, or a NUL inside). */
 void ovpn_ipc_write_str(OvpnWriter *w, const char *s); /* NULL = empty */
 char *ovpn_ipc_read_str(OvpnReader *r, size_t max);
 /* For secrets: same wire form; the old content of *b is wiped. */
@@ -64,13 +76,14 @@ void ovpn_ipc_read_blob(OvpnReader *r, OvpnBlob *b, size_t max);
 
 /* Log codes the engine can send; service/ has the English. text = detail, already escaped. */
 #define OVPN_LOG_LIST(X)                                                                           \
-  X(TEXT) X(STATE) X(TLS_SESSION) X(PEER_CERT) X(PUSH_IGNORED) X(RENEGOTIATED) X(PING_TIMEOUT)     \
-  X(DROPS) X(FALLBACK) X(SERVER_TEXT) X(WEAK)
+  X(TEXT)                                                                                          \
+  X(STATE) X(TLS_SESSION) X(PEER_CERT) X(PUSH_IGNORED) X(RENEGOTIATED) X(PING_TIMEOUT) X(DROPS)    \
+      X(FALLBACK) X(SERVER_TEXT) X(WEAK)
 typedef enum OvpnLogCode {
 #define X(n) OVPN_LOG_##n,
   OVPN_LOG_LIST(X)
 #undef X
-  OVPN_LOG_MAX_
+      OVPN_LOG_MAX_
 } OvpnLogCode;
 
 typedef struct OvpnStats {
@@ -81,34 +94,42 @@ typedef struct OvpnStats {
 } OvpnStats;
 enum { OVPN_STATS_FIELDS = sizeof(OvpnStats) / sizeof(uint64_t) };
 
-/* ---- service <-> helper: fixed-size requests and replies, memcpy'ed structs in host byte order (same
- * machine, same build; `version` guards). Anything of another size or value: the helper exits. */
+/* ---- service <-> helper: fixed-size requests and replies, memcpy'ed structs in host byte order
+ * (same machine, same build; `version` guards). Anything of another size or value: the helper
+ * exits. */
 enum { OVPN_BROKER_VERSION = 1, OVPN_BROKER_PATH_MAX = 4096, OVPN_BROKER_NAME_MAX = 64 };
-typedef enum OvpnBrokerOp { OVPN_BROKER_OPEN_TUN = 1, OVPN_BROKER_OPEN_LINK = 2, OVPN_BROKER_OPEN_FILE = 3 } OvpnBrokerOp;
+typedef enum OvpnBrokerOp {
+  OVPN_BROKER_OPEN_TUN = 1,
+  OVPN_BROKER_OPEN_LINK = 2,
+  OVPN_BROKER_OPEN_FILE = 3
+} OvpnBrokerOp;
 
 typedef struct OvpnBrokerRequest {
   uint32_t version, op, serial;
   union {
-    struct { uint8_t tap, vnet_hdr; char name[16]; /* "" = kernel chooses */ } tun;
+    struct {
+      uint8_t tap, vnet_hdr;
+      char name[16]; /* "" = kernel chooses */
+    } tun;
     struct {
       uint8_t tcp, has_local, pmtu_disc /* 0 unset, 1 no, 2 maybe, 3 yes */;
-      uint32_t mark, sndbuf, rcvbuf;            /* 0 = default */
-      struct sockaddr_storage remote, local;    /* AF_INET or AF_INET6 */
+      uint32_t mark, sndbuf, rcvbuf;         /* 0 = default */
+      struct sockaddr_storage remote, local; /* AF_INET or AF_INET6 */
       char bind_dev[16];
     } link;
     struct {
-      char path[OVPN_BROKER_PATH_MAX];          /* absolute, NUL-terminated */
-      char owner[OVPN_BROKER_NAME_MAX];         /* user name; "" = root (connection for all users) */
-      uint8_t directory;                        /* 1: a directory is wanted instead of a regular file */
+      char path[OVPN_BROKER_PATH_MAX];  /* absolute, NUL-terminated */
+      char owner[OVPN_BROKER_NAME_MAX]; /* user name; "" = root (connection for all users) */
+      uint8_t directory;                /* 1: a directory is wanted instead of a regular file */
     } file;
   };
 } OvpnBrokerRequest;
 
 typedef struct OvpnBrokerReply {
   uint32_t version, op, serial;
-  int32_t error;       /* 0 and one fd attached, or an errno and none */
-  char ifname[16];     /* OPEN_TUN */
+  int32_t error;   /* 0 and one fd attached, or an errno and none */
+  char ifname[16]; /* OPEN_TUN */
   uint32_t ifindex;
-  uint8_t vnet_hdr;    /* what the kernel granted */
+  uint8_t vnet_hdr;      /* what the kernel granted */
   uint8_t owner_unknown; /* OPEN_FILE: no such user */
 } OvpnBrokerReply;

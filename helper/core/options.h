@@ -32,15 +32,15 @@ typedef enum OvpnKeyStyle {
 } OvpnKeyStyle;
 
 enum OvpnOptionFlags {
-  OVPN_OPTF_PUSHABLE = 1u << 0,  /* a client takes it from PUSH_REPLY */
-  OVPN_OPTF_SECRET = 1u << 1,    /* arguments or content must not be shown or logged */
-  OVPN_OPTF_FILE = 1u << 2,      /* first argument names a file */
-  OVPN_OPTF_INLINE = 1u << 3,    /* may come as <directive> block */
-  OVPN_OPTF_REPEAT = 1u << 4,    /* every occurrence counts; else the last one wins */
-  OVPN_OPTF_HARMLESS = 1u << 5,  /* kept for export, no effect here; `reason` says why */
-  OVPN_OPTF_NEVER = 1u << 6,     /* kept for export, never executed; `reason` says why */
-  OVPN_OPTF_SERVER = 1u << 7,    /* server-only: kept, no effect */
-  OVPN_OPTF_LATER = 1u << 8,     /* client option that this version does not honour yet; warned about */
+  OVPN_OPTF_PUSHABLE = 1u << 0, /* a client takes it from PUSH_REPLY */
+  OVPN_OPTF_SECRET = 1u << 1,   /* arguments or content must not be shown or logged */
+  OVPN_OPTF_FILE = 1u << 2,     /* first argument names a file */
+  OVPN_OPTF_INLINE = 1u << 3,   /* may come as <directive> block */
+  OVPN_OPTF_REPEAT = 1u << 4,   /* every occurrence counts; else the last one wins */
+  OVPN_OPTF_HARMLESS = 1u << 5, /* kept for export, no effect here; `reason` says why */
+  OVPN_OPTF_NEVER = 1u << 6,    /* kept for export, never executed; `reason` says why */
+  OVPN_OPTF_SERVER = 1u << 7,   /* server-only: kept, no effect */
+  OVPN_OPTF_LATER = 1u << 8, /* client option that this version does not honour yet; warned about */
   OVPN_OPTF_CONNECTION = 1u << 9, /* allowed inside <connection> */
 };
 
@@ -51,13 +51,14 @@ typedef struct OvpnOptionInfo {
   const char *key;       /* vpn.data key or NULL */
   OvpnKeyStyle style;
   uint32_t flags;
-  const char *reason;    /* for HARMLESS, NEVER, LATER: one English phrase; else NULL */
+  const char *reason; /* for HARMLESS, NEVER, LATER: one English phrase; else NULL */
 } OvpnOptionInfo;
 
-const OvpnOptionInfo *ovpn_option_info(OvpnOptionId id);             /* never NULL */
-const OvpnOptionInfo *ovpn_option_by_directive(const char *name);    /* NULL if unknown; also aliases */
-const OvpnOptionInfo *ovpn_option_by_key(const char *key);           /* NULL if unknown */
-size_t ovpn_option_count(void);                                      /* rows, ids 1..count */
+const OvpnOptionInfo *ovpn_option_info(OvpnOptionId id); /* never NULL */
+const OvpnOptionInfo *
+ovpn_option_by_directive(const char *name);                /* NULL if unknown; also aliases */
+const OvpnOptionInfo *ovpn_option_by_key(const char *key); /* NULL if unknown */
+size_t ovpn_option_count(void);                            /* rows, ids 1..count */
 
 enum { OVPN_OPTION_ARGS_MAX = 24, OVPN_OPTION_ARG_MAX = 4096, OVPN_OPTION_LIST_MAX = 20000 };
 
@@ -67,12 +68,12 @@ bool ovpn_option_number(const char *text, int64_t lo, int64_t hi, int64_t *ret);
 /* One option as written: argv[0] is the directive as the user spelled it. */
 typedef struct OvpnOption {
   OvpnOptionId id;
-  unsigned line;        /* 1-based line in the file, 0 = not from a file */
-  unsigned argc;        /* >= 1 */
-  char **argv;          /* argv[argc] == NULL; owned */
-  OvpnBlob content;     /* of an inline block, verbatim; empty otherwise */
-  bool is_inline;       /* came as a block (content may still be empty) */
-  int connection;       /* index of the <connection> block it stands in, -1 = global */
+  unsigned line;    /* 1-based line in the file, 0 = not from a file */
+  unsigned argc;    /* >= 1 */
+  char **argv;      /* argv[argc] == NULL; owned */
+  OvpnBlob content; /* of an inline block, verbatim; empty otherwise */
+  bool is_inline;   /* came as a block (content may still be empty) */
+  int connection;   /* index of the <connection> block it stands in, -1 = global */
 } OvpnOption;
 
 typedef struct OvpnOptionList {
@@ -88,24 +89,26 @@ OvpnOption *ovpn_option_list_add(OvpnOptionList *l, const char *const *argv, uns
 /* Convenience: directive and up to three arguments, NULL ends. */
 OvpnOption *ovpn_option_list_add_text(OvpnOptionList *l, const char *directive, const char *a1,
                                       const char *a2, const char *a3);
-const OvpnOption *ovpn_option_list_last(const OvpnOptionList *l, OvpnOptionId id); /* NULL if none */
+const OvpnOption *ovpn_option_list_last(const OvpnOptionList *l,
+                                        OvpnOptionId id); /* NULL if none */
 static inline void ovpn_option_list_auto_(OvpnOptionList *l)
 {
   ovpn_option_list_clear(l);
 }
 #define ovpn_auto_option_list __attribute__((cleanup(ovpn_option_list_auto_))) OvpnOptionList
 
-/* Checks the arguments of one option against the table's grammar. On failure FAIL_CONFIG with a text
- * such as "ping: “abc” is not a number between 0 and 86400" (plain English, technical). Options without
- * any effect (unknown, HARMLESS, NEVER, SERVER) are always good. */
+/* Checks the arguments of one option against the table's grammar. On failure FAIL_CONFIG with a
+ * text such as "ping: “abc” is not a number between 0 and 86400" (plain English, technical).
+ * Options without any effect (unknown, HARMLESS, NEVER, SERVER) are always good. */
 OvpnStatus ovpn_option_check(const OvpnOption *o, OvpnFailure *f);
 
-/* One line of OpenVPN syntax with the quoting that conf.c reads back identically; no newline. Inline
- * content is not written. Returns malloc'ed text or NULL when out of memory. */
+/* One line of OpenVPN syntax with the quoting that conf.c reads back identically; no newline.
+ * Inline content is not written. Returns malloc'ed text or NULL when out of memory. */
 char *ovpn_option_format(const OvpnOption *o);
 
-/* IPC form of one option. decode validates lengths (arg <= 4096 bytes without NUL inside, argc <= 24)
- * and appends to the list. Content of files is not carried (they travel as descriptors), only the flag
- * is_inline; blocks that are no files (peer-fingerprint, verify-hash) carry theirs, up to 32 KiB. */
+/* IPC form of one option. decode validates lengths (arg <= 4096 bytes without NUL inside, argc <=
+ * 24) and appends to the list. Content of files is not carried (they travel as descriptors), only
+ * the flag is_inline; blocks that are no files (peer-fingerprint, verify-hash) carry theirs, up to
+ * 32 KiB. */
 void ovpn_option_encode(const OvpnOption *o, OvpnWriter *w);
 OvpnStatus ovpn_option_decode(OvpnReader *r, OvpnOptionList *l);

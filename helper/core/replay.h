@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Id-only window for data packets (bitmap as in RFC 6479). `size` packets, 1..65536; memory is part of the
- * struct for the usual sizes. Ids are 64-bit so that the epoch format can use it. */
+/* Id-only window for data packets (bitmap as in RFC 6479). `size` packets, 1..65536; memory is part
+ * of the struct for the usual sizes. Ids are 64-bit so that the epoch format can use it. */
 enum { OVPN_REPLAY_BITS = 65536 + 64 };
 typedef struct OvpnReplay {
   uint64_t highest;

@@ -2,7 +2,8 @@
 /* The only way to touch outside bytes: a bounded reader and a bounded writer.
  *
  * Both are sticky: after the first overrun `ok` is false, reads give zeros, writes do nothing. So a
- * decoder reads all its fields and checks `ok` once. Numbers are big-endian. Nothing is allocated. */
+ * decoder reads all its fields and checks `ok` once. Numbers are big-endian. Nothing is allocated.
+ */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

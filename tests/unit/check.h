@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A test program in a few macros: CHECK prints file, line and values and counts; main ends with TEST_END. */
+/* A test program in a few macros: CHECK prints file, line and values and counts; main ends with
+ * TEST_END. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,7 +40,8 @@ static int check_failed_;
       check_failed_++;                                                                             \
     }                                                                                              \
   } while (0)
-#define TEST_END() return check_failed_ ? (fprintf(stderr, "%d checks failed\n", check_failed_), 1) : 0
+#define TEST_END()                                                                                 \
+  return check_failed_ ? (fprintf(stderr, "%d checks failed\n", check_failed_), 1) : 0
 
 /* Hex text (spaces ignored) to bytes; returns the length. */
 static inline size_t check_unhex(const char *hex, uint8_t *out, size_t cap)
