@@ -198,3 +198,6 @@ def private_profile_files_of_another(l):
 def shared_profile_private_files(l):
     """A connection for all users is read as root, as before."""
     l.cycle(l.server('pw-none'), inline=False, cert=private(l, 'bob', 0o400))
+
+
+import auth_challenge  # noqa: E402,F401
