@@ -147,6 +147,13 @@ gboolean nmovpn_attempt_prepare(NmOvpnAttempt *a, GError **error)
                 _("This is not a VPN connection."));
     return FALSE;
   }
+  if (nmovpn_profile_key_is_lost(vpn)) {
+    g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, "%s",
+                _("The private key that was stored in this connection is gone: saving another "
+                  "secret replaces all of them. Import the .ovpn file again, or set “key” in "
+                  "vpn.data to the path of the key."));
+    return FALSE;
+  }
   g_autoptr(GError) local = NULL;
   OvpnFailure f = {0};
   if (!nmovpn_profile_to_options(vpn, &a->options, &local)) {

@@ -11,20 +11,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "ovpn-build.h"
-
-#ifndef NMOVPN_ENGINE_PATH
-#define NMOVPN_ENGINE_PATH NMOVPN_LIBEXECDIR "/nm-ovpn-engine"
-#endif
+#include "service/engine-process.h"
 
 enum { SEND_WAIT_MS = 2000, EXIT_WAIT_MS = 2000, MESSAGES_PER_TURN = 32 };
 enum { LOG_BURST = 200, LOG_PER_SECOND = 20 };
@@ -585,86 +580,17 @@ static void on_child(GPid pid, gint status, gpointer user_data)
 
 /* ---- start and end ---- */
 
-/* In the child, between fork and exec: only calls that are safe there. */
-_Noreturn static void become_engine(int sock, int report)
-{
-  static char *const argv[] = {(char *)"nm-ovpn-engine", NULL}, *const envp[] = {(char *)"LC_ALL=C",
-                                                                                 NULL};
-  struct sigaction dfl = {.sa_handler = SIG_DFL};
-  sigset_t none;
-  int null = open("/dev/null", O_RDWR);
-  int s = fcntl(sock, F_DUPFD, 10), p = fcntl(report, F_DUPFD, 10);
-  if (null < 0 || s < 0 || p < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
-      dup2(s, OVPN_IPC_FD) < 0 || dup2(p, 4) < 0 || fcntl(4, F_SETFD, FD_CLOEXEC) < 0)
-    goto out;
-  if (fcntl(2, F_GETFD) < 0)
-    dup2(0, 2);
-  syscall(SYS_close_range, 5u, ~0u, 0u);
-  p = 4;
-  for (int i = 1; i < NSIG; i++)
-    sigaction(i, &dfl, NULL);
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  execve(NMOVPN_ENGINE_PATH, argv, envp);
-out:;
-  int err = errno;
-  ssize_t n = write(p, &err, sizeof err);
-  _exit(n > 0 ? 127 : 126);
-}
-
-/* Waits for exec: 0 or the child's errno. */
-static int wait_for_exec(int report)
-{
-  int err = 0;
-  ssize_t n;
-  do
-    n = read(report, &err, sizeof err);
-  while (n < 0 && errno == EINTR);
-  return n == sizeof err ? err : 0;
-}
-
-static gboolean start_process(int *ret_fd, GPid *ret_pid, GError **error)
-{
-  int pair[2], report[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-    g_set_error(error, NMOVPN_ENGINE_ERROR, NMOVPN_ENGINE_ERROR_SPAWN, "socketpair: %s",
-                g_strerror(errno));
-    return FALSE;
-  }
-  if (pipe2(report, O_CLOEXEC) < 0) {
-    g_set_error(error, NMOVPN_ENGINE_ERROR, NMOVPN_ENGINE_ERROR_SPAWN, "pipe: %s",
-                g_strerror(errno));
-    close(pair[0]);
-    close(pair[1]);
-    return FALSE;
-  }
-  pid_t pid = fork();
-  if (pid == 0)
-    become_engine(pair[1], report[1]);
-  int err = pid < 0 ? errno : 0;
-  close(pair[1]);
-  close(report[1]);
-  if (pid > 0 && (err = wait_for_exec(report[0])) != 0)
-    waitpid(pid, NULL, 0);
-  close(report[0]);
-  if (err != 0) {
-    close(pair[0]);
-    g_set_error(error, NMOVPN_ENGINE_ERROR, NMOVPN_ENGINE_ERROR_SPAWN, "cannot start %s: %s",
-                NMOVPN_ENGINE_PATH, g_strerror(err));
-    return FALSE;
-  }
-  *ret_fd = pair[0];
-  *ret_pid = pid;
-  return TRUE;
-}
-
 NmOvpnEngine *nmovpn_engine_spawn(const NmOvpnEngineCallbacks *callbacks, gpointer user_data,
                                   GError **error)
 {
   int fd;
   GPid pid;
-  if (!start_process(&fd, &pid, error))
+  int err = nmovpn_engine_process_take(&fd, &pid);
+  if (err != 0) {
+    g_set_error(error, NMOVPN_ENGINE_ERROR, NMOVPN_ENGINE_ERROR_SPAWN, "cannot start %s: %s",
+                NMOVPN_ENGINE_PATH, g_strerror(err));
     return NULL;
+  }
   NmOvpnEngine *e = g_new0(NmOvpnEngine, 1);
   e->refs = 1;
   e->cb = *callbacks;

@@ -32,10 +32,13 @@
 #include <unistd.h>
 #include <glib-unix.h>
 #include <glib/gi18n-lib.h>
+#include <gnutls/gnutls.h>
 #include <locale.h>
+#include <malloc.h>
 #include "ovpn-build.h"
 #include "helper/core/ipc.h"
 #include "service/broker-client.h"
+#include "service/engine-process.h"
 #include "service/log.h"
 #include "service/plugin.h"
 
@@ -95,6 +98,18 @@ static void clean_environment(void)
     free(values[i]);
   }
   setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+}
+
+/* libnm brings GnuTLS, which would set itself up while it is loaded, in every service. libnm does
+ * that when it opens a key, which this program never does. */
+GNUTLS_SKIP_GLOBAL_INIT
+
+/* One heap for all threads: GLib's few threads allocate little. */
+static void use_one_heap(void)
+{
+#ifdef __GLIBC__
+  mallopt(M_ARENA_MAX, 1);
+#endif
 }
 
 /* In the child. Only async-signal-safe calls. */
@@ -301,6 +316,7 @@ int main(int argc, char **argv)
     fprintf(stderr, "usage: nm-ovpn-service [--bus-name NAME] [--persist] [--debug]\n");
     return 2;
   }
+  use_one_heap();
   clean_environment();
   signal(SIGPIPE, SIG_IGN);
   const struct passwd *user = geteuid() == 0 ? getpwnam(NMOVPN_SERVICE_USER) : NULL;
@@ -323,6 +339,8 @@ int main(int argc, char **argv)
     return EXIT_FAILURE;
   }
   harden();
+  if (helper >= 0)
+    nmovpn_engine_process_prepare();
 
   init_glib(&o);
   if (!user)

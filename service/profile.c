@@ -88,6 +88,16 @@ char *nmovpn_profile_key_path(NMSettingVpn *vpn)
   return nmovpn_text_unescape(key);
 }
 
+gboolean nmovpn_profile_key_is_lost(NMSettingVpn *vpn)
+{
+  ProfileType type;
+  profile_type(vpn, &type);
+  const char *key = profile_get(vpn, KEY_KEY);
+  const char *secret = nm_setting_vpn_get_secret(vpn, NMOVPN_SECRET_KEY);
+  return profile_type_has_cert(type) && profile_get(vpn, NMOVPN_SECRET_KEY FLAGS_SUFFIX) && !key &&
+         (!secret || !*secret) && !profile_cert_is_pkcs12(profile_get(vpn, KEY_CERT), NULL);
+}
+
 static gboolean is_not_required(NMSettingVpn *vpn, const char *secret)
 {
   g_autofree char *key = g_strconcat(secret, FLAGS_SUFFIX, NULL);

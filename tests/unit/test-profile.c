@@ -147,6 +147,25 @@ static void test_needs(void)
               0);
 }
 
+static void check_lost(const char *data, const char *secret, gboolean wanted)
+{
+  g_autoptr(NMSettingVpn) vpn = make(data);
+  if (secret)
+    nm_setting_vpn_add_secret(vpn, secret, "data:;base64,QQ==");
+  CHECK_INT(nmovpn_profile_key_is_lost(vpn), wanted);
+}
+
+static void test_lost_key(void)
+{
+  check_lost("connection-type=tls|cert=/c|key-flags=0", NULL, TRUE);
+  check_lost("connection-type=tls|cert=/c|key-flags=0", "key", FALSE);
+  check_lost("connection-type=password-tls|cert=/c|key-flags=0", "password", TRUE);
+  check_lost("connection-type=tls|cert=/c|key-flags=0|key=/k", NULL, FALSE);
+  check_lost("connection-type=tls|cert=/c|key=/k", NULL, FALSE);
+  check_lost("connection-type=tls|cert=/c.p12|key-flags=0", NULL, FALSE);
+  check_lost("connection-type=password|key-flags=0", NULL, FALSE);
+}
+
 static void check_escape(const char *raw, const char *escaped)
 {
   g_autofree char *a = nmovpn_text_escape(raw, strlen(raw)), *b = nmovpn_text_unescape(escaped);
@@ -205,6 +224,7 @@ int main(void)
   test_old_profiles();
   test_errors();
   test_needs();
+  test_lost_key();
   test_text();
   test_keys();
   TEST_END();

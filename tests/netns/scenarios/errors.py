@@ -139,3 +139,24 @@ def import_of_garbage(l):
         f.write(bytes(range(256)) * 64)
     rc, out = l.nmcli('connection', 'import', 'type', 'openvpn', 'file', path, ok=False)
     check(rc != 0 and 'dump' not in out, 'nmcli: %d %s' % (rc, out))
+
+
+@scenario
+def stored_key_is_gone(l):
+    """NetworkManager keeps the other secrets only when a change brings none; the way out works."""
+    s = l.server('udp')
+    name = l.import_profile(l.profile(s, ['auth-user-pass']), data='username=alice, password-flags=0')
+    try:
+        for change in ('+vpn.secrets', 'vpn.secrets'):
+            mark = l.mark()
+            l.nmcli('connection', 'modify', name, change, 'password=secret word')
+            rc, _, took = l.up(name)
+            check(rc != 0 and took < 5, 'it must fail at once')
+            check('private key that was stored' in l.log_since(mark), l.log_since(mark)[-300:])
+        l.nmcli('connection', 'modify', name, '+vpn.data', 'key=' + l.pki.client()[1])
+        rc, out, _ = l.up(name)
+        check(rc == 0, out)
+        l.ping(s)
+    finally:
+        l.down(name)
+        l.delete(name)
