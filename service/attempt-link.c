@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include "service/log.h"
 
-enum { RESOLVE_SECONDS = 15 };
+enum { NETWORK_WAIT_MS = 250, NETWORK_WAITS = 40 /* ten seconds */ };
 
 /* Service names too, as OpenVPN's remote accepts them. */
 static guint16 parse_port(const OvpnRemote *r)
@@ -202,6 +202,23 @@ static gboolean on_open_failed(gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+/* At login the VPN can be started while the network below still waits for its address. Only worth
+ * the time when there is no other server or address to go to. */
+static gboolean may_wait_for_network(NmOvpnAttempt *a, const GError *error)
+{
+  return g_error_matches(error, NMOVPN_BROKER_ERROR, NMOVPN_BROKER_ERROR_NO_NETWORK) &&
+         !a->next_address && a->config.n_remotes == 1 && a->network_waits++ < NETWORK_WAITS;
+}
+
+static gboolean on_network_wait(gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  g_clear_pointer(&a->link_source, g_source_unref);
+  a->next_address = a->addresses;
+  nmovpn_attempt_open_link(a);
+  return G_SOURCE_REMOVE;
+}
+
 void nmovpn_attempt_open_link(NmOvpnAttempt *a)
 {
   const OvpnRemote *r = nmovpn_attempt_remote(a);
@@ -221,7 +238,13 @@ void nmovpn_attempt_open_link(NmOvpnAttempt *a)
   nmovpn_log(LOG_NOTICE, "connecting to %s (%s, %s)", a->server_name, text,
              link.tcp ? "TCP" : "UDP");
   int fd = nmovpn_broker_open_link(a->broker, &link, &error);
-  if (fd < 0) {
+  if (fd >= 0)
+    a->network_waits = 0;
+  if (fd < 0 && may_wait_for_network(a, error)) {
+    a->link_source = g_timeout_source_new(NETWORK_WAIT_MS);
+    g_source_set_callback(a->link_source, on_network_wait, a, NULL);
+    g_source_attach(a->link_source, NULL);
+  } else if (fd < 0) {
     ovpn_failure_set(&a->first_failure, OVPN_FAIL_CONNECT, "%s", error->message);
     idle(a, on_open_failed);
   } else if (!link.tcp) {

@@ -32,6 +32,7 @@ struct NmOvpnAttempt {
   /* the profile; fixed after start */
   NMConnection *connection;
   OvpnSessionState session; /* the engine's newest word */
+  guint network_waits;
   gboolean interactive, default_route_auto;
   OvpnOptionList options;
   OvpnConfig config;

@@ -247,6 +247,9 @@ static void link_explain(const NmOvpnBrokerLink *link, int err, GError **error)
     g_autofree char *local = address_text(&link->local);
     g_set_error(error, NMOVPN_BROKER_ERROR, NMOVPN_BROKER_ERROR_LINK,
                 _("The local address %s cannot be used: %s"), local, g_strerror(err));
+  } else if (err == ENETUNREACH || err == EADDRNOTAVAIL || err == ENETDOWN) {
+    g_set_error(error, NMOVPN_BROKER_ERROR, NMOVPN_BROKER_ERROR_NO_NETWORK,
+                _("There is no network to reach %s by"), remote);
   } else
     g_set_error(error, NMOVPN_BROKER_ERROR, NMOVPN_BROKER_ERROR_LINK, _("Cannot connect to %s: %s"),
                 remote, g_strerror(err));

@@ -137,6 +137,19 @@ static bool link_configure(int fd, const OvpnBrokerRequest *q, bool ipv6)
   return set_pmtu(fd, ipv6, tcp, q->link.pmtu_disc);
 }
 
+/* While a network comes up there can be a route before there is an address. A UDP socket connected
+ * then would send from 0.0.0.0 for ever, and nobody would answer. */
+static bool has_source_address(int fd)
+{
+  struct sockaddr_storage own = {0};
+  socklen_t len = sizeof own;
+  if (getsockname(fd, (struct sockaddr *)&own, &len) < 0)
+    return false;
+  if (own.ss_family == AF_INET)
+    return ((const struct sockaddr_in *)&own)->sin_addr.s_addr != htonl(INADDR_ANY);
+  return !IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)&own)->sin6_addr);
+}
+
 /* Safe in hostile hands: the result is an ordinary connected UDP or TCP socket, which any user
  * could make. Root adds only a mark, an interface to leave by and larger buffers, all bounded and
  * all properties of this socket. Local ports below 1024 stay closed (no CAP_NET_BIND_SERVICE), raw
@@ -164,5 +177,9 @@ int broker_open_link(const OvpnBrokerRequest *q, int *ret_error)
     return fail(fd, ret_error);
   if (connect(fd, (const struct sockaddr *)&remote, len) < 0 && !(tcp && errno == EINPROGRESS))
     return fail(fd, ret_error);
+  if (!tcp && !has_source_address(fd)) {
+    errno = EADDRNOTAVAIL;
+    return fail(fd, ret_error);
+  }
   return fd;
 }
