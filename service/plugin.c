@@ -6,9 +6,12 @@
  * nowhere else. What of them a person gets to see is told in failure.c. */
 #include "service/plugin.h"
 #include <glib/gi18n-lib.h>
+#include <malloc.h>
 #include "service/attempt.h"
 #include "service/log.h"
 #include "service/secrets.h"
+
+enum { SETTLED_SECONDS = 1 };
 
 struct _NmOvpnPlugin {
   NMVpnServicePlugin parent;
@@ -31,6 +34,14 @@ static void set_state(NmOvpnPlugin *p, NMVpnServiceState state)
   g_object_set(p, NM_VPN_SERVICE_PLUGIN_STATE, state, NULL);
 }
 
+static gboolean on_settled(gpointer unused)
+{
+#ifdef __GLIBC__
+  malloc_trim(0); /* what connecting needed goes back to the system */
+#endif
+  return G_SOURCE_REMOVE;
+}
+
 static void on_config(GVariant *generic, GVariant *ip4, GVariant *ip6, gpointer user_data)
 {
   NMVpnServicePlugin *plugin = user_data;
@@ -39,6 +50,7 @@ static void on_config(GVariant *generic, GVariant *ip4, GVariant *ip6, gpointer 
     nm_vpn_service_plugin_set_ip4_config(plugin, ip4);
   if (ip6)
     nm_vpn_service_plugin_set_ip6_config(plugin, ip6);
+  g_timeout_add_seconds(SETTLED_SECONDS, on_settled, NULL);
 }
 
 static void on_secrets_required(const char *message, const char *const *hints, gpointer user_data)

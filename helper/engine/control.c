@@ -75,7 +75,7 @@ void control_send_need(Engine *e, OvpnNeed need, unsigned flags, const char *tex
 /* As many options per message as fit, at most PUSHED_CHUNK. */
 void control_send_pushed(Engine *e, const OvpnOptionList *l)
 {
-  size_t i = 0;
+  size_t i = 0, used = 0; /* untouched pages of msg stay untouched */
   do {
     OvpnWriter w = ovpn_ipc_begin(e->msg, sizeof e->msg, OVPN_IPC_PUSHED);
     uint8_t *last = ovpn_write_room(&w, 1), *count = ovpn_write_room(&w, 2);
@@ -89,6 +89,7 @@ void control_send_pushed(Engine *e, const OvpnOptionList *l)
       ovpn_option_encode(&l->items[i], &w);
       if (!w.ok) {
         w = before; /* full: the next message takes it; alone too large: nobody can use it */
+        used = sizeof e->msg;
         if (n > 0)
           break;
         i++;
@@ -101,8 +102,9 @@ void control_send_pushed(Engine *e, const OvpnOptionList *l)
     count[0] = (uint8_t)(n >> 8);
     count[1] = (uint8_t)n;
     send_message(e, &w, false);
+    used = w.len > used ? w.len : used;
   } while (i < l->n && !e->exit);
-  ovpn_wipe(e->msg, sizeof e->msg); /* pushed tokens */
+  ovpn_wipe(e->msg, used);
 }
 
 void control_send_up(Engine *e, const char *cipher, unsigned mtu)
@@ -351,7 +353,7 @@ static int take_fds(struct msghdr *m, int *ret_fd)
   return n;
 }
 
-void control_receive(Engine *e)
+bool control_receive(Engine *e)
 {
   union {
     char buf[CMSG_SPACE(4 * sizeof(int))];
@@ -362,10 +364,10 @@ void control_receive(Engine *e)
       .msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.buf, .msg_controllen = sizeof c.buf};
   ssize_t n = recvmsg(e->ipc, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
-    return;
+    return false;
   if (n <= 0) { /* the service is gone, and so are we */
     e->exit = true;
-    return;
+    return false;
   }
   int fd = -1, fds = take_fds(&m, &fd);
   uint16_t type;
@@ -382,4 +384,5 @@ void control_receive(Engine *e)
   ovpn_wipe(e->msg, (size_t)n);
   if (fd >= 0)
     close(fd);
+  return true;
 }

@@ -8,6 +8,7 @@
  * do. spec §6.5, §16.3. */
 #include "helper/engine/engine.h"
 #include "helper/core/packet.h"
+#include <malloc.h>
 #include <string.h>
 #include <time.h>
 
@@ -120,6 +121,9 @@ static void maybe_up(Engine *e)
   e->dp.up = true;
   e->answered_once = false;
   control_send_up(e, e->cipher->name, e->tun.mtu);
+#ifdef __GLIBC__
+  malloc_trim(0); /* what the handshake needed goes back to the system */
+#endif
 }
 
 static OvpnStatus on_keys(Engine *e, OvpnEvent *ev, OvpnFailure *f)

@@ -55,7 +55,7 @@ typedef struct Engine {
 } Engine;
 
 /* control.c */
-void control_receive(Engine *e); /* one message; exits on an illegal one */
+bool control_receive(Engine *e); /* one message; exits on an illegal one; false: none is there */
 void control_send_ready(Engine *e);
 void control_send_state(Engine *e, OvpnSessionState s);
 void control_send_need(Engine *e, OvpnNeed need, unsigned flags, const char *text);

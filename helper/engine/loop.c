@@ -160,10 +160,8 @@ static void turn(Engine *e, const struct epoll_event *ev, int n)
     link_in(e);
   if (on[TAG_TUN])
     tun_in(e);
-  for (int i = 0; on[TAG_IPC] && i < IPC_ROUNDS && !e->exit; i++) {
-    control_receive(e);
+  for (int i = 0; on[TAG_IPC] && i < IPC_ROUNDS && !e->exit && control_receive(e); i++)
     drive_settle(e);
-  }
   drive_settle(e);
 }
 

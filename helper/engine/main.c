@@ -8,6 +8,7 @@
 #include "helper/engine/sandbox.h"
 #include <errno.h>
 #include <gnutls/gnutls.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,9 +29,22 @@ static bool is_our_socket(int fd)
          getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &b) == 0 && domain == AF_UNIX;
 }
 
+/* The libraries are loaded: what they needed for that only goes back to the system. Large blocks
+ * stay apart from the heap: they are zero without being written, and so cost what is used. */
+static void set_up_heap(void)
+{
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 32 * 1024);
+  mallopt(M_TOP_PAD, 16 * 1024);
+  malloc_trim(0);
+#endif
+}
+
 int main(void)
 {
-  static Engine engine = {.ipc = OVPN_IPC_FD, .epoll = -1, .link = {.fd = -1}, .tun = {.fd = -1}};
+  static Engine engine; /* all zero until here: pages of it that nobody uses cost nothing */
+  engine.ipc = OVPN_IPC_FD;
+  engine.epoll = engine.link.fd = engine.tun.fd = -1;
   if (!is_our_socket(OVPN_IPC_FD))
     return complain("this program is started by nm-ovpn-service and is of no use by itself");
   signal(SIGPIPE, SIG_IGN);
@@ -42,6 +56,7 @@ int main(void)
     fprintf(stderr, "nm-ovpn-engine: sandbox: %s: %s\n", failed, strerror(errno));
     return 1;
   }
+  set_up_heap();
   ovpn_config_init(&engine.config);
   if (!loop_init(&engine))
     return complain("out of memory");
