@@ -152,7 +152,7 @@ static void test_real(const char *program)
   check_error(&error, NMOVPN_BROKER_ERROR_LINK, "missing0");
   link.bind_dev = NULL;
   CHECK_INT(nmovpn_broker_open_link(b, &link, &error), -1); /* an empty namespace has no route */
-  check_error(&error, NMOVPN_BROKER_ERROR_LINK, "192.0.2.1:1194");
+  check_error(&error, NMOVPN_BROKER_ERROR_NO_NETWORK, "192.0.2.1:1194");
 
   if (nmovpn_broker_open_tun(b, FALSE, "vpn-test", TRUE, &tun, &error)) {
     NmOvpnBrokerTun other;
