@@ -6,10 +6,10 @@
  * nowhere else. What of them a person gets to see is told in failure.c. */
 #include "service/plugin.h"
 #include <glib/gi18n-lib.h>
-#include <malloc.h>
 #include "service/attempt.h"
 #include "service/log.h"
 #include "service/secrets.h"
+#include "service/settle.h"
 
 enum { SETTLED_SECONDS = 1 };
 
@@ -36,9 +36,7 @@ static void set_state(NmOvpnPlugin *p, NMVpnServiceState state)
 
 static gboolean on_settled(gpointer unused)
 {
-#ifdef __GLIBC__
-  malloc_trim(0); /* what connecting needed goes back to the system */
-#endif
+  nmovpn_settle();
   return G_SOURCE_REMOVE;
 }
 
