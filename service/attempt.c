@@ -18,8 +18,9 @@ enum {
   LIMIT_SECONDS = 60, /* libnm gives up after this; so does NetworkManager by default */
   LIMIT_RESERVE = 4,  /* told in time, the cause is ours instead of "timed out" */
   RESOLVE_SECONDS = 20,
-  MIN_ADDRESS_SECONDS = 10,
-  RECONNECT_ADDRESS_SECONDS = 30,
+  ADDRESS_SECONDS = 8, /* for an address that is not the last: three packets, four SYNs */
+  LAST_ADDRESS_SECONDS = 30,
+  MIN_ADDRESS_SECONDS = 3,
   STOP_SECONDS = 2,
 };
 
@@ -184,17 +185,21 @@ gboolean nmovpn_attempt_is_running(const NmOvpnAttempt *a)
  * -----------------------------------------------------------------------------------------------------
  */
 
-/* The address being tried gets its share of the time there is. */
-static guint address_seconds(const NmOvpnAttempt *a)
+/* Remotes and addresses (of the list) that are still to be tried after this one. */
+static guint choices_after(const NmOvpnAttempt *a, GSList *addresses)
+{
+  guint remotes = (guint)a->config.n_remotes;
+  return (a->tried + 1 < remotes ? remotes - a->tried - 1 : 0) + g_slist_length(addresses);
+}
+
+/* The last choice gets the time that is left, the others a share of it that lets all be tried. */
+static guint address_seconds(const NmOvpnAttempt *a, guint others)
 {
   guint limit = a->config.connect_timeout ? a->config.connect_timeout : 120;
-  if (a->was_up)
-    return MIN(limit, RECONNECT_ADDRESS_SECONDS);
-  guint choices =
-      (guint)a->config.n_remotes - 1 + (a->addresses ? g_slist_length(a->addresses) : 1);
-  if (choices <= 1)
-    return MIN(limit, LIMIT_SECONDS); /* the overall limit comes first */
-  return MIN(limit, MAX(LIMIT_SECONDS / choices, MIN_ADDRESS_SECONDS));
+  if (others == 0) /* at first the overall limit comes before */
+    return MIN(limit, a->was_up ? (guint)LAST_ADDRESS_SECONDS : (guint)LIMIT_SECONDS);
+  guint share = (LIMIT_SECONDS - LIMIT_RESERVE) / (others + 1);
+  return MIN(limit, CLAMP(share, MIN_ADDRESS_SECONDS, ADDRESS_SECONDS));
 }
 
 static gboolean on_address_timeout(gpointer user_data)
@@ -241,7 +246,9 @@ void nmovpn_attempt_stop_limit(NmOvpnAttempt *a)
 void nmovpn_attempt_try_remote(NmOvpnAttempt *a)
 {
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RESOLVING);
-  start_timer(a, &a->state_timer, RESOLVE_SECONDS, on_address_timeout);
+  guint others = choices_after(a, NULL);
+  start_timer(a, &a->state_timer, others ? address_seconds(a, others) : RESOLVE_SECONDS,
+              on_address_timeout);
   nmovpn_attempt_resolve(a);
 }
 
@@ -249,7 +256,8 @@ static void link_next_address(NmOvpnAttempt *a)
 {
   a->server_answered = FALSE;
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_LINKING);
-  start_timer(a, &a->state_timer, address_seconds(a), on_address_timeout);
+  guint others = choices_after(a, a->next_address ? a->next_address->next : NULL);
+  start_timer(a, &a->state_timer, address_seconds(a, others), on_address_timeout);
   nmovpn_attempt_open_link(a);
 }
 
@@ -311,7 +319,8 @@ void nmovpn_attempt_linked(NmOvpnAttempt *a, int fd)
 {
   g_autoptr(GError) error = NULL;
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_NEGOTIATING);
-  start_timer(a, &a->state_timer, address_seconds(a), on_address_timeout);
+  start_timer(a, &a->state_timer, address_seconds(a, choices_after(a, a->next_address)),
+              on_address_timeout);
   if (!nmovpn_engine_send_link(a->engine, nmovpn_attempt_remote(a)->proto,
                                a->server.ss_family == AF_INET6, 0, fd, &error))
     nmovpn_attempt_fail_internal(a, error->message);

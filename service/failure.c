@@ -35,8 +35,15 @@ static char *with_detail(const char *sentence, const char *detail)
                            : g_strconcat(sentence, ".", NULL);
 }
 
-static char *no_answer(const NmOvpnFailureContext *c, const char *server)
+/* f->arg: the host itself answered that nobody listens on that port; the text is the network's. */
+static char *no_answer(const OvpnFailure *f, const NmOvpnFailureContext *c, const char *server)
 {
+  if (f->arg)
+    return g_strdup_printf(_("%s refused the connection (%s). No VPN server is running there, or a "
+                             "firewall rejects it."),
+                           server, proto_name(c));
+  if (f->text[0])
+    return g_strdup_printf(_("No answer from %s (%s): %s"), server, proto_name(c), f->text);
   if (c->control_key)
     return g_strdup_printf(
         _("No answer from %s (%s). The server may be down, a firewall may block it, or the "
@@ -93,7 +100,7 @@ static char *network_sentence(const OvpnFailure *f, const NmOvpnFailureContext *
   case OVPN_FAIL_CONNECT:
     return with_detail(_("Cannot connect to the VPN server"), f->text[0] ? f->text : server);
   case OVPN_FAIL_NO_ANSWER:
-    return no_answer(c, server);
+    return no_answer(f, c, server);
   case OVPN_FAIL_HANDSHAKE_TIMEOUT:
     if (f->arg) /* TLS 1.3 servers drop a refused client without a word */
       return g_strdup_printf(_("%s fell silent after it saw the certificate of this connection, "

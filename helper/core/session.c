@@ -578,6 +578,17 @@ void ovpn_session_note_data(OvpnSession *s, uint64_t now, bool received, bool se
     session_renegotiate(s);
 }
 
+void ovpn_session_note_refused(OvpnSession *s, uint64_t now)
+{
+  enum { REFUSED_SECONDS = 5 };
+  KeyState *k = current_key(s);
+  s->now = now;
+  if (s->state != OVPN_SESSION_RESET_SENT || s->have_peer)
+    return;
+  uint64_t limit = s->p.config->n_remotes > 1 ? now : after(k->started, REFUSED_SECONDS);
+  k->must_negotiate = earliest(k->must_negotiate, limit);
+}
+
 void ovpn_session_note_occ_exit(OvpnSession *s, uint64_t now)
 {
   s->now = now;

@@ -108,6 +108,10 @@ void ovpn_session_answer(OvpnSession *s, uint64_t now);
  * data channel, payload bytes moved both ways (for `inactive`), ids used of the sending key. */
 void ovpn_session_note_data(OvpnSession *s, uint64_t now, bool received, bool sent,
                             uint64_t payload_bytes, uint64_t key_sent);
+/* The network says that the peer cannot be reached (ICMP). Anybody could forge that, so it only
+ * shortens the wait for the first answer: it ends at once when there is another remote, else after
+ * a few seconds. */
+void ovpn_session_note_refused(OvpnSession *s, uint64_t now);
 void ovpn_session_note_occ_exit(OvpnSession *s,
                                 uint64_t now);         /* peer sent OCC EXIT in a data packet */
 void ovpn_session_close(OvpnSession *s, uint64_t now); /* EXIT / OCC EXIT, then EVENT_CLOSED */

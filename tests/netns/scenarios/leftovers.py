@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Nothing is left behind: after down, and after the death of each process."""
 import os
+import re
 import signal
+import time
 
+import auth
+import errors
 from lab import S4, check, wait_for
 from registry import add, scenario
 
@@ -56,6 +60,122 @@ def interrupted_attempt(l):
     l.down(name)
     l.clean(before, 30)
     l.delete(name)
+
+
+def interrupted(remote, stage, lines=(), rules=None, hosts=None):
+    """down while the attempt is in `stage`: quick, and nothing is left."""
+    def f(l):
+        s = l.server('stage')
+        before, mark = l.snapshot(), l.mark()
+        before['programs'] = []
+        name = l.import_profile(l.profile(s, ['!remote', 'remote ' + remote % {'port': s.port}] + list(lines)))
+        if rules:
+            with open(l.scratch + '/stage.nft', 'w') as o:
+                o.write('table inet stage { chain o { type filter hook output priority 0; %s; }; '
+                        'chain i { type filter hook input priority 0; udp dport 7 drop; tcp dport 7 drop; }; }' %
+                        (rules % {'port': s.port}))
+            l.on_server('nft', '-f', l.scratch + '/stage.nft')
+        try:
+            l.nmcli('--wait', '0', 'connection', 'up', name, ok=False)
+            wait_for(stage, lambda: re.search(stage, l.log_since(mark)), 10)
+            time.sleep(0.5)
+            begin = time.monotonic()
+            rc, out = l.down(name)
+            check(rc == 0, out)
+            wait_for('the engine ends', lambda: 'nm-ovpn-engine' not in l.programs().values(), 3)
+            check(time.monotonic() - begin < 3, 'down took %.1fs' % (time.monotonic() - begin))
+            l.clean(before, 30)
+        finally:
+            if rules:
+                l.on_server('nft', 'delete', 'table', 'inet', 'stage')
+            l.delete(name)
+    return f
+
+
+NOTHING = 'udp sport 1 drop'
+for _name, _f in (
+        ('silent-udp', interrupted(S4 + ' 7', 'session RESET_SENT', rules=NOTHING)),
+        ('silent-tcp', interrupted(S4 + ' 7 tcp-client', 'connecting to', rules=NOTHING)),
+        ('in-tls', interrupted(S4 + ' %(port)d', 'session TLS_HANDSHAKE',
+                               rules='udp sport %(port)d udp length > 100 drop'))):
+    add('leftovers', 'interrupted-' + _name, _f)
+
+
+@scenario
+def interrupted_while_resolving(l):
+    """The name server does not answer."""
+    errors.hidden(l, '/etc/resolv.conf', 'nameserver 10.213.0.99\n', lambda: interrupted(
+        'slow.example 1194', 'RESOLVING')(l))
+
+
+@scenario
+def interrupted_while_asking(l):
+    """down while a person is asked for the password: before and in the middle of the attempt."""
+    s = auth.password_server(l)
+    before = l.snapshot()
+    before['programs'] = []
+    name = l.import_profile(l.profile(s, ['auth-user-pass']), data='username=alice, password-flags=2')
+    try:
+        for wrong in (0, 1):
+            t = auth.Terminal(l, '--ask', '--wait', '40', 'connection', 'up', name)
+            try:
+                for _ in range(wrong):
+                    t.expect('password.*:')
+                    t.answer('wrong')
+                t.expect('password.*:')
+                begin = time.monotonic()
+                rc, out = l.down(name)
+                check(rc == 0, out)
+                wait_for('the engine ends', lambda: 'nm-ovpn-engine' not in l.programs().values(), 3)
+                check(time.monotonic() - begin < 3, 'down took %.1fs' % (time.monotonic() - begin))
+            finally:
+                t.close()
+        l.clean(before, 30)
+    finally:
+        l.delete(name)
+
+
+@scenario
+def terminal_closed_while_asking(l):
+    """The person goes away with the terminal: the attempt ends by itself."""
+    s = auth.password_server(l)
+    before = l.snapshot()
+    before['programs'] = []
+    name = l.import_profile(l.profile(s, ['auth-user-pass']), data='username=alice, password-flags=2')
+    try:
+        t = auth.Terminal(l, '--ask', '--wait', '40', 'connection', 'up', name)
+        try:
+            t.expect('password.*:')
+            t.answer('wrong')
+            t.expect('password.*:')
+        finally:
+            t.close()
+        inactive(l, name)
+        l.clean(before, 30)
+    finally:
+        l.delete(name)
+
+
+@scenario
+def one_engine_killed_of_two(l):
+    """The other connection lives on."""
+    a, b = l.server('stage'), l.server('stage-tcp', proto='tcp')
+    names = [l.import_profile(l.profile(s)) for s in (a, b)]
+    pids = []
+    try:
+        for n in names:
+            rc, out, _ = l.up(n)
+            check(rc == 0, out)
+            pids += [p for p, x in l.programs().items() if x == 'nm-ovpn-engine' and p not in pids]
+        check(len(pids) == 2, 'two engines: %s' % l.programs())
+        os.kill(pids[0], signal.SIGKILL)
+        inactive(l, names[0])
+        wait_for('one tunnel', lambda: len(l.tunnels()) == 1)
+        l.ping(b)
+    finally:
+        for n in names:
+            l.down(n)
+            l.delete(n)
 
 
 def killed(program):

@@ -78,12 +78,64 @@ def tls_crypt_v2_tcp_file(l):
     l.cycle(s, ['tls-crypt-v2 ' + l.pki.v2_client()])
 
 
-@scenario
-def next_remote(l):
-    """The first remote is closed; the second is taken."""
-    s = l.server('udp')
-    l.cycle(s, ['!remote', 'remote %s 9' % S4, 'remote %s %d' % (S4, s.port), 'server-poll-timeout 2',
-                'hand-window 10'])
+SILENT = ('table inet silent { chain i { type filter hook input priority 0; '
+          'udp dport 7 drop; tcp dport 7 drop; }; }')  # port 7 swallows everything, port 9 is closed
+
+
+def silence(l):
+    path = l.scratch + '/silent.nft'
+    with open(path, 'w') as f:
+        f.write(SILENT)
+    if l.on_server('nft', 'list', 'table', 'inet', 'silent', ok=False)[0]:
+        l.on_server('nft', '-f', path)
+
+
+def next_remote(first, within, n=1):
+    """The first remotes do not answer; the next one is reached in time."""
+    def f(l):
+        silence(l)
+        s = l.server('udp')
+        name = l.import_profile(l.profile(s, ['!remote'] + [first] * n + ['remote %s %d' % (S4, s.port)]))
+        try:
+            rc, out, took = l.up(name, timeout=70)
+            check(rc == 0, out)
+            check(took < within, 'connected only after %.1fs' % took)
+            l.ping(s)
+        finally:
+            l.down(name)
+            l.delete(name)
+    return f
+
+
+for _name, _first, _within, _n in (
+        ('udp-closed', 'remote %s 9' % S4, 10, 1), ('udp-silent', 'remote %s 7' % S4, 10, 1),
+        ('tcp-closed', 'remote %s 9 tcp-client' % S4, 2, 1), ('tcp-silent', 'remote %s 7 tcp-client' % S4, 10, 1),
+        ('no-such-name', 'remote nothing.invalid 9', 2, 1), ('no-such-host', 'remote 10.213.0.99 9', 10, 1),
+        ('udp-six-silent', 'remote %s 7' % S4, 52, 6)):
+    add('links', 'next-remote-' + _name, next_remote(_first, _within, _n))
+
+
+def tap(proto):
+    def f(l):
+        s = l.server('tap-' + proto, ['!dev', 'dev tap', 'server-ipv6 fd60:99::/64',
+                                      'push "route 198.18.1.0 255.255.255.0"'], proto=proto)
+
+        def then(name):
+            dev = l.device(s)
+            check('link/ether' in l.run('ip', 'link', 'show', dev), dev + ' is not an Ethernet device')
+            check('198.18.1.0/24 via ' + s.tun4 in l.run('ip', 'route'), l.run('ip', 'route'))
+            l.ping(s, target='fd60:99::1', dev=dev)
+            l.ping(s, 5, size=1400)
+            l.on_server('ping', '-n', '-q', '-c', '3', '-i', '0.1', '-W', '2', l.tunnels()[dev][0][0])
+        try:
+            l.cycle(s, ['!dev', 'dev tap'], then=then)
+        finally:
+            l.drop_server('tap-' + proto)
+    return f
+
+
+for _proto in ('udp', 'tcp'):
+    add('links', 'tap-' + _proto, tap(_proto))
 
 
 @scenario
