@@ -68,6 +68,9 @@ USERS = (('nm-ovpn', 64211), ('nm-openvpn', 64212), ('alice', 64213), ('bob', 64
 C4, S4, C6, S6 = '10.213.0.2', '10.213.0.1', 'fd42:213::2', 'fd42:213::1'
 
 
+VPN_TYPE = os.environ.get('VPN_TYPE', 'openvpn')  # the build's -Dvpn-service
+
+
 class Failed(Exception):
     """A scenario's expectation did not hold."""
 
@@ -399,7 +402,7 @@ class Lab:
         path = '%s/%s.ovpn' % (self.scratch, name)
         with open(path, 'w') as f:
             f.write(text)
-        self.nmcli('connection', 'import', 'type', 'openvpn', 'file', path)
+        self.nmcli('connection', 'import', 'type', VPN_TYPE, 'file', path)
         args = []
         for k, v in settings.items():
             args += [('+vpn.data' if k == 'data' else '+vpn.secrets' if k == 'secrets' else
