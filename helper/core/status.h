@@ -68,7 +68,9 @@
   X(RENEGOTIATION)    /* text */                                                                   \
   X(PACKET_ID)        /* packet ids used up and no new key */                                      \
   X(OWN_CERT_EXPIRED) /* the server fell silent after our certificate, which is over; text: date   \
-                       */
+                       */                                                                          \
+  X(PROXY)            /* the proxy, or what it says about the server; text: its words */           \
+  X(PROXY_AUTH)       /* the proxy refuses the credentials, or no method in common; text */
 
 typedef enum OvpnStatus {
   OVPN_OK = 0,
