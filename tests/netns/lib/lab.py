@@ -334,7 +334,7 @@ class Lab:
             self.nmcli('connection', 'up', 'base', ok=False)[0] == 0, 15, 0.2)
         # newer ones look for a duplicate of the IPv4 address first, after they said "activated"
         wait_for('the address of the base connection', lambda: C4 in self.run(
-            'ip', '-4', 'address', 'show', 'dev', 'veth0')[1], 15, 0.05)
+            'ip', '-4', 'address', 'show', 'dev', 'veth0'), 15, 0.05)
 
     def close(self):
         if self.stage is None and not os.path.exists(self.scratch):
