@@ -29,7 +29,7 @@ void merge_init(Merge *m, MergePart *parts, unsigned cap, bool tap, unsigned kin
 
 static void start_batch(Merge *m)
 {
-  m->n = m->at = m->n_flows = 0;
+  m->n = m->at = m->n_flows = m->recent = 0;
   memset(m->buckets, 0, sizeof m->buckets);
 }
 
@@ -65,16 +65,30 @@ static MergeFlow *find_flow(Merge *m, const MergePart *part, const View *v, Merg
   uint64_t h = load_key(v, part->version, key->addr);
   key->ports = inet_load32(v->l4);
   key->kind = (uint16_t)(part->version << 8 | part->proto);
+  MergeFlow *recent = &m->flows[m->recent]; /* bulk traffic comes in trains */
+  if (m->n_flows && same_key(recent, key->addr, key->ports, key->kind))
+    return recent;
   h = (h ^ key->ports ^ (uint64_t)key->kind << 32) * UINT64_C(0x9e3779b97f4a7c15);
   unsigned b = (unsigned)(h >> 59); /* never full: half of the buckets are used */
   _Static_assert(MERGE_BUCKETS == 32, "top five bits");
   for (; m->buckets[b]; b = (b + 1) % MERGE_BUCKETS) {
     MergeFlow *f = &m->flows[m->buckets[b] - 1];
-    if (same_key(f, key->addr, key->ports, key->kind))
+    if (same_key(f, key->addr, key->ports, key->kind)) {
+      m->recent = m->buckets[b] - 1u;
       return f;
+    }
   }
   *ret_bucket = &m->buckets[b];
   return NULL;
+}
+
+/* Of an IPv4 header without options. */
+static inline uint16_t sum_ip4(const uint8_t *ip)
+{
+  uint64_t s = 0;
+  for (unsigned at = 0; at < INET_IP4_HEAD; at += 4)
+    s += inet_load32(ip + at);
+  return inet_fold(s);
 }
 
 /* Sums of IP header and payload, as GRO and the receiving host would. */
@@ -82,7 +96,7 @@ static bool checksums_ok(const MergePart *part)
 {
   const uint8_t *ip = part->p + part->l3;
   uint32_t l4_len = part->len - part->l4;
-  if (part->version == 4 && inet_fold(inet_sum(ip, INET_IP4_HEAD)) != 0xffff)
+  if (part->version == 4 && sum_ip4(ip) != 0xffff)
     return false;
   uint64_t s = inet_pseudo(ip, part->version == 6, part->proto) + htons((uint16_t)l4_len);
   return inet_fold(s + inet_sum(part->p + part->l4, l4_len)) == 0xffff;
@@ -263,6 +277,7 @@ static void grow(Merge *m, MergePart *part, const View *v)
     f = &m->flows[m->n_flows++];
     *f = key;
     *bucket = (uint8_t)m->n_flows;
+    m->recent = m->n_flows - 1;
   }
   lead(m, f, part, v);
 }
@@ -309,7 +324,7 @@ static void finish_headers(Merge *m, MergePart *part)
   } else {
     inet_store16(ip + 2, htons((uint16_t)(part->total - part->l3)));
     inet_store16(ip + 10, 0);
-    inet_store16(ip + 10, (uint16_t)~inet_fold(inet_sum(ip, INET_IP4_HEAD)));
+    inet_store16(ip + 10, (uint16_t)~sum_ip4(ip));
   }
   unsigned check = tcp ? INET_TCP_CHECK : INET_UDP_CHECK;
   inet_store16(l4 + check, inet_fold(inet_pseudo(ip, v6, part->proto) + l4_len));

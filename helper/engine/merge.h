@@ -54,7 +54,7 @@ typedef struct MergeStats {
 typedef struct Merge {
   MergePart *parts; /* the caller's */
   unsigned cap, n, at;
-  unsigned n_flows;
+  unsigned n_flows, recent;
   unsigned kinds;
   bool tap;
   uint8_t buckets[MERGE_BUCKETS]; /* flow + 1 */
