@@ -1,0 +1,603 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The editor inside one process, under Xvfb: nothing is lost, every row is set and read back,
+ * errors, accessible names. usage: test-editor EDITOR.so CONF_DIRECTORY
+ * NMOVPN_EDITOR_PNG=DIRECTORY: pictures of the page in several sizes and both themes. */
+#include <adwaita.h>
+#include <dlfcn.h>
+
+#include "properties/import.h"
+#include "service/profile.h"
+#include "tests/unit/check.h"
+
+typedef NMVpnEditor *(*EditorNew)(NMVpnEditorPlugin *, NMConnection *, GError **);
+static EditorNew editor_new;
+static char *scratch;
+
+static NMConnection *take(const char *text)
+{
+  GError *error = NULL;
+  NMConnection *c = nmovpn_import_text(text, strlen(text), "x", "/d", &error);
+  if (!c)
+    fprintf(stderr, "import: %s\n", error->message);
+  g_clear_error(&error);
+  return c;
+}
+
+static NMVpnEditor *open_editor(NMConnection *c)
+{
+  GError *error = NULL;
+  NMVpnEditor *e = editor_new(NULL, c, &error);
+  CHECK(e);
+  return e;
+}
+
+static NMConnection *saved(NMVpnEditor *e, NMConnection *c)
+{
+  GError *error = NULL;
+  NMConnection *copy = nm_simple_connection_new_clone(c);
+  if (!nm_vpn_editor_update_connection(e, copy, &error)) {
+    fprintf(stderr, "update: %s\n", error->message);
+    check_failed_++;
+    g_clear_error(&error);
+  }
+  return copy;
+}
+
+static const char *data(NMConnection *c, const char *key)
+{
+  return nm_setting_vpn_get_data_item(nm_connection_get_setting_vpn(c), key);
+}
+
+static GtkWidget *root_of(NMVpnEditor *e)
+{
+  return GTK_WIDGET(nm_vpn_editor_get_widget(e));
+}
+
+static GtkWidget *find(GtkWidget *w, const char *name)
+{
+  GtkWidget *found = !g_strcmp0(gtk_widget_get_name(w), name) ? w : NULL;
+  for (GtkWidget *c = gtk_widget_get_first_child(w); c && !found;
+       c = gtk_widget_get_next_sibling(c))
+    found = find(c, name);
+  return found;
+}
+
+static GtkWidget *field(NMVpnEditor *e, const char *name)
+{
+  GtkWidget *w = find(root_of(e), name);
+  if (!w) {
+    fprintf(stderr, "no field %s\n", name);
+    check_failed_++;
+  }
+  return w;
+}
+
+static void type_text(NMVpnEditor *e, const char *name, const char *text)
+{
+  GtkWidget *w = field(e, name);
+  if (w)
+    gtk_editable_set_text(GTK_EDITABLE(w), text);
+}
+
+static GtkEditable *server_entry(NMVpnEditor *e, const char *server, gboolean port)
+{
+  GtkWidget *box = gtk_widget_get_first_child(field(e, server));
+  GtkWidget *line = gtk_widget_get_first_child(box);
+  if (port)
+    line = gtk_widget_get_next_sibling(line);
+  return GTK_EDITABLE(gtk_widget_get_first_child(line));
+}
+
+static void count(NMVpnEditor *e, gpointer n)
+{
+  ++*(guint *)n;
+}
+
+static char *error_of(NMVpnEditor *e, NMConnection *c)
+{
+  g_autoptr(NMConnection) copy = nm_simple_connection_new_clone(c);
+  GError *error = NULL;
+  char *text = NULL;
+  if (!nm_vpn_editor_update_connection(e, copy, &error))
+    text = g_strdup(error->message);
+  g_clear_error(&error);
+  return text;
+}
+
+/* ---- nothing is lost */
+
+static void identical(const char *name, NMConnection *c)
+{
+  guint changes = 0;
+  NMVpnEditor *e = open_editor(c);
+  g_signal_connect(e, "changed", G_CALLBACK(count), &changes);
+  g_autoptr(NMConnection) a = saved(e, c), b = saved(e, a);
+  gint64 begin = g_get_monotonic_time();
+  for (guint i = 0; i < 100; i++)
+    nm_vpn_editor_update_connection(e, a, NULL);
+  gint64 each = (g_get_monotonic_time() - begin) / 100;
+  CHECK(each < 1000);
+  if (!nm_connection_compare(a, c, NM_SETTING_COMPARE_FLAG_EXACT) ||
+      !nm_connection_compare(b, c, NM_SETTING_COMPARE_FLAG_EXACT) || changes) {
+    fprintf(stderr, "%s: not the same after opening and saving\n", name);
+    check_failed_++;
+  }
+  g_object_unref(e);
+}
+
+static void test_identity(const char *directory)
+{
+  GDir *dir = g_dir_open(directory, 0, NULL);
+  guint n = 0;
+  for (const char *name; dir && (name = g_dir_read_name(dir));) {
+    if (!g_str_has_suffix(name, ".ovpn"))
+      continue;
+    g_autofree char *path = g_build_filename(directory, name, NULL);
+    g_autoptr(NMConnection) c = nmovpn_import_file(path, NULL);
+    CHECK(c);
+    if (c)
+      identical(name, c);
+    n++;
+  }
+  g_dir_close(dir);
+  CHECK(n > 10);
+}
+
+static void test_unknown(void)
+{
+  static const char *const pairs[] = {"remote",
+                                      "a  b:1195,,c:443:tcp-client",
+                                      "some-key",
+                                      "value",
+                                      "reneg-seconds",
+                                      "0",
+                                      "mssfix",
+                                      "yes",
+                                      "float",
+                                      "no",
+                                      "comp-lzo",
+                                      "no",
+                                      "keysize",
+                                      "128",
+                                      "cipher",
+                                      "CAMELLIA",
+                                      "proto-tcp",
+                                      "no",
+                                      "ca",
+                                      "/a b\\\\c",
+                                      "dev",
+                                      "t\\303un",
+                                      "password-flags",
+                                      "3",
+                                      "verify-x509-name",
+                                      "CN=x",
+                                      "crl-verify-dir",
+                                      "/x",
+                                      "ping",
+                                      "abc",
+                                      "connection-type",
+                                      "strange",
+                                      "proxy-retry",
+                                      "no"};
+  g_autoptr(NMConnection) c = take("client\nremote h\n");
+  NMSettingVpn *vpn = nm_connection_get_setting_vpn(c);
+  for (guint i = 0; i < G_N_ELEMENTS(pairs); i += 2)
+    nm_setting_vpn_add_data_item(vpn, pairs[i], pairs[i + 1]);
+  nm_setting_vpn_add_secret(vpn, "some-secret", "hush");
+  nm_setting_vpn_add_secret(vpn, "password", "hush");
+  identical("unknown keys", c);
+  NMVpnEditor *e = open_editor(c);
+  type_text(e, "port", "443");
+  g_autoptr(NMConnection) after = saved(e, c);
+  CHECK_STR(data(after, "port"), "443");
+  CHECK_STR(data(after, "some-key"), "value");
+  type_text(e, "port", "");
+  g_autoptr(NMConnection) back = saved(e, c);
+  CHECK(nm_connection_compare(back, c, NM_SETTING_COMPARE_FLAG_EXACT));
+  g_object_unref(e);
+}
+
+/* ---- rows */
+
+static const char *sample(const char *name)
+{
+  static const char *const samples[][2] = {{"local-ip", "10.0.0.1"},
+                                           {"remote-ip", "10.0.0.2"},
+                                           {"local", "192.0.2.1"},
+                                           {"proxy-server", "proxy.example.org"},
+                                           {"route-gateway", "10.0.0.9"},
+                                           {"verify-hash", "AA:BB SHA1"},
+                                           {"remote-cert-eku", "TLS Web Server"},
+                                           {"connect-retry", "5 60"},
+                                           {"dev", "tun7"},
+                                           {"inactive", "600"}};
+  for (guint i = 0; i < G_N_ELEMENTS(samples); i++) {
+    if (!strcmp(samples[i][0], name))
+      return samples[i][1];
+  }
+  return "777";
+}
+
+static char *value_of(GtkWidget *w)
+{
+  if (GTK_IS_SWITCH(w))
+    return g_strdup(gtk_switch_get_active(GTK_SWITCH(w)) ? "1" : "0");
+  if (ADW_IS_COMBO_ROW(w))
+    return g_strdup_printf("%u", adw_combo_row_get_selected(ADW_COMBO_ROW(w)));
+  if (GTK_IS_DROP_DOWN(w))
+    return g_strdup_printf("%u", gtk_drop_down_get_selected(GTK_DROP_DOWN(w)));
+  return GTK_IS_EDITABLE(w) ? g_strdup(gtk_editable_get_text(GTK_EDITABLE(w))) : NULL;
+}
+
+static gboolean change(GtkWidget *w, guint n)
+{
+  if (GTK_IS_SWITCH(w))
+    gtk_switch_set_active(GTK_SWITCH(w), n == 0);
+  else if (ADW_IS_COMBO_ROW(w))
+    adw_combo_row_set_selected(ADW_COMBO_ROW(w), n);
+  else if (GTK_IS_DROP_DOWN(w))
+    gtk_drop_down_set_selected(GTK_DROP_DOWN(w), n);
+  else if (GTK_IS_EDITABLE(w))
+    gtk_editable_set_text(GTK_EDITABLE(w), n ? "" : sample(gtk_widget_get_name(w)));
+  return TRUE;
+}
+
+static guint possibilities(GtkWidget *w)
+{
+  if (ADW_IS_COMBO_ROW(w))
+    return g_list_model_get_n_items(adw_combo_row_get_model(ADW_COMBO_ROW(w)));
+  if (GTK_IS_DROP_DOWN(w))
+    return g_list_model_get_n_items(gtk_drop_down_get_model(GTK_DROP_DOWN(w)));
+  return 2;
+}
+
+static gboolean is_file_field(const char *name)
+{
+  static const char *const files[] = {
+      "ca",           "cert", "key",         "static-key",      "tls-crypt",
+      "tls-crypt-v2", "ta",   "extra-certs", "crl-verify-file", NULL};
+  return g_strv_contains(files, name);
+}
+
+static void collect(GtkWidget *w, GPtrArray *names)
+{
+  const char *name = gtk_widget_get_name(w);
+  gboolean is_field = GTK_IS_SWITCH(w) || ADW_IS_COMBO_ROW(w) || GTK_IS_DROP_DOWN(w) ||
+                      GTK_IS_ENTRY(w) || GTK_IS_PASSWORD_ENTRY(w);
+  if (is_field && strcmp(name, G_OBJECT_TYPE_NAME(w)) && strcmp(name, "connection-type") &&
+      strcmp(name, "verify-x509-name-type") && !is_file_field(name))
+    g_ptr_array_add(names, g_strdup(name));
+  for (GtkWidget *c = is_field ? NULL : gtk_widget_get_first_child(w); c;
+       c = gtk_widget_get_next_sibling(c))
+    collect(c, names);
+}
+
+enum { ROUNDS = 8 };
+
+static void set_all(NMVpnEditor *e, GPtrArray *names, guint round, guint *changes)
+{
+  for (guint i = 0; i < names->len; i++) {
+    GtkWidget *w = field(e, names->pdata[i]);
+    guint was = *changes;
+    g_autofree char *before = value_of(w);
+    change(w, round % possibilities(w));
+    g_autofree char *after = value_of(w);
+    if (strcmp(before, after) && *changes == was) {
+      fprintf(stderr, "%s: no signal\n", (char *)names->pdata[i]);
+      check_failed_++;
+    }
+  }
+}
+
+/* Another editor, opened on what was saved, shows the same. */
+static void compare_all(NMVpnEditor *e, NMVpnEditor *again, GPtrArray *names)
+{
+  for (guint i = 0; i < names->len; i++) {
+    GtkWidget *w = field(e, names->pdata[i]);
+    g_autofree char *shown = value_of(w), *read = value_of(field(again, names->pdata[i]));
+    if (gtk_widget_get_sensitive(w) && strcmp(shown, read)) {
+      fprintf(stderr, "%s: “%s” was set, “%s” came back\n", (char *)names->pdata[i], shown, read);
+      check_failed_++;
+    }
+  }
+}
+
+/* Each round gives all rows another value; at the end all is taken back and leaves no trace. */
+static void test_rows(const char *kind, guint at_least)
+{
+  g_autoptr(NMConnection) c = take("client\nremote h\nverb 4\nverify-x509-name x name\n");
+  g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+  g_autoptr(GPtrArray) before = g_ptr_array_new_with_free_func(g_free);
+  guint changes = 0;
+  nm_setting_vpn_add_data_item(nm_connection_get_setting_vpn(c), "connection-type", kind);
+  NMVpnEditor *e = open_editor(c);
+  g_signal_connect(e, "changed", G_CALLBACK(count), &changes);
+  collect(root_of(e), names);
+  CHECK(names->len >= at_least);
+  for (guint i = 0; i < names->len; i++)
+    g_ptr_array_add(before, value_of(field(e, names->pdata[i])));
+  for (guint round = 0; round < ROUNDS; round++) {
+    set_all(e, names, round, &changes);
+    g_autoptr(NMConnection) a = saved(e, c);
+    NMVpnEditor *again = open_editor(a);
+    compare_all(e, again, names);
+    g_object_unref(again);
+  }
+  for (guint i = 0; i < names->len; i++) {
+    GtkWidget *w = field(e, names->pdata[i]);
+    if (GTK_IS_EDITABLE(w))
+      gtk_editable_set_text(GTK_EDITABLE(w), before->pdata[i]);
+    else
+      change(w, GTK_IS_SWITCH(w) ? !atoi(before->pdata[i]) : (guint)atoi(before->pdata[i]));
+  }
+  g_autoptr(NMConnection) back = saved(e, c);
+  if (!nm_connection_compare(back, c, NM_SETTING_COMPARE_FLAG_EXACT)) {
+    fprintf(stderr, "%s: changes that were taken back left something\n", kind);
+    nm_connection_dump(c);
+    nm_connection_dump(back);
+    check_failed_++;
+  }
+  g_object_unref(e);
+}
+
+static void test_servers(void)
+{
+  g_autoptr(NMConnection) c = take("client\nremote h\nremote ::1 1195 udp6\n");
+  NMVpnEditor *e = open_editor(c);
+  gtk_editable_set_text(server_entry(e, "server-0", FALSE), "vpn.example.org");
+  gtk_editable_set_text(server_entry(e, "server-0", TRUE), "443");
+  g_autoptr(NMConnection) a = saved(e, c);
+  CHECK_STR(data(a, "remote"), "vpn.example.org:443, [::1]:1195:udp6");
+  g_signal_emit_by_name(field(e, "server-add"), "clicked");
+  g_autofree char *none = error_of(e, c);
+  CHECK(!none); /* nothing was typed there yet */
+  gtk_editable_set_text(server_entry(e, "server-2", FALSE), "third");
+  g_autoptr(NMConnection) b = saved(e, c);
+  CHECK_STR(data(b, "remote"), "vpn.example.org:443, [::1]:1195:udp6, third");
+  gtk_editable_set_text(server_entry(e, "server-2", FALSE), "not valid");
+  g_autofree char *bad = error_of(e, c);
+  CHECK_STR(bad, "“not valid” is not a host name or address");
+  CHECK(gtk_widget_has_css_class(GTK_WIDGET(server_entry(e, "server-2", FALSE)), "error"));
+  gtk_editable_set_text(server_entry(e, "server-2", FALSE), "third");
+  gtk_editable_set_text(server_entry(e, "server-2", TRUE), "99999");
+  g_autofree char *port = error_of(e, c);
+  CHECK_STR(port, "The port of the server must be a number from 1 to 65535");
+  gtk_editable_set_text(server_entry(e, "server-2", TRUE), "");
+  GtkWidget *line = gtk_widget_get_parent(GTK_WIDGET(server_entry(e, "server-2", FALSE)));
+  GtkWidget *up = gtk_widget_get_next_sibling(gtk_widget_get_first_child(line));
+  g_signal_emit_by_name(up, "clicked");
+  g_autoptr(NMConnection) moved = saved(e, c);
+  CHECK_STR(data(moved, "remote"), "vpn.example.org:443, third, [::1]:1195:udp6");
+  g_signal_emit_by_name(gtk_widget_get_last_child(line), "clicked");
+  g_autoptr(NMConnection) removed = saved(e, c);
+  CHECK_STR(data(removed, "remote"), "vpn.example.org:443, [::1]:1195:udp6");
+  g_object_unref(e);
+}
+
+/* ---- errors */
+
+static void test_errors(void)
+{
+  g_autoptr(NMConnection) empty = nm_simple_connection_new();
+  NMVpnEditor *e = open_editor(empty);
+  g_autofree char *first = error_of(e, empty);
+  CHECK_STR(first, "Enter the host name or address of the server");
+  CHECK(!gtk_widget_has_css_class(GTK_WIDGET(server_entry(e, "server-0", FALSE)), "error"));
+  gtk_editable_set_text(server_entry(e, "server-0", FALSE), "h");
+  g_autofree char *second = error_of(e, empty);
+  CHECK_STR(second, "Choose the certificate of the authority that vouches for the server");
+  type_text(e, "ping", "abc");
+  g_autofree char *third = error_of(e, empty);
+  CHECK_STR(third, "Sign of life every … seconds: enter a number from 0 to 86400");
+  GtkWidget *ping = field(e, "ping");
+  CHECK(gtk_widget_has_css_class(ping, "error"));
+  CHECK(gtk_test_accessible_has_state(GTK_ACCESSIBLE(ping), GTK_ACCESSIBLE_STATE_INVALID));
+  GtkWidget *note = gtk_widget_get_next_sibling(ping);
+  CHECK_STR(gtk_label_get_text(GTK_LABEL(note)), third);
+  type_text(e, "ping", "10");
+  CHECK(!gtk_widget_has_css_class(ping, "error"));
+  GtkTextBuffer *text = gtk_text_view_get_buffer(GTK_TEXT_VIEW(field(e, "extra-options")));
+  gtk_text_buffer_set_text(text, "verb 3\nverify-x509-name \"open\n", -1);
+  g_autofree char *other = error_of(e, empty);
+  CHECK(other && g_str_has_prefix(other, "Other options, line 2: "));
+  g_object_unref(e);
+}
+
+/* ---- certificates */
+
+static void write_file(const char *name, const char *text)
+{
+  g_autofree char *path = g_build_filename(scratch, name, NULL);
+  g_file_set_contents(path, text, -1, NULL);
+}
+
+static char *note_below(GtkWidget *entry)
+{
+  GtkWidget *info = gtk_widget_get_next_sibling(gtk_widget_get_parent(entry));
+  GtkWidget *note = gtk_widget_get_next_sibling(info);
+  return g_strconcat(gtk_label_get_text(GTK_LABEL(info)), "|", gtk_label_get_text(GTK_LABEL(note)),
+                     NULL);
+}
+
+static void check_note(NMVpnEditor *e, const char *name, const char *file, const char *expected)
+{
+  g_autofree char *path = g_build_filename(scratch, file, NULL);
+  type_text(e, name, path);
+  g_autofree char *text = note_below(field(e, name));
+  if (!strstr(text, expected)) {
+    fprintf(stderr, "%s %s: “%s” lacks “%s”\n", name, file, text, expected);
+    check_failed_++;
+  }
+}
+
+static void test_files(void)
+{
+  g_autofree char *make = g_strdup_printf(
+      "cd %s && for n in a b; do openssl req -x509 -newkey ec -pkeyopt "
+      "ec_paramgen_curve:P-256 -nodes -keyout $n.key -out $n.crt -subj /CN=person-$n "
+      "-days 12 -addext basicConstraints=critical,CA:FALSE 2>/dev/null; done",
+      scratch);
+  if (system(make))
+    return;
+  write_file("junk", "junk");
+  g_autoptr(NMConnection) c = take("client\nremote h\n");
+  NMVpnEditor *e = open_editor(c);
+  check_note(e, "cert", "a.crt", "Name: person-a");
+  check_note(e, "cert", "a.crt", "Expires in 1");
+  check_note(e, "key", "a.key", "256 bits|");
+  check_note(e, "key", "b.key", "The private key does not belong to the certificate");
+  check_note(e, "key", "missing", "There is no file");
+  check_note(e, "ca", "junk", "This is not a certificate");
+  g_autofree char *error = error_of(e, c);
+  CHECK_STR(error, "This is not a certificate");
+  check_note(e, "ca", "a.crt", "person-a");
+  check_note(e, "key", "a.key", "256 bits");
+  GtkWidget *keep = gtk_widget_get_next_sibling(gtk_widget_get_next_sibling(field(e, "key")));
+  g_signal_emit_by_name(keep, "clicked");
+  g_autoptr(NMConnection) a = saved(e, c);
+  const char *secret = nm_setting_vpn_get_secret(nm_connection_get_setting_vpn(a), "key");
+  CHECK(secret && g_str_has_prefix(secret, "data:"));
+  CHECK_STR(data(a, "key-flags"), "0");
+  CHECK(!data(a, "key"));
+  g_object_unref(e);
+}
+
+/* ---- what assistive technology and the host see */
+
+static void look(GtkWidget *w, GHashTable *mnemonics)
+{
+  if (GTK_IS_SWITCH(w) && !gtk_widget_get_visible(w)) /* inside an expander row, never shown */
+    return;
+  gboolean control = GTK_IS_SWITCH(w) || GTK_IS_ENTRY(w) || GTK_IS_PASSWORD_ENTRY(w) ||
+                     GTK_IS_DROP_DOWN(w) || GTK_IS_TEXT_VIEW(w) || ADW_IS_COMBO_ROW(w) ||
+                     ADW_IS_EXPANDER_ROW(w) || GTK_IS_SEARCH_ENTRY(w) || GTK_IS_BUTTON(w);
+  if (control &&
+      !gtk_test_accessible_has_property(GTK_ACCESSIBLE(w), GTK_ACCESSIBLE_PROPERTY_LABEL) &&
+      !gtk_test_accessible_has_relation(GTK_ACCESSIBLE(w), GTK_ACCESSIBLE_RELATION_LABELLED_BY)) {
+    fprintf(stderr, "%s %s has no accessible name\n", G_OBJECT_TYPE_NAME(w),
+            gtk_widget_get_name(w));
+    check_failed_++;
+  }
+  if (GTK_IS_LABEL(w)) {
+    guint key = gtk_label_get_mnemonic_keyval(GTK_LABEL(w));
+    CHECK(!g_str_has_suffix(gtk_label_get_text(GTK_LABEL(w)), ":"));
+    if (key != GDK_KEY_VoidSymbol && !g_hash_table_add(mnemonics, GUINT_TO_POINTER(key))) {
+      fprintf(stderr, "mnemonic %c twice: %s\n", (int)key, gtk_label_get_text(GTK_LABEL(w)));
+      check_failed_++;
+    }
+  }
+  if (control && !ADW_IS_EXPANDER_ROW(w) && !ADW_IS_COMBO_ROW(w))
+    return;
+  for (GtkWidget *c = gtk_widget_get_first_child(w); c; c = gtk_widget_get_next_sibling(c)) {
+    if (!GTK_IS_POPOVER(c))
+      look(c, mnemonics);
+  }
+}
+
+static void test_accessible(void)
+{
+  g_autoptr(NMConnection) c = take("client\nremote h\nremote i\nauth-user-pass\n");
+  g_autoptr(GHashTable) mnemonics = g_hash_table_new(NULL, NULL);
+  NMVpnEditor *e = open_editor(c);
+  int least = 0;
+  g_hash_table_add(mnemonics, GUINT_TO_POINTER('n'));
+  g_hash_table_add(mnemonics, GUINT_TO_POINTER('c'));
+  g_hash_table_add(mnemonics, GUINT_TO_POINTER('a'));
+  look(root_of(e), mnemonics);
+  gtk_widget_measure(root_of(e), GTK_ORIENTATION_HORIZONTAL, -1, &least, NULL, NULL, NULL);
+  if (least > 260) {
+    fprintf(stderr, "at least %d pixels wide\n", least);
+    check_failed_++;
+  }
+  g_object_unref(e);
+}
+
+/* ---- pictures */
+
+static void wait_for(guint ms)
+{
+  gint64 end = g_get_monotonic_time() + ms * 1000;
+  while (g_get_monotonic_time() < end)
+    g_main_context_iteration(NULL, FALSE);
+}
+
+static void picture(NMConnection *c, const char *directory, const char *name, int width, int height,
+                    gboolean dark, gboolean open)
+{
+  NMVpnEditor *e = open_editor(c);
+  GtkWidget *window = gtk_window_new(), *scroll = gtk_scrolled_window_new();
+  GtkWidget *page = root_of(e);
+  g_object_set(page, "margin-start", 50, "margin-end", 50, "margin-top", 24, "margin-bottom", 24,
+               NULL);
+  adw_style_manager_set_color_scheme(adw_style_manager_get_default(),
+                                     dark ? ADW_COLOR_SCHEME_FORCE_DARK
+                                          : ADW_COLOR_SCHEME_FORCE_LIGHT);
+  gtk_scrolled_window_set_child(GTK_SCROLLED_WINDOW(scroll), page);
+  gtk_window_set_child(GTK_WINDOW(window), scroll);
+  gtk_window_set_decorated(GTK_WINDOW(window), FALSE);
+  gtk_window_set_default_size(GTK_WINDOW(window), width, height);
+  for (guint i = 1; open && i < 8; i++) {
+    g_autofree char *section = g_strdup_printf("section-%u", i);
+    adw_expander_row_set_expanded(ADW_EXPANDER_ROW(field(e, section)), TRUE);
+  }
+  gtk_window_present(GTK_WINDOW(window));
+  wait_for(800);
+  g_autoptr(GdkPaintable) paintable = gtk_widget_paintable_new(window);
+  GtkSnapshot *snapshot = gtk_snapshot_new();
+  int w = gtk_widget_get_width(window), h = gtk_widget_get_height(window);
+  gdk_paintable_snapshot(paintable, snapshot, w, h);
+  g_autoptr(GskRenderNode) node = gtk_snapshot_free_to_node(snapshot);
+  GskRenderer *renderer = gtk_native_get_renderer(GTK_NATIVE(window));
+  g_autoptr(GdkTexture) texture =
+      gsk_renderer_render_texture(renderer, node, &GRAPHENE_RECT_INIT(0, 0, (float)w, (float)h));
+  g_autofree char *path = g_strdup_printf("%s/%s.png", directory, name);
+  CHECK(gdk_texture_save_to_png(texture, path));
+  gtk_window_destroy(GTK_WINDOW(window));
+  g_object_unref(e);
+}
+
+static void pictures(const char *directory, const char *conf)
+{
+  g_autofree char *path = g_build_filename(conf, "access-server.ovpn", NULL);
+  g_autoptr(NMConnection) c = nmovpn_import_file(path, NULL), empty = nm_simple_connection_new();
+  picture(c, directory, "narrow-light", 360, 1400, FALSE, FALSE);
+  picture(c, directory, "narrow-dark", 360, 1400, TRUE, FALSE);
+  picture(c, directory, "small", 490, 200, FALSE, FALSE);
+  picture(empty, directory, "new", 590, 1100, FALSE, FALSE);
+  picture(c, directory, "wide-light", 900, 1400, FALSE, FALSE);
+  picture(c, directory, "wide-dark", 900, 1400, TRUE, FALSE);
+  picture(c, directory, "narrow-open", 360, 7500, FALSE, TRUE);
+  picture(c, directory, "wide-open", 700, 6500, TRUE, TRUE);
+}
+
+int main(int argc, char **argv)
+{
+  const char *png = g_getenv("NMOVPN_EDITOR_PNG");
+  if (!gtk_init_check()) {
+    fprintf(stderr, "no display\n");
+    return 77;
+  }
+  void *library = argc == 3 ? dlopen(argv[1], RTLD_NOW | RTLD_NODELETE) : NULL;
+  editor_new = library ? (EditorNew)dlsym(library, "nmovpn_editor_new") : NULL;
+  if (!editor_new) {
+    fprintf(stderr, "%s\n", library ? "no symbol" : dlerror());
+    return 1;
+  }
+  scratch = g_dir_make_tmp("nm-ovpn-editor-XXXXXX", NULL);
+  adw_init();
+  if (png) {
+    pictures(png, argv[2]);
+  } else {
+    test_identity(argv[2]);
+    test_unknown();
+    test_rows("password-tls", 60);
+    test_rows("static-key", 60);
+    test_servers();
+    test_errors();
+    test_files();
+    test_accessible();
+  }
+  g_autofree char *clean = g_strdup_printf("rm -rf %s", scratch);
+  CHECK(system(clean) == 0);
+  TEST_END();
+}
