@@ -1,173 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Super-packets: checksums, split against a plain segmenter, trains through merge and split and
- * back, hostile trains and virtio headers; as root also against the kernel itself: two TUN devices
- * in a network namespace, super-packets written to one and routed to the other. With the argument
- * "bench": cost per packet. */
-#include "helper/engine/merge.h"
-#include "helper/engine/offload.h"
-#include "tests/unit/check.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
+ * back, hostile trains and virtio headers. With the argument "bench": cost per packet. */
+#include "tests/unit/offload-train.h"
 #include <netinet/in.h>
-#include <poll.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
-enum { ROOM = 2048, MAX = 64, BIG = 65536 };
-
-static uint64_t seed = 1;
-static uint32_t rnd(uint32_t n)
-{
-  seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
-  return (uint32_t)(seed >> 33) % n;
-}
-
-static void put16(uint8_t *p, unsigned v)
-{
-  p[0] = (uint8_t)(v >> 8);
-  p[1] = (uint8_t)v;
-}
-static void put32(uint8_t *p, uint32_t v)
-{
-  put16(p, v >> 16);
-  put16(p + 2, v & 0xffff);
-}
-
-/* The slow and simple checksum. */
-static uint32_t slow_add(uint32_t s, const uint8_t *p, size_t n)
-{
-  for (size_t i = 0; i < n; i++) {
-    s += i % 2 ? p[i] : (uint32_t)p[i] << 8;
-    s = (s & 0xffff) + (s >> 16);
-  }
-  return s;
-}
-
-typedef struct Spec {
-  bool v6, udp, tap, vlan, nodf, fixed_id;
-  uint8_t flow, flags, tos, ttl;
-  unsigned ext;  /* IPv6: bytes of extension headers */
-  unsigned opts; /* TCP: bytes of options */
-  uint32_t seq, ack;
-  uint16_t window, id;
-  size_t payload;
-} Spec;
-
-typedef struct Pkt {
-  uint8_t b[ROOM];
-  size_t len, l3, l4, head;
-} Pkt;
-
-static void set_checksums(uint8_t *p, size_t l3, size_t l4, size_t len, bool v6, bool udp)
-{
-  uint8_t *ip = p + l3, *t = p + l4;
-  if (!v6) {
-    put16(ip + 10, 0);
-    put16(ip + 10, ~slow_add(0, ip, l4 - l3) & 0xffff);
-  }
-  uint8_t tail[4] = {0, udp ? 17 : 6, (uint8_t)((len - l4) >> 8), (uint8_t)(len - l4)};
-  uint32_t s = slow_add(0, ip + (v6 ? 8 : 12), v6 ? 32 : 8);
-  s = slow_add(s, tail, 4);
-  put16(t + (udp ? 6 : 16), 0);
-  unsigned c = ~slow_add(s, t, len - l4) & 0xffff;
-  put16(t + (udp ? 6 : 16), udp && !c ? 0xffff : c);
-}
-
-/* Headers of any total length; the caller fills payload and checksums. */
-static void build_heads(const Spec *s, uint8_t *p, size_t payload, Pkt *at)
-{
-  size_t n = 0;
-  if (s->tap) {
-    memset(p, 0x11 + s->flow, 12);
-    n = 12;
-    if (s->vlan) {
-      put16(p + n, 0x8100);
-      put16(p + n + 2, 7);
-      n += 4;
-    }
-    put16(p + n, s->v6 ? 0x86dd : 0x0800);
-    n += 2;
-  }
-  at->l3 = n;
-  uint8_t *ip = p + n;
-  size_t l4len = payload + (s->udp ? 8 : 20 + s->opts);
-  uint8_t proto = s->udp ? 17 : 6;
-  if (s->v6) {
-    put32(ip, 0x60000000u | (uint32_t)s->tos << 20 | 0x12345);
-    put16(ip + 4, (unsigned)(l4len + s->ext));
-    ip[6] = s->ext ? 60 : proto;
-    ip[7] = s->ttl;
-    for (unsigned i = 0; i < 32; i++)
-      ip[8 + i] = i % 16 == 0 ? 0xfd : i == 15 ? (uint8_t)(s->flow + 2) : i == 31 ? 2 : i > 16;
-    if (s->ext) {
-      memset(ip + 40, 0, s->ext);
-      ip[40] = proto;
-      ip[41] = (uint8_t)(s->ext / 8 - 1);
-      ip[42] = 1; /* PadN */
-      ip[43] = (uint8_t)(s->ext - 4);
-    }
-    n += 40 + s->ext;
-  } else {
-    ip[0] = 0x45;
-    ip[1] = s->tos;
-    put16(ip + 2, (unsigned)(20 + l4len));
-    put16(ip + 4, s->id);
-    put16(ip + 6, s->nodf ? 0 : 0x4000);
-    ip[8] = s->ttl;
-    ip[9] = proto;
-    put32(ip + 12, 0x0a010002 + s->flow);
-    put32(ip + 16, 0x0a020002);
-    n += 20;
-  }
-  at->l4 = n;
-  uint8_t *t = p + n;
-  put16(t, 4000u + s->flow);
-  put16(t + 2, 5000);
-  if (s->udp) {
-    put16(t + 4, (unsigned)l4len);
-    n += 8;
-  } else {
-    put32(t + 4, s->seq);
-    put32(t + 8, s->ack);
-    t[12] = (uint8_t)((20 + s->opts) / 4 << 4);
-    t[13] = s->flags;
-    put16(t + 14, s->window);
-    put16(t + 18, 0);
-    if (s->opts) {
-      memset(t + 20, 1, s->opts);
-      if (s->opts >= 12)
-        memcpy(t + 22, "\x08\x0a\1\2\3\4\5\6\7\x08", 10);
-    }
-    n += 20 + s->opts;
-  }
-  at->head = n;
-  at->len = n + payload;
-}
-
-static void build(const Spec *s, Pkt *p)
-{
-  build_heads(s, p->b, s->payload, p);
-  for (size_t i = p->head; i < p->len; i++)
-    p->b[i] = (uint8_t)rnd(256);
-  set_checksums(p->b, p->l3, p->l4, p->len, s->v6, s->udp);
-}
-
-static Spec plain_spec(void)
-{
-  return (Spec){.ttl = 64,
-                .flags = INET_ACK,
-                .seq = 0xfffff000u,
-                .ack = 77,
-                .window = 500,
-                .id = 0xfffe,
-                .payload = 1000,
-                .opts = 12};
-}
+static uint8_t super[BIG + 64];
+static unsigned outputs; /* of the last round trip */
 
 static void test_sum(void)
 {
@@ -202,8 +41,6 @@ static struct virtio_net_hdr super_header(const Spec *s, const Pkt *at, unsigned
                                  .csum_start = (uint16_t)at->l4,
                                  .csum_offset = s->udp ? 6 : 16};
 }
-
-static uint8_t super[BIG + 64];
 
 /* Segment i by rebuilding the packet from its description. */
 static void expect_segment(Spec s, size_t total, unsigned gso, unsigned i, Pkt *out)
@@ -288,23 +125,23 @@ static void test_split_plain(void)
     s.tap = kind & 4;
     s.flags = INET_SYN;
     build(&s, &p);
-    uint8_t in[ROOM];
-    memcpy(in, p.b, p.len);
+    uint8_t raw[ROOM];
+    memcpy(raw, p.b, p.len);
     struct virtio_net_hdr h = {0};
-    CHECK_INT(offload_open(&o, &h, in, p.len, s.tap, ROOM), OFFLOAD_OK);
+    CHECK_INT(offload_open(&o, &h, raw, p.len, s.tap, ROOM), OFFLOAD_OK);
     CHECK(offload_next(&o, &to, &run) && run.n == 1 && run.last == p.len);
     CHECK_MEM(slot, p.b, p.len);
     CHECK(!offload_next(&o, &to, &run));
     CHECK_INT(o.syn, !s.udp);
     /* checksum left to us: the field holds the sum of the pseudo header; also as a super-packet
      * that is none */
-    uint64_t sum = inet_pseudo(in + p.l3, s.v6, s.udp ? 17 : 6) + htons((uint16_t)(p.len - p.l4));
-    inet_store16(in + p.l4 + (s.udp ? 6 : 16), inet_fold(sum));
+    uint64_t sum = inet_pseudo(raw + p.l3, s.v6, s.udp ? 17 : 6) + htons((uint16_t)(p.len - p.l4));
+    inet_store16(raw + p.l4 + (s.udp ? 6 : 16), inet_fold(sum));
     for (unsigned type = 0; type < 2; type++) {
       h = super_header(&s, &p, 1000);
       if (!type)
         h.gso_type = h.gso_size = 0;
-      CHECK_INT(offload_open(&o, &h, in, p.len, s.tap, ROOM), OFFLOAD_OK);
+      CHECK_INT(offload_open(&o, &h, raw, p.len, s.tap, ROOM), OFFLOAD_OK);
       CHECK(offload_next(&o, &to, &run) && run.n == 1);
       CHECK_MEM(slot, p.b, p.len);
     }
@@ -402,14 +239,6 @@ static void test_split_hostile(void)
 
 /* ---- merge ---- */
 
-static Pkt in[MAX], work[MAX], outp[MAX];
-static unsigned n_in, n_out;
-static unsigned outputs;
-static bool in_barrier[MAX];
-static unsigned in_flow[MAX];
-static Merge m;
-static MergePart parts[MAX];
-
 /* Merges in[], splits what comes out into outp[]. */
 static void round_trip(bool tap, unsigned kinds)
 {
@@ -442,127 +271,6 @@ static void round_trip(bool tap, unsigned kinds)
     outputs++;
   }
   CHECK_INT(n_out, n_in);
-}
-
-static void forget_id(Pkt *p)
-{
-  if (p->b[0] >> 4 == 4 && p->b[6] == 0x40)
-    memset(p->b + 4, 0, 2), memset(p->b + 10, 0, 2);
-}
-
-/* Every packet came out as it went in; order was kept inside flows and around barriers. */
-static void check_order(bool ids)
-{
-  unsigned where[MAX] = {0};
-  bool used[MAX] = {0};
-  for (unsigned i = 0; i < n_in; i++) {
-    unsigned k = 0;
-    Pkt a = in[i];
-    if (!ids)
-      forget_id(&a);
-    for (; k < n_out; k++) {
-      Pkt b = outp[k];
-      if (!ids)
-        forget_id(&b);
-      if (!used[k] && a.len == b.len && memcmp(a.b, b.b, a.len) == 0)
-        break;
-    }
-    CHECK(k < n_out);
-    if (k == n_out)
-      return;
-    used[k] = true;
-    where[i] = k;
-  }
-  for (unsigned i = 0; i < n_in; i++)
-    for (unsigned j = i + 1; j < n_in; j++)
-      if (in_flow[i] == in_flow[j] || in_barrier[i] || in_barrier[j])
-        CHECK(where[i] < where[j]);
-}
-
-static void damage(Spec *s, Pkt *p, bool *barrier)
-{
-  switch (rnd(12)) {
-  case 0: /* payload: checksum wrong */
-    p->b[p->len - 1] ^= 1;
-    return;
-  case 1:
-    s->flags = (uint8_t)(INET_ACK | (1u << rnd(8)));
-    break;
-  case 2:
-    s->seq += rnd(2) ? 1 : -1u;
-    break;
-  case 3:
-    s->tos ^= 1;
-    break;
-  case 4:
-    s->ttl--;
-    break;
-  case 5:
-    s->window++;
-    break;
-  case 6:
-    s->ack++;
-    break;
-  case 7:
-    s->opts = 4 * rnd(11);
-    break;
-  case 8:
-    s->payload = rnd(3) * 7;
-    break;
-  case 9:
-    s->id = (uint16_t)(s->id + 5);
-    break;
-  case 10:
-    s->ext = s->v6 ? 8 : 0;
-    *barrier = s->v6;
-    break;
-  case 11: /* a fragment */
-    if (!s->v6) {
-      p->b[p->l3 + 6] = 0x20;
-      set_checksums(p->b, p->l3, p->l4, p->len, false, s->udp);
-      *barrier = true;
-      return;
-    }
-    break;
-  default:
-    break;
-  }
-  build(s, p);
-}
-
-static void random_train(bool tap, unsigned flows, unsigned damage_every, bool fixed)
-{
-  Spec f[24];
-  for (unsigned i = 0; i < flows; i++) {
-    f[i] = plain_spec();
-    f[i].tap = tap;
-    f[i].flow = (uint8_t)i;
-    f[i].v6 = rnd(2);
-    f[i].udp = rnd(3) == 0;
-    f[i].seq = rnd(2) ? 0xffff0000u : rnd(1000000);
-    f[i].id = (uint16_t)rnd(65536);
-    f[i].opts = rnd(2) ? 12 : 4 * rnd(3);
-    f[i].payload = 1 + rnd(1400);
-    f[i].nodf = !fixed && rnd(2);
-    f[i].fixed_id = fixed;
-    f[i].vlan = rnd(4) == 0;
-  }
-  n_in = 1 + rnd(MAX);
-  for (unsigned i = 0; i < n_in; i++) {
-    Spec *s = &f[rnd(flows)], one = *s;
-    if (rnd(10) == 0)
-      one.flags |= INET_PSH;
-    if (rnd(20) == 0)
-      one.payload = 1 + rnd((uint32_t)one.payload);
-    in_barrier[i] = false;
-    in_flow[i] = one.flow;
-    build(&one, &in[i]);
-    if (damage_every && rnd(damage_every) == 0)
-      damage(&one, &in[i], &in_barrier[i]);
-    s->seq = one.seq + (uint32_t)one.payload;
-    if (!s->fixed_id)
-      s->id = (uint16_t)(one.id + 1);
-  }
 }
 
 static void test_trains(void)
@@ -700,141 +408,6 @@ static void test_merge_hostile(void)
   }
 }
 
-/* ---- the kernel ---- */
-
-static bool write_text(const char *path, const char *text)
-{
-  int fd = open(path, O_WRONLY | O_CLOEXEC);
-  bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-  if (fd >= 0)
-    close(fd);
-  return ok;
-}
-
-static int open_tun(const char *name, bool vnet, bool *ret_uso)
-{
-  struct ifreq ifr = {.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | (vnet ? IFF_VNET_HDR : 0))};
-  int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", name);
-  if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0)
-    return -1;
-  unsigned tso = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
-  unsigned uso = 0x20 | 0x40; /* TUN_F_USO4, TUN_F_USO6 */
-  if (vnet) {
-    *ret_uso = ioctl(fd, TUNSETOFFLOAD, tso | uso) == 0;
-    if (!*ret_uso && ioctl(fd, TUNSETOFFLOAD, tso) < 0)
-      return -1;
-  }
-  return fd;
-}
-
-/* Two devices in a namespace of their own; what is written to fd[0] is routed to fd[1]. */
-static bool kernel_setup(bool vnet_out, int fd[2], bool *ret_uso)
-{
-  bool uso = false;
-  *ret_uso = false;
-  if (geteuid() != 0 || unshare(CLONE_NEWNET) < 0)
-    return false;
-  fd[0] = open_tun("off0", true, ret_uso);
-  fd[1] = open_tun("off1", vnet_out, &uso);
-  if (fd[0] < 0 || fd[1] < 0)
-    return false;
-  return system("ip link set off0 txqueuelen 4000 && ip link set off1 txqueuelen 4000 && "
-                "ip link set off0 up && ip link set off1 up && "
-                "ip addr add 10.1.0.1/16 dev off0 && ip addr add 10.2.0.1/16 dev off1 && "
-                "ip -6 addr add fd00::1/64 dev off0 nodad && ip -6 route add fd01::/16 dev off1") ==
-             0 &&
-         write_text("/proc/sys/net/ipv4/ip_forward", "1") &&
-         write_text("/proc/sys/net/ipv4/conf/all/rp_filter", "0") &&
-         write_text("/proc/sys/net/ipv4/conf/off0/rp_filter", "0") &&
-         write_text("/proc/sys/net/ipv6/conf/all/forwarding", "1");
-}
-
-/* Reads what arrives on b into outp[]; super-packets are split. */
-static void kernel_read(int fd, bool vnet, unsigned *ret_super)
-{
-  static uint8_t buf[BIG + 64];
-  n_out = 0;
-  struct pollfd pfd = {.fd = fd, .events = POLLIN};
-  while (n_out < n_in && poll(&pfd, 1, 200) > 0) {
-    ssize_t n = read(fd, buf, sizeof buf);
-    struct virtio_net_hdr h = {0};
-    size_t skip = vnet ? sizeof h : 0;
-    if (n <= (ssize_t)skip)
-      break;
-    memcpy(&h, buf, skip);
-    const uint8_t *p = buf + skip;
-    if (p[0] >> 4 == 6 && p[6] == 58) /* router solicitation and the like */
-      continue;
-    if (p[0] >> 4 == 6 && p[6] == 0)
-      continue;
-    OffloadSuper s;
-    OffloadStatus st = offload_open(&s, &h, p, (size_t)n - skip, false, ROOM);
-    CHECK_INT(st, OFFLOAD_OK);
-    OffloadSlots to = {outp[n_out].b, sizeof(Pkt), 0, MAX - n_out};
-    OffloadRun run;
-    if (st != OFFLOAD_OK || !offload_next(&s, &to, &run))
-      continue;
-    *ret_super += run.n > 1;
-    for (unsigned i = 0; i < run.n; i++)
-      outp[n_out++].len = i + 1 < run.n ? run.len : run.last;
-  }
-}
-
-/* What the kernel's router changes. */
-static void one_hop(Pkt *p, bool udp)
-{
-  bool v6 = p->b[0] >> 4 == 6;
-  p->b[v6 ? 7 : 8]--;
-  set_checksums(p->b, p->l3, p->l4, p->len, v6, udp);
-}
-
-static void kernel_round(int fd[2], bool vnet, unsigned kinds, unsigned *ret_written,
-                         unsigned *ret_super)
-{
-  bool udp[24] = {0};
-  MergeOut o;
-  random_train(false, 1 + rnd(3), 0, false);
-  for (unsigned i = 0; i < n_in; i++)
-    udp[in_flow[i]] = in[i].b[in[i].b[0] >> 4 == 6 ? 6 : 9] == 17;
-  memcpy(work, in, sizeof(Pkt) * n_in);
-  merge_init(&m, parts, MAX, false, kinds);
-  for (unsigned i = 0; i < n_in; i++)
-    CHECK(merge_add(&m, work[i].b, work[i].len));
-  while (merge_next(&m, &o)) {
-    ssize_t n = writev(fd[0], o.iov, (int)o.n);
-    if (n != (ssize_t)(o.len + sizeof(struct virtio_net_hdr)))
-      fprintf(stderr, "write of %u packets: %s\n", o.packets, strerror(errno));
-    CHECK_INT(n, o.len + sizeof(struct virtio_net_hdr));
-    *ret_written += o.packets > 1;
-  }
-  kernel_read(fd[1], vnet, ret_super);
-  CHECK_INT(n_out, n_in);
-  for (unsigned i = 0; i < n_in; i++)
-    one_hop(&in[i], udp[in_flow[i]]);
-  check_order(true);
-}
-
-static void test_kernel(bool vnet)
-{
-  int fd[2] = {-1, -1};
-  bool uso;
-  if (!kernel_setup(vnet, fd, &uso)) {
-    printf("against the kernel: skipped (needs root and TUN)\n");
-  } else {
-    unsigned written = 0, supers = 0;
-    for (unsigned round = 0; round < 100 && !check_failed_; round++)
-      kernel_round(fd, vnet, MERGE_TCP4 | MERGE_TCP6 | (uso ? MERGE_UDP : 0), &written, &supers);
-    CHECK(written > 50);
-    CHECK_INT(supers > 20, vnet);
-    printf("against the kernel: %u super-packets written, %u read, USO %s\n", written, supers,
-           uso ? "yes" : "no");
-  }
-  for (unsigned i = 0; i < 2; i++)
-    if (fd[i] >= 0)
-      close(fd[i]);
-}
-
 /* ---- cost ---- */
 
 static double now_ns(void)
@@ -902,7 +475,5 @@ int main(int argc, char **argv)
   test_rules();
   test_trains();
   test_merge_hostile();
-  test_kernel(false);
-  test_kernel(true);
   TEST_END();
 }
