@@ -129,9 +129,29 @@ static const OvpnDnsServer *pick_dns(NmOvpnNetconfig *n, const OvpnPushed *p)
   return NULL;
 }
 
+/* What NetworkManager does not take from a VPN plugin. */
+static void note_dns(NmOvpnNetconfig *n, const OvpnDnsServer *s)
+{
+  if (s->transport == 1)
+    note(n, _("The VPN wants DNS over TLS; NetworkManager takes that only from the setting "
+              "connection.dns-over-tls."));
+  if (s->dnssec > 0)
+    note(n, _("The VPN wants DNSSEC to be checked; NetworkManager leaves that to the resolver's "
+              "own settings."));
+}
+
 static gboolean usable_port(const OvpnDnsServer *s, const OvpnDnsAddr *a)
 {
   return a->port == 0 || a->port == (s->transport == 1 ? 853 : 53);
+}
+
+/* TRUE when there is a DNS server of that family. */
+static gboolean has_dns(const OvpnDnsServer *s, int family)
+{
+  for (size_t i = 0; s && i < s->n_addrs; i++)
+    if (s->addrs[i].family == family && usable_port(s, &s->addrs[i]))
+      return TRUE;
+  return FALSE;
 }
 
 static void add_dns(NmOvpnNetconfig *n, GVariantBuilder *b, const OvpnDnsServer *s, int family)
@@ -184,6 +204,18 @@ static GVariant *domains(const OvpnPushed *p, const OvpnDnsServer *s)
   return list->len ? g_variant_new_strv((const char *const *)list->pdata, list->len) : NULL;
 }
 
+/* NetworkManager keeps the names together with the DNS servers of the same family: without names, a
+ * server would be asked for everything, and names without a server mean nothing. */
+static void add_domains(GVariantBuilder *b, const OvpnPushed *p, const OvpnDnsServer *s, int family)
+{
+  gboolean v4 = p->has_v4 && has_dns(s, AF_INET), v6 = p->has_v6 && has_dns(s, AF_INET6);
+  gboolean here = family == AF_INET ? v4 || !v6 : v6 || (!v4 && !p->has_v4);
+  GVariant *names = here ? domains(p, s) : NULL;
+  if (names)
+    add(b, family == AF_INET ? NM_VPN_PLUGIN_IP4_CONFIG_DOMAINS : NM_VPN_PLUGIN_IP6_CONFIG_DOMAINS,
+        names);
+}
+
 static GVariant *build4(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in,
                         const OvpnDnsServer *dns)
 {
@@ -204,9 +236,7 @@ static GVariant *build4(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in,
     add(&b, NM_VPN_PLUGIN_IP4_CONFIG_NEVER_DEFAULT,
         g_variant_new_boolean(!(p->redirect & OVPN_REDIRECT_IPV4)));
   add_dns(n, &b, dns, AF_INET);
-  GVariant *names = domains(p, dns);
-  if (names)
-    add(&b, NM_VPN_PLUGIN_IP4_CONFIG_DOMAINS, names);
+  add_domains(&b, p, dns, AF_INET);
   if (p->n_wins) {
     GVariantBuilder wins;
     g_variant_builder_init(&wins, G_VARIANT_TYPE("au"));
@@ -231,11 +261,7 @@ static GVariant *build6(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in,
     add(&b, NM_VPN_PLUGIN_IP6_CONFIG_NEVER_DEFAULT,
         g_variant_new_boolean(!(p->redirect & OVPN_REDIRECT_IPV6)));
   add_dns(n, &b, dns, AF_INET6);
-  if (!p->has_v4) {
-    GVariant *names = domains(p, dns);
-    if (names)
-      add(&b, NM_VPN_PLUGIN_IP6_CONFIG_DOMAINS, names);
-  }
+  add_domains(&b, p, dns, AF_INET6);
   return g_variant_ref_sink(g_variant_builder_end(&b));
 }
 
@@ -284,6 +310,8 @@ gboolean nmovpn_netconfig_build(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *
     return FALSE;
   }
   const OvpnDnsServer *dns = pick_dns(n, p);
+  if (dns)
+    note_dns(n, dns);
   if (p->has_v4)
     n->ip4 = build4(n, in, dns);
   if (p->has_v6)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the server pushes reaches NetworkManager: addresses, routes, names, default routes, sizes."""
+import json
 import re
 
 from lab import S4, check, wait_for
@@ -107,14 +108,50 @@ def dns_classic(l):
         'dhcp-option DOMAIN-SEARCH lab.test', 'dhcp-option DNS6 fd60:9::9'), then=then)
 
 
-@scenario
-def dns_options_split(l):
-    """dns options of 2.6: resolve-domains become routing domains."""
-    def then(s, name):
-        has(l, name, 'IP4.DNS', r'10\.9\.9\.9')
-        has(l, name, 'IP4.DOMAIN', r'~?corp\.test')
-    with_server(l, 'dns26', pushes('dns search-domains lab.test', 'dns server 1 address 10.9.9.9',
-                                   'dns server 1 resolve-domains corp.test'), then=then)
+def resolving(l):
+    """{(DNS servers): domains} that NetworkManager knows for VPNs; "~corp.test" is a routing domain."""
+    out = l.run('busctl', '--json=short', 'get-property', 'org.freedesktop.NetworkManager',
+                '/org/freedesktop/NetworkManager/DnsManager', 'org.freedesktop.NetworkManager.DnsManager',
+                'Configuration')
+    return {tuple(e['nameservers']['data']): e.get('domains', {}).get('data', [])
+            for e in json.loads(out)['data'] if e['vpn']['data']}
+
+
+def dns(name, lines, want, note=None):
+    def f(l):
+        mark = l.mark()
+
+        def then(s, n):
+            wait_for('', lambda: resolving(l), 2)
+            check(resolving(l) == want, 'DNS: %s' % resolving(l))
+            check(not note or re.search(note, l.log_since(mark)), 'no note: ' + l.log_since(mark)[-300:])
+        with_server(l, 'dns-' + name, lines, then=then, ping='!server' not in lines)
+    add('push', 'dns-' + name, f)
+
+
+V6 = ['server-ipv6 fd60:81::/64']
+SPLIT = ['search-domains lab.test', 'server 1 resolve-domains corp.test sub.test']
+NAMES = ['lab.test', '~corp.test', '~sub.test']
+
+
+def modern(*lines):
+    return pushes(*['dns ' + x for x in lines])
+
+
+dns('split', modern('server 1 address 10.9.9.9 10.9.9.8', *SPLIT), {('10.9.9.9', '10.9.9.8'): NAMES})
+dns('split-ipv6-server', V6 + modern('server 1 address fd60:9::9 [fd60:9::8]:53', *SPLIT),
+    {('fd60:9::9', 'fd60:9::8'): NAMES})
+dns('split-both', V6 + modern('server 1 address 10.9.9.9 fd60:9::9', *SPLIT),
+    {('10.9.9.9',): NAMES, ('fd60:9::9',): NAMES})
+dns('split-ipv6-only', ['!server', '!topology', 'mode server', 'tls-server'] + V6 + modern(
+    'server 1 address fd60:9::9', *SPLIT), {('fd60:9::9',): NAMES})
+dns('lowest-number', modern('server 2 address 10.9.9.2', 'server 1 address 10.9.9.1'), {('10.9.9.1',): []})
+dns('of-the-wrong-kind', modern('server 1 address 10.9.9.9 fd60:9::9'), {('10.9.9.9',): []}, 'left out')
+dns('other-port', modern('server 1 address 10.9.9.9:5353 10.9.9.8'), {('10.9.9.8',): []}, '5353')
+dns('over-tls', modern('server 1 address 10.9.9.9', 'server 1 transport DoT', 'server 1 dnssec yes'),
+    {('10.9.9.9',): []}, '(?s)dns-over-tls.*DNSSEC')
+dns('route-of-dhcp-option', pushes('dhcp-option DNS 10.9.9.9', 'dhcp-option DOMAIN d.test',
+                                   'dhcp-option DOMAIN-ROUTE corp.test'), {('10.9.9.9',): ['d.test', '~corp.test']})
 
 
 def default_dev(l, family='-4'):
@@ -172,6 +209,7 @@ def block_ipv6(l):
         out = default_dev(l, '-6')
         check('dev veth0' not in out, 'IPv6 goes past the tunnel: ' + out)
     with_server(l, 'block6', pushes('redirect-gateway def1', 'block-ipv6'), then=then)
+    check('dev veth0' in default_dev(l, '-6'), 'afterwards: ' + default_dev(l, '-6'))
 
 
 @scenario
