@@ -96,11 +96,8 @@ static void show_info(Row *r)
   look(r, &info);
   if (is_key_row(r))
     check_pair(r, &info);
-  const char *place = where(r);
-  g_autofree char *text = g_strconcat(place ? place : "", place && info.text ? "\n" : "",
-                                      info.text ? info.text : "", NULL);
-  gtk_label_set_text(GTK_LABEL(r->extra), text);
-  gtk_widget_set_visible(r->extra, *text != '\0');
+  gtk_label_set_text(GTK_LABEL(r->extra), info.text ? info.text : "");
+  gtk_widget_set_visible(r->extra, info.text != NULL);
   g_clear_pointer(&r->error, g_free);
   if (info.wrong && r->touched)
     r->error = g_strdup(info.warning);
@@ -269,10 +266,9 @@ void editor_file_build(Row *r)
   add_button(r, BUTTON_KEEP, line, "document-save-symbolic", _("Keep a copy in this profile"),
              G_CALLBACK(keep));
   add_button(r, BUTTON_REMOVE, line, "edit-clear-symbolic", _("Remove"), G_CALLBACK(remove_it));
-  r->widget = editor_field_row(title, ovpn_option_info(b->id)->directive, FALSE, line, FALSE, &box);
+  r->widget = editor_field_row(title, ovpn_option_info(b->id)->directive, FALSE, line, &box);
   if (strchr(title, '_')) {
-    GtkWidget *label =
-        gtk_widget_get_first_child(gtk_widget_get_first_child(gtk_widget_get_first_child(box)));
+    GtkWidget *label = gtk_widget_get_first_child(gtk_widget_get_first_child(box));
     gtk_label_set_use_underline(GTK_LABEL(label), TRUE);
     gtk_label_set_mnemonic_widget(GTK_LABEL(label), r->control);
   }

@@ -84,7 +84,7 @@ typedef struct Row {
   const char *key;    /* vpn.data key, NULL for PLACE_LINE and secrets */
   char *name;         /* unique: of the widget, for tests and for the order of things */
   GtkWidget *widget;  /* the row itself */
-  GtkWidget *control; /* switch, combo row or entry */
+  GtkWidget *control; /* switch, list or entry */
   GtkWidget *extra;   /* ROW_SECRET: storage; ROW_FILE: information */
   GtkWidget *buttons[3];
   GtkWidget *note;   /* label under the field */
@@ -159,7 +159,8 @@ void editor_name_control(GtkWidget *w, const char *name, const char *description
 void editor_show_note(GtkWidget *note, GtkWidget *control, const char *error, const char *warning);
 GtkWidget *editor_note_new(void);
 GtkWidget *editor_field_row(const char *title, const char *subtitle, gboolean mnemonic,
-                            GtkWidget *control, gboolean beside, GtkWidget **ret_box);
+                            GtkWidget *control, GtkWidget **ret_box);
+GtkWidget *editor_drop_down_new(GtkStringList *names);
 GtkWidget *editor_icon_button(const char *icon, const char *name);
 void editor_reload_lines(Editor *e, Row *except);
 

@@ -37,6 +37,32 @@ GtkWidget *editor_note_new(void)
   return note;
 }
 
+static void setup_item(GtkSignalListItemFactory *factory, GtkListItem *item, gpointer data)
+{
+  GtkWidget *label = gtk_label_new(NULL);
+  gtk_label_set_xalign(GTK_LABEL(label), 0);
+  gtk_label_set_ellipsize(GTK_LABEL(label), PANGO_ELLIPSIZE_END);
+  gtk_list_item_set_child(item, label);
+}
+
+static void bind_item(GtkSignalListItemFactory *factory, GtkListItem *item, gpointer data)
+{
+  GtkStringObject *text = GTK_STRING_OBJECT(gtk_list_item_get_item(item));
+  gtk_label_set_text(GTK_LABEL(gtk_list_item_get_child(item)), gtk_string_object_get_string(text));
+}
+
+/* A drop-down list that gives way in a narrow window. */
+GtkWidget *editor_drop_down_new(GtkStringList *names)
+{
+  GtkWidget *list = gtk_drop_down_new(G_LIST_MODEL(g_object_ref(names)), NULL);
+  g_autoptr(GtkListItemFactory) factory = gtk_signal_list_item_factory_new();
+  g_signal_connect(factory, "setup", G_CALLBACK(setup_item), NULL);
+  g_signal_connect(factory, "bind", G_CALLBACK(bind_item), NULL);
+  gtk_drop_down_set_factory(GTK_DROP_DOWN(list), factory);
+  gtk_drop_down_set_list_factory(GTK_DROP_DOWN(list), NULL);
+  return list;
+}
+
 /* A sentence under the field, and the same for assistive technology. */
 void editor_show_note(GtkWidget *note, GtkWidget *control, const char *error, const char *warning)
 {
@@ -69,13 +95,12 @@ static GtkWidget *new_label(const char *text, const char *css)
   return label;
 }
 
-/* Title and option name, with the control beside or below them. */
+/* Title and option name, with the control below them. */
 GtkWidget *editor_field_row(const char *title, const char *subtitle, gboolean mnemonic,
-                            GtkWidget *control, gboolean beside, GtkWidget **ret_box)
+                            GtkWidget *control, GtkWidget **ret_box)
 {
   GtkWidget *row = adw_preferences_row_new();
   GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 6);
-  GtkWidget *head = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 12);
   GtkWidget *words = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
   GtkWidget *label = new_label(title, NULL);
   g_object_set(box, "margin-top", 8, "margin-bottom", 8, "margin-start", 12, "margin-end", 12,
@@ -86,14 +111,11 @@ GtkWidget *editor_field_row(const char *title, const char *subtitle, gboolean mn
     gtk_label_set_use_underline(GTK_LABEL(label), TRUE);
     gtk_label_set_mnemonic_widget(GTK_LABEL(label), control);
   }
-  gtk_widget_set_hexpand(words, TRUE);
-  gtk_widget_set_valign(words, GTK_ALIGN_CENTER);
   gtk_box_append(GTK_BOX(words), label);
   if (subtitle)
     gtk_box_append(GTK_BOX(words), new_label(subtitle, "dim-label"));
-  gtk_box_append(GTK_BOX(head), words);
-  gtk_box_append(GTK_BOX(box), head);
-  gtk_box_append(GTK_BOX(beside ? head : box), control);
+  gtk_box_append(GTK_BOX(box), words);
+  gtk_box_append(GTK_BOX(box), control);
   gtk_list_box_row_set_child(GTK_LIST_BOX_ROW(row), box);
   *ret_box = box;
   return row;
@@ -172,10 +194,10 @@ static void switch_changed(GtkSwitch *w, GParamSpec *spec, gpointer editor)
   row_changed(r, !on ? NULL : r->binding->place == PLACE_LINE ? "" : "yes");
 }
 
-static void choice_changed(AdwComboRow *w, GParamSpec *spec, gpointer editor)
+static void choice_changed(GtkDropDown *w, GParamSpec *spec, gpointer editor)
 {
   Row *r = g_object_get_data(G_OBJECT(w), "row");
-  guint i = adw_combo_row_get_selected(w);
+  guint i = gtk_drop_down_get_selected(w);
   if (r->editor->loading || i >= r->values->len)
     return;
   const char *value = r->values->pdata[i];
@@ -207,18 +229,16 @@ static void build_switch(Row *r, const char *title)
 
 static void build_choice(Row *r, const char *title)
 {
-  g_autofree char *markup = g_markup_escape_text(title, -1);
   g_autoptr(GtkStringList) names = gtk_string_list_new(NULL);
   r->values = g_ptr_array_new_with_free_func(g_free);
   for (const Choice *c = r->binding->choices; c->label; c++) {
     gtk_string_list_append(names, _(c->label));
     g_ptr_array_add(r->values, g_strdup(c->value ? c->value : ""));
   }
-  r->control = r->widget = adw_combo_row_new();
-  adw_preferences_row_set_title(ADW_PREFERENCES_ROW(r->widget), markup);
-  adw_action_row_set_subtitle(ADW_ACTION_ROW(r->widget), option_name(r));
-  adw_combo_row_set_model(ADW_COMBO_ROW(r->widget), G_LIST_MODEL(names));
-  g_signal_connect_object(r->widget, "notify::selected", G_CALLBACK(choice_changed), r->editor, 0);
+  GtkWidget *box;
+  r->control = editor_drop_down_new(names);
+  r->widget = editor_field_row(title, option_name(r), FALSE, r->control, &box);
+  g_signal_connect_object(r->control, "notify::selected", G_CALLBACK(choice_changed), r->editor, 0);
 }
 
 static void build_text(Row *r, const char *title)
@@ -233,8 +253,7 @@ static void build_text(Row *r, const char *title)
   gtk_editable_set_width_chars(GTK_EDITABLE(r->control), number ? 8 : 10);
   if (number)
     gtk_entry_set_input_purpose(GTK_ENTRY(r->control), GTK_INPUT_PURPOSE_DIGITS);
-  r->widget =
-      editor_field_row(title, option_name(r), strchr(title, '_') != NULL, r->control, FALSE, &box);
+  r->widget = editor_field_row(title, option_name(r), strchr(title, '_') != NULL, r->control, &box);
   r->note = editor_note_new();
   gtk_box_append(GTK_BOX(box), r->note);
   g_signal_connect_object(r->control, "changed", G_CALLBACK(text_changed), r->editor, 0);
@@ -279,11 +298,11 @@ static void load_choice(Row *r, const char *value)
       break;
   }
   if (i == r->values->len) { /* a value of somebody else's: kept, and shown as it is */
-    GtkStringList *names = GTK_STRING_LIST(adw_combo_row_get_model(ADW_COMBO_ROW(r->widget)));
+    GtkStringList *names = GTK_STRING_LIST(gtk_drop_down_get_model(GTK_DROP_DOWN(r->control)));
     g_ptr_array_add(r->values, g_strdup(value));
     gtk_string_list_append(names, *value ? value : _("Not set"));
   }
-  adw_combo_row_set_selected(ADW_COMBO_ROW(r->widget), i);
+  gtk_drop_down_set_selected(GTK_DROP_DOWN(r->control), i);
 }
 
 static void load_text(Row *r, const char *value)
@@ -346,15 +365,17 @@ char *editor_row_summary(Row *r)
   case ROW_SWITCH:
     return gtk_switch_get_active(GTK_SWITCH(r->control)) ? g_steal_pointer(&title) : NULL;
   case ROW_CHOICE: {
-    guint i = adw_combo_row_get_selected(ADW_COMBO_ROW(r->widget));
+    guint i = gtk_drop_down_get_selected(GTK_DROP_DOWN(r->control));
     if (i == 0 || !value || i == GTK_INVALID_LIST_POSITION)
       return NULL;
     const char *name = gtk_string_list_get_string(
-        GTK_STRING_LIST(adw_combo_row_get_model(ADW_COMBO_ROW(r->widget))), i);
+        GTK_STRING_LIST(gtk_drop_down_get_model(GTK_DROP_DOWN(r->control))), i);
     return g_strdup_printf(_("%s: %s"), title, name);
   }
   case ROW_TEXT:
-    return value ? g_strdup_printf(_("%s: %s"), title, value) : NULL;
+    if (!value || !g_strcmp0(value, r->binding->placeholder))
+      return NULL;
+    return g_strdup_printf(_("%s: %s"), title, value);
   case ROW_FILE:
     return value ? g_steal_pointer(&title) : NULL;
   case ROW_SECRET:

@@ -78,9 +78,9 @@ void editor_secret_build(Row *r)
   r->control = gtk_password_entry_new();
   gtk_password_entry_set_show_peek_icon(GTK_PASSWORD_ENTRY(r->control), TRUE);
   gtk_editable_set_width_chars(GTK_EDITABLE(r->control), 10);
-  r->extra = gtk_drop_down_new(G_LIST_MODEL(g_steal_pointer(&names)), NULL);
+  r->extra = editor_drop_down_new(names);
   r->widget = editor_field_row(_(b->label), ovpn_option_info(b->id)->directive,
-                               strchr(_(b->label), '_') != NULL, r->control, FALSE, &box);
+                               strchr(_(b->label), '_') != NULL, r->control, &box);
   gtk_box_append(GTK_BOX(box), r->extra);
   g_object_set_data(G_OBJECT(r->extra), "row", r);
   g_autofree char *name = g_strconcat(r->name, FLAGS_SUFFIX, NULL);

@@ -228,7 +228,7 @@ static void build_fields(Editor *e, Server *s, GtkWidget *first, GtkWidget *seco
   gtk_entry_set_input_purpose(GTK_ENTRY(s->port_entry), GTK_INPUT_PURPOSE_DIGITS);
   gtk_editable_set_width_chars(GTK_EDITABLE(s->port_entry), 6);
   gtk_editable_set_max_width_chars(GTK_EDITABLE(s->port_entry), 6);
-  s->proto_choice = gtk_drop_down_new(G_LIST_MODEL(g_steal_pointer(&names)), NULL);
+  s->proto_choice = editor_drop_down_new(names);
   gtk_widget_set_hexpand(s->proto_choice, TRUE);
   gtk_editable_set_text(GTK_EDITABLE(s->host_entry), s->text && !s->host ? s->text : s->host);
   gtk_editable_set_text(GTK_EDITABLE(s->port_entry), s->port ? s->port : "");

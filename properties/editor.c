@@ -195,6 +195,7 @@ static GtkWidget *build_sign_in(Editor *e)
   adw_preferences_row_set_use_underline(ADW_PREFERENCES_ROW(e->type_row), TRUE);
   adw_preferences_row_set_title(ADW_PREFERENCES_ROW(e->type_row), _("Sign in _with"));
   adw_combo_row_set_model(ADW_COMBO_ROW(e->type_row), G_LIST_MODEL(names));
+  adw_combo_row_set_use_subtitle(ADW_COMBO_ROW(e->type_row), TRUE);
   adw_combo_row_set_selected(ADW_COMBO_ROW(e->type_row), editor_type(e));
   gtk_widget_set_name(e->type_row, KEY_CONNECTION_TYPE);
   editor_name_control(e->type_row, _("Sign in with"), NULL);

@@ -374,6 +374,65 @@ static void test_servers(void)
   g_object_unref(e);
 }
 
+static gboolean is_visible(NMVpnEditor *e, const char *name)
+{
+  GtkWidget *w = field(e, name);
+  while (w && !ADW_IS_PREFERENCES_ROW(w))
+    w = gtk_widget_get_parent(w);
+  return w && gtk_widget_get_visible(w);
+}
+
+static void test_types(void)
+{
+  static const char *const names[] = {"username", "password",  "ca",         "cert",
+                                      "key",      "cert-pass", "static-key", "local-ip"};
+  static const struct {
+    const char *type, *shown;
+  } types[] = {{"tls", "..++++.."},
+               {"password", "+++....."},
+               {"password-tls", "++++++.."},
+               {"static-key", "......++"}};
+  g_autoptr(NMConnection) c = take("client\nremote h\n");
+  NMVpnEditor *e = open_editor(c);
+  for (guint i = 0; i < G_N_ELEMENTS(types); i++) {
+    adw_combo_row_set_selected(ADW_COMBO_ROW(field(e, "connection-type")), i);
+    g_autoptr(NMConnection) a = saved(e, c);
+    CHECK_STR(data(a, "connection-type"), types[i].type);
+    for (guint k = 0; k < G_N_ELEMENTS(names); k++)
+      CHECK_INT(is_visible(e, names[k]), types[i].shown[k] == '+');
+  }
+  g_object_unref(e);
+}
+
+static void check_route(NMVpnEditor *e, NMConnection *c, guint choice, const char *expected)
+{
+  gtk_drop_down_set_selected(GTK_DROP_DOWN(field(e, "default-route")), choice);
+  g_autoptr(NMConnection) a = saved(e, c);
+  const char *extra = data(a, "extra-options");
+  g_autofree char *text = extra ? nmovpn_text_unescape(extra) : NULL;
+  CHECK_STR(text ? text : "", expected);
+  CHECK_STR(data(a, "default-route"), "auto");
+}
+
+static void test_special(void)
+{
+  g_autoptr(NMConnection) c =
+      take("client\nremote h\nverb 4\nremote-cert-eku \"a b\"\nverify-x509-name x subject\n");
+  NMVpnEditor *e = open_editor(c);
+  CHECK_STR(gtk_editable_get_text(GTK_EDITABLE(field(e, "remote-cert-eku"))), "a b");
+  CHECK_STR(gtk_editable_get_text(GTK_EDITABLE(field(e, "verify-x509-name"))), "x");
+  gtk_drop_down_set_selected(GTK_DROP_DOWN(field(e, "verify-x509-name-type")), 2);
+  g_autoptr(NMConnection) a = saved(e, c);
+  CHECK_STR(data(a, "verify-x509-name"), "name-prefix:x");
+  type_text(e, "remote-cert-eku", "c d");
+  check_route(e, c, 1, "verb 4\nremote-cert-eku \"c d\"\nredirect-gateway def1");
+  check_route(e, c, 2, "verb 4\nremote-cert-eku \"c d\"\npull-filter ignore redirect-gateway");
+  check_route(e, c, 0, "verb 4\nremote-cert-eku \"c d\"");
+  type_text(e, "remote-cert-eku", "");
+  check_route(e, c, 0, "verb 4");
+  g_object_unref(e);
+}
+
 /* ---- errors */
 
 static void test_errors(void)
@@ -593,6 +652,8 @@ int main(int argc, char **argv)
     test_rows("password-tls", 60);
     test_rows("static-key", 60);
     test_servers();
+    test_types();
+    test_special();
     test_errors();
     test_files();
     test_accessible();
