@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* After connecting, the service sleeps for hours, but the libraries it loaded and the pages of
- * their code that were run once stay mapped: most of its resident memory.
+ * code that were run once stay mapped: most of its resident memory.
  *
  * Free heap goes back to the system. Code and constants are unmapped page by page; they are still
  * in the system's cache and come back when they are used. Invariant: only segments that were never
@@ -16,8 +16,8 @@
 static int release(struct dl_phdr_info *library, size_t size, void *user)
 {
   uintptr_t page = *(uintptr_t *)user;
-  if (!library->dlpi_name || library->dlpi_name[0] != '/')
-    return 0; /* this program, and the kernel's own */
+  if (library->dlpi_name && library->dlpi_name[0] && library->dlpi_name[0] != '/')
+    return 0; /* the kernel's own; this program has no name */
   for (int i = 0; i < library->dlpi_phnum; i++) {
     const ElfW(Phdr) *s = &library->dlpi_phdr[i];
     if (s->p_type != PT_LOAD || s->p_flags & PF_W)
