@@ -63,9 +63,10 @@ NmOvpnNeeds nmovpn_profile_needs(NMSettingVpn *vpn, gboolean key_is_encrypted,
 
 /* TRUE when PEM text or DER holds an encrypted private key or a PKCS#12. */
 gboolean nmovpn_key_text_is_encrypted(const void *data, gsize len);
-/* TRUE when an inline key was stored as a secret but is not there any more and nothing took its place. An update that
- * brings any secret replaces all of them (NetworkManager keeps the old ones only when an update brings none), so
- * `nmcli connection modify X vpn.secrets password=...` loses the key. */
+/* TRUE when an inline key was stored as a secret but is not there any more and nothing took its
+ * place. An update that brings any secret replaces all of them (NetworkManager keeps the old ones
+ * only when an update brings none), so `nmcli connection modify X vpn.secrets password=...` loses
+ * the key. */
 gboolean nmovpn_profile_key_is_lost(NMSettingVpn *vpn);
 /* The path whose content decides that (key, or cert for PKCS#12); NULL when inline, pkcs11: or not
  * used. */

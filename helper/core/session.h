@@ -18,8 +18,7 @@
 #define OVPN_SESSION_STATE_LIST(X)                                                                 \
   X(INIT)                                                                                          \
   X(RESET_SENT)                                                                                    \
-  X(TLS_HANDSHAKE) X(WAIT_CREDENTIALS) X(KEY_EXCHANGE) X(PULL) X(UP) X(REKEYING) X(CLOSING)        \
-      X(DEAD)
+  X(TLS_HANDSHAKE) X(WAIT_CREDENTIALS) X(KEY_EXCHANGE) X(PULL) X(UP) X(REKEYING) X(CLOSING) X(DEAD)
 typedef enum OvpnSessionState {
 #define X(n) OVPN_SESSION_##n,
   OVPN_SESSION_STATE_LIST(X)

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Transports, control channel wrapping, remotes, inline and file profiles, several connections."""
+import glob
+import os
+import re
+import subprocess
+
 from lab import C4, S4, S6, check, wait_for
 from pki import read
 from registry import add, scenario
@@ -192,3 +197,51 @@ def export_gives_a_profile_that_connects(l):
     l.ping(s)
     l.down(name)
     l.delete(name)
+
+
+def accepted(l, path):
+    """Does openvpn 2.6 take the file? Files that it names need not be there."""
+    p = subprocess.Popen(
+        ['ip', 'netns', 'exec', l.server_ns, 'openvpn', '--cd', l.scratch, '--config', path, '--verb', '3',
+         '--dev', 'null', '--management', l.scratch + '/hold', 'unix', '--management-hold',
+         '--management-query-passwords'],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    errors = []
+    try:
+        for line in p.stdout:
+            if 'Need hold release' in line:
+                return True
+            if 'Options error' in line and not re.search('No such file|Please correct', line):
+                errors.append(line)
+    finally:
+        p.kill()
+        p.wait()
+        p.stdout.close()
+    return not errors
+
+
+CONF = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../conf'))
+
+
+def round_trip(path):
+    """nmcli imports it, exports it, and imports that with the same result; openvpn takes the export."""
+    def f(l):
+        name, out = os.path.basename(path)[:-5], l.scratch + '/round-trip.ovpn'
+        first = {}
+        for source in (path, out):
+            l.nmcli('connection', 'import', 'type', 'openvpn', 'file', source)
+            new = name if source is path else 'round-trip'
+            try:
+                data = l.data(new)
+                if source is path:
+                    first = data
+                    l.nmcli('connection', 'export', name, out)
+            finally:
+                l.delete(new)
+        check(first and data == first, 'changed: %s' % sorted(set(first.items()) ^ set(data.items())))
+        check(accepted(l, out) or not accepted(l, path), 'openvpn does not take the export')
+    return f
+
+
+for _path in sorted(glob.glob(CONF + '/*.ovpn')):
+    add('links', 'round-trip-' + os.path.basename(_path)[:-5], round_trip(_path))
