@@ -18,8 +18,8 @@
  *      machine.
  *      NEED_CREDENTIALS: close the socket, ask, ovpn_proxy_set_credentials(), continue with 2.
  *      FAIL: close the socket; ovpn_proxy_failure() has the cause. PROXY: the proxy or its answer;
- *      PROXY_AUTH: the credentials or the method. Not told apart from a failing server by the proxy
- *      are "502 Bad Gateway" and its like, so the caller goes on to the next remote after PROXY.
+ *      PROXY_AUTH: the credentials or the method. A server that the proxy cannot reach is a PROXY
+ *      too (such as "502 Bad Gateway"), so after PROXY the next remote is worth a try.
  *
  * UDP (socks-proxy with proto udp):
  *   The same with kind SOCKS_UDP; DONE means that the relay is ready. The TCP socket stays open and
