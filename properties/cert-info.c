@@ -206,7 +206,7 @@ static gboolean look_at_pkcs12(CertInfo *info, const void *data, gsize len)
   if (!profile_bytes_are_pkcs12(data, len))
     return FALSE;
   add_line(info, g_strdup(_("PKCS#12 file with certificate and key")));
-  info->encrypted = TRUE;
+  info->encrypted = info->pkcs12 = TRUE;
   return TRUE;
 }
 

@@ -18,6 +18,7 @@ typedef struct CertInfo {
   char *warning;      /* sentence without full stop */
   gboolean wrong;     /* warning says that it is no such thing at all */
   gboolean encrypted; /* a pass phrase is needed */
+  gboolean pkcs12;    /* certificate and key in one file */
   GBytes *key_id;     /* of the public key, NULL when unknown */
 } CertInfo;
 

@@ -104,9 +104,12 @@ static void show_info(Row *r)
   editor_show_note(r->note, r->control, r->error, info.warning);
   const char *value = stored(r);
   gtk_widget_set_visible(r->buttons[BUTTON_KEEP], value && !profile_is_data_uri(value) &&
-                                                      !profile_is_token_uri(value) && info.text);
+                                                      !profile_is_token_uri(value) && info.text &&
+                                                      !info.pkcs12);
   gtk_widget_set_visible(r->buttons[BUTTON_REMOVE], value || key_is_hidden(r));
-  r->loaded = TRUE;
+  gtk_entry_set_placeholder_text(GTK_ENTRY(r->control), where(r) ? where(r) : _("No file chosen"));
+  r->open_key = is_key_row(r) && info.text && !info.encrypted && !info.wrong;
+  r->pkcs12 = info.pkcs12;
   cert_info_clear(&info);
 }
 
@@ -118,18 +121,29 @@ void editor_file_load(Row *r)
   g_autofree char *text = plain ? g_utf8_make_valid(plain, -1) : NULL;
   if (g_strcmp0(gtk_editable_get_text(GTK_EDITABLE(r->control)), text ? text : ""))
     gtk_editable_set_text(GTK_EDITABLE(r->control), text ? text : "");
-  gtk_entry_set_placeholder_text(GTK_ENTRY(r->control), where(r) ? where(r) : _("No file chosen"));
   show_info(r);
 }
 
 /* ---- changes */
+
+/* A PKCS#12 file is certificate and key in one: both rows name it. */
+static void follow_cert(Row *cert)
+{
+  Row *key = other_half(cert, CERT_WHAT_KEY);
+  if (cert->pkcs12 && !stored(key) && !key_is_hidden(key)) {
+    editor_set(key->editor, key->key, stored(cert));
+    editor_row_load(key);
+  } else {
+    show_info(key);
+  }
+}
 
 static void changed(Row *r)
 {
   r->touched = TRUE;
   show_info(r);
   if (r->binding->file == CERT_WHAT_CERT)
-    show_info(other_half(r, CERT_WHAT_KEY));
+    follow_cert(r);
   editor_changed(r->editor);
 }
 
@@ -150,10 +164,24 @@ static void set_value(Row *r, const char *value)
   editor_set(r->editor, NMOVPN_SECRET_KEY FLAGS_SUFFIX, NULL);
 }
 
+/* Typing over what the profile holds and deleting that again is no removal; there is a button for
+ * it. */
+static void restore_kept(Row *r)
+{
+  Editor *e = r->editor;
+  const char *old = profile_get(e->old, r->key);
+  set_value(r, old && profile_is_data_uri(old) ? old : NULL);
+  if (!is_key_row(r))
+    return;
+  editor_set_secret(e, NMOVPN_SECRET_KEY, nm_setting_vpn_get_secret(e->old, NMOVPN_SECRET_KEY));
+  editor_set(e, NMOVPN_SECRET_KEY FLAGS_SUFFIX,
+             profile_get(e->old, NMOVPN_SECRET_KEY FLAGS_SUFFIX));
+}
+
 static void set_path(Row *r, const char *path)
 {
   if (!*path) {
-    set_value(r, NULL);
+    restore_kept(r);
   } else if (profile_is_token_uri(path)) {
     set_value(r, path);
   } else {

@@ -91,8 +91,9 @@ typedef struct Row {
   GPtrArray *values; /* ROW_CHOICE: value of each item, "" = not set */
   char *error;       /* blocks saving */
   gboolean touched;
-  gboolean shown;  /* suits the kind of connection */
-  gboolean loaded; /* ROW_FILE: information is there */
+  gboolean shown;    /* suits the kind of connection */
+  gboolean open_key; /* ROW_FILE: a private key that needs no pass phrase */
+  gboolean pkcs12;   /* ROW_FILE: holds certificate and key */
 } Row;
 
 typedef struct Server {

@@ -11,9 +11,11 @@
 void editor_name_control(GtkWidget *w, const char *name, const char *description)
 {
   gtk_accessible_update_property(GTK_ACCESSIBLE(w), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
-  if (description)
-    gtk_accessible_update_property(GTK_ACCESSIBLE(w), GTK_ACCESSIBLE_PROPERTY_DESCRIPTION,
-                                   description, -1);
+  if (!description)
+    return;
+  g_object_set_data_full(G_OBJECT(w), "description", g_strdup(description), g_free);
+  gtk_accessible_update_property(GTK_ACCESSIBLE(w), GTK_ACCESSIBLE_PROPERTY_DESCRIPTION,
+                                 description, -1);
 }
 
 GtkWidget *editor_icon_button(const char *icon, const char *name)
@@ -80,6 +82,10 @@ void editor_show_note(GtkWidget *note, GtkWidget *control, const char *error, co
   gtk_accessible_update_state(GTK_ACCESSIBLE(control), GTK_ACCESSIBLE_STATE_INVALID,
                               error ? GTK_ACCESSIBLE_INVALID_TRUE : GTK_ACCESSIBLE_INVALID_FALSE,
                               -1);
+  const char *usual = g_object_get_data(G_OBJECT(control), "description");
+  if (error || usual)
+    gtk_accessible_update_property(GTK_ACCESSIBLE(control), GTK_ACCESSIBLE_PROPERTY_DESCRIPTION,
+                                   error ? error : usual, -1);
 }
 
 static GtkWidget *new_label(const char *text, const char *css)

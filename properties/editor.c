@@ -52,8 +52,8 @@ static const char *missing(Editor *e)
 {
   ProfileType type = editor_type(e);
   const char *cert = editor_get(e, KEY_CERT);
-  if (!e->is_new)
-    return NULL;
+  if (!e->is_new && !g_hash_table_contains(e->data, KEY_CONNECTION_TYPE))
+    return NULL; /* as it was opened */
   if (type == TYPE_STATIC_KEY)
     return editor_get(e, KEY_STATIC_KEY) ? NULL : _("Choose the file with the shared key");
   g_autofree char *print = editor_line_get(e, OVPN_OPT_PEER_FINGERPRINT);
@@ -106,7 +106,7 @@ static void interface_init(NMVpnEditorInterface *iface)
 
 /* ---- the page */
 
-enum { SUMMARY_MAX = 3 };
+enum { SUMMARY_MAX = 3, FOUND_MAX = 6 };
 
 static char *section_summary(Editor *e, EditorSection section)
 {
@@ -131,16 +131,65 @@ static char *section_summary(Editor *e, EditorSection section)
   return g_string_free(s, FALSE);
 }
 
+static gboolean is_pass_phrase(const Binding *b)
+{
+  return !g_strcmp0(b->secret, NMOVPN_SECRET_CERT_PASS);
+}
+
+/* A key without a pass phrase has no field for one. */
+static gboolean key_is_open(Editor *e)
+{
+  for (guint i = 0; i < editor_n_bindings; i++) {
+    if (e->rows[i].open_key)
+      return !editor_get_secret(e, NMOVPN_SECRET_CERT_PASS);
+  }
+  return FALSE;
+}
+
+/* Options without a row that the search found: they are written as a line. */
+static char *unbound_options(const char *needle)
+{
+  static const guint idle =
+      OVPN_OPTF_HARMLESS | OVPN_OPTF_NEVER | OVPN_OPTF_SERVER | OVPN_OPTF_LATER;
+  GString *s = g_string_new(NULL);
+  guint n = 0;
+  for (gsize i = 1; i <= ovpn_option_count() && n < FOUND_MAX; i++) {
+    const OvpnOptionInfo *info = ovpn_option_info((OvpnOptionId)i);
+    gboolean bound = FALSE;
+    for (guint k = 0; k < editor_n_bindings && !bound; k++)
+      bound = editor_bindings[k].id == info->id;
+    if (!bound && info->style == OVPN_KEY_NONE && !(info->flags & idle) &&
+        strstr(info->directive, needle))
+      g_string_append_printf(s, "%s%s", n++ ? ", " : "", info->directive);
+  }
+  char *text = n ? g_strdup_printf(_("Can be written here: %s"), s->str) : NULL;
+  g_string_free(s, TRUE);
+  return text;
+}
+
+static void update_sections(Editor *e, const char *needle, const gboolean *found)
+{
+  for (guint i = SECTION_CONNECTION; i < SECTION_COUNT; i++) {
+    g_autofree char *text = *needle && i == SECTION_OTHER ? unbound_options(needle)
+                                                          : section_summary(e, (EditorSection)i);
+    g_autofree char *valid = g_utf8_make_valid(text ? text : "", -1);
+    g_autofree char *markup = g_markup_escape_text(valid, -1);
+    adw_expander_row_set_subtitle(ADW_EXPANDER_ROW(e->sections[i]), markup);
+    gtk_widget_set_visible(e->sections[i], !*needle || found[i] || (i == SECTION_OTHER && text));
+  }
+}
+
 void editor_update_page(Editor *e)
 {
   guint bit = 1u << editor_type(e);
+  gboolean hide_pass_phrase = key_is_open(e);
   const char *wanted = gtk_editable_get_text(GTK_EDITABLE(e->search));
   g_autofree char *needle = g_utf8_casefold(wanted, -1);
   gboolean found[SECTION_COUNT] = {FALSE};
   for (guint i = 0; i < editor_n_bindings; i++) {
     Row *r = &e->rows[i];
     const Binding *b = r->binding;
-    r->shown = (b->types & bit) != 0;
+    r->shown = (b->types & bit) != 0 && !(hide_pass_phrase && is_pass_phrase(b));
     gboolean match = TRUE;
     if (*needle && b->section != SECTION_SIGN_IN) {
       g_autofree char *all =
@@ -151,13 +200,7 @@ void editor_update_page(Editor *e)
     found[b->section] |= match && r->shown;
     gtk_widget_set_visible(r->widget, r->shown && match);
   }
-  for (guint i = SECTION_CONNECTION; i < SECTION_COUNT; i++) {
-    g_autofree char *text = section_summary(e, (EditorSection)i);
-    g_autofree char *markup = g_markup_escape_text(text, -1);
-    g_autofree char *valid = g_utf8_make_valid(markup, -1);
-    adw_expander_row_set_subtitle(ADW_EXPANDER_ROW(e->sections[i]), valid);
-    gtk_widget_set_visible(e->sections[i], !*needle || found[i] || i == SECTION_OTHER);
-  }
+  update_sections(e, needle, found);
 }
 
 static void search_changed(GtkSearchEntry *w, gpointer editor)

@@ -392,7 +392,8 @@ static void test_types(void)
                {"password", "+++....."},
                {"password-tls", "++++++.."},
                {"static-key", "......++"}};
-  g_autoptr(NMConnection) c = take("client\nremote h\n");
+  g_autoptr(NMConnection) c = take("client\nremote h\nca /a\ncert /c\nkey /k\n");
+  nm_setting_vpn_add_data_item(nm_connection_get_setting_vpn(c), "static-key", "/s");
   NMVpnEditor *e = open_editor(c);
   for (guint i = 0; i < G_N_ELEMENTS(types); i++) {
     adw_combo_row_set_selected(ADW_COMBO_ROW(field(e, "connection-type")), i);
@@ -430,6 +431,24 @@ static void test_special(void)
   check_route(e, c, 0, "verb 4\nremote-cert-eku \"c d\"");
   type_text(e, "remote-cert-eku", "");
   check_route(e, c, 0, "verb 4");
+  g_object_unref(e);
+}
+
+static void test_search(void)
+{
+  g_autoptr(NMConnection) c = take("client\nremote h\n");
+  NMVpnEditor *e = open_editor(c);
+  GtkWidget *search = field(e, "search");
+  gtk_editable_set_text(GTK_EDITABLE(search), "reneg");
+  g_signal_emit_by_name(search, "search-changed");
+  CHECK(is_visible(e, "reneg-seconds"));
+  CHECK(!is_visible(e, "ping"));
+  CHECK(!gtk_widget_get_visible(field(e, "section-4")));
+  AdwExpanderRow *other = ADW_EXPANDER_ROW(field(e, "section-7"));
+  CHECK_STR(adw_expander_row_get_subtitle(other), "Can be written here: reneg-bytes, reneg-pkts");
+  gtk_editable_set_text(GTK_EDITABLE(search), "");
+  g_signal_emit_by_name(search, "search-changed");
+  CHECK(is_visible(e, "ping"));
   g_object_unref(e);
 }
 
@@ -518,6 +537,21 @@ static void test_files(void)
   CHECK(secret && g_str_has_prefix(secret, "data:"));
   CHECK_STR(data(a, "key-flags"), "0");
   CHECK(!data(a, "key"));
+  CHECK(!is_visible(e, "cert-pass")); /* the key has no pass phrase */
+  g_object_unref(e);
+  e = open_editor(a); /* typing over it and back loses nothing; the button removes */
+  type_text(e, "key", "/x");
+  g_autoptr(NMConnection) other = saved(e, a);
+  CHECK_STR(data(other, "key"), "/x");
+  CHECK(!nm_setting_vpn_get_secret(nm_connection_get_setting_vpn(other), "key"));
+  type_text(e, "key", "");
+  g_autoptr(NMConnection) back = saved(e, a);
+  CHECK(nm_connection_compare(a, back, NM_SETTING_COMPARE_FLAG_EXACT));
+  g_signal_emit_by_name(gtk_widget_get_last_child(gtk_widget_get_parent(field(e, "key"))),
+                        "clicked");
+  g_autoptr(NMConnection) gone = saved(e, a);
+  CHECK(!data(gone, "key-flags"));
+  CHECK(!nm_setting_vpn_get_secret(nm_connection_get_setting_vpn(gone), "key"));
   g_object_unref(e);
 }
 
@@ -654,6 +688,7 @@ int main(int argc, char **argv)
     test_servers();
     test_types();
     test_special();
+    test_search();
     test_errors();
     test_files();
     test_accessible();
