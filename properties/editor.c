@@ -110,6 +110,13 @@ enum { SUMMARY_MAX = 3, FOUND_MAX = 6 };
 
 static char *section_summary(Editor *e, EditorSection section)
 {
+  /* A mistake in a closed section would be hard to find. */
+  for (guint i = 0; i < editor_n_bindings; i++) {
+    if (e->rows[i].binding->section == section && e->rows[i].shown && e->rows[i].error)
+      return g_strdup(e->rows[i].error);
+  }
+  if (section == SECTION_OTHER && e->other_error)
+    return g_strdup(e->other_error);
   GString *s = g_string_new(NULL);
   guint n = 0;
   if (section == SECTION_OTHER) {

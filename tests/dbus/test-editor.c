@@ -508,14 +508,19 @@ static void check_note(NMVpnEditor *e, const char *name, const char *file, const
   }
 }
 
-static void test_files(void)
+static gboolean make_certificates(void)
 {
   g_autofree char *make = g_strdup_printf(
       "cd %s && for n in a b; do openssl req -x509 -newkey ec -pkeyopt "
       "ec_paramgen_curve:P-256 -nodes -keyout $n.key -out $n.crt -subj /CN=person-$n "
       "-days 12 -addext basicConstraints=critical,CA:FALSE 2>/dev/null; done",
       scratch);
-  if (system(make))
+  return system(make) == 0;
+}
+
+static void test_files(void)
+{
+  if (!make_certificates())
     return;
   write_file("junk", "junk");
   g_autoptr(NMConnection) c = take("client\nremote h\n");
@@ -633,6 +638,14 @@ static void picture(NMConnection *c, const char *directory, const char *name, in
     g_autofree char *section = g_strdup_printf("section-%u", i);
     adw_expander_row_set_expanded(ADW_EXPANDER_ROW(field(e, section)), TRUE);
   }
+  if (!strcmp(name, "wrong")) {
+    type_text(e, "ping", "abc");
+    type_text(e, "cert", "/missing.pem");
+    gtk_editable_set_text(server_entry(e, "server-0", FALSE), "not valid");
+    gtk_text_buffer_set_text(gtk_text_view_get_buffer(GTK_TEXT_VIEW(field(e, "extra-options"))),
+                             "verb 3\nup /etc/script\nroute-method exe\nno-such-option\nmark x\n",
+                             -1);
+  }
   gtk_window_present(GTK_WINDOW(window));
   wait_for(800);
   g_autoptr(GdkPaintable) paintable = gtk_widget_paintable_new(window);
@@ -653,12 +666,21 @@ static void pictures(const char *directory, const char *conf)
 {
   g_autofree char *path = g_build_filename(conf, "access-server.ovpn", NULL);
   g_autoptr(NMConnection) c = nmovpn_import_file(path, NULL), empty = nm_simple_connection_new();
+  NMSettingVpn *vpn = nm_connection_get_setting_vpn(c);
+  if (make_certificates()) {
+    g_autofree char *cert = g_build_filename(scratch, "a.crt", NULL);
+    g_autofree char *key = g_build_filename(scratch, "b.key", NULL);
+    nm_setting_vpn_add_data_item(vpn, "cert", cert);
+    nm_setting_vpn_add_data_item(vpn, "key", key);
+    nm_setting_vpn_add_data_item(vpn, "ca", cert);
+  }
   picture(c, directory, "narrow-light", 360, 1400, FALSE, FALSE);
   picture(c, directory, "narrow-dark", 360, 1400, TRUE, FALSE);
   picture(c, directory, "small", 490, 200, FALSE, FALSE);
   picture(empty, directory, "new", 590, 1100, FALSE, FALSE);
   picture(c, directory, "wide-light", 900, 1400, FALSE, FALSE);
   picture(c, directory, "wide-dark", 900, 1400, TRUE, FALSE);
+  picture(c, directory, "wrong", 490, 6800, FALSE, TRUE);
   picture(c, directory, "narrow-open", 360, 7500, FALSE, TRUE);
   picture(c, directory, "wide-open", 700, 6500, TRUE, TRUE);
 }
