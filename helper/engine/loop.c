@@ -111,6 +111,8 @@ static void link_in(Engine *e)
         drive_fail(e, &f);
       return;
     }
+    if (e->link.refused)
+      ovpn_session_note_refused(e->session, e->now);
     if (r == LINK_AGAIN)
       return;
     drive_packets(e, datapath_receive(&e->dp, &e->tun, &e->rx));

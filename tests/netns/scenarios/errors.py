@@ -27,6 +27,13 @@ def tcp_port_closed(l):
 
 
 @scenario
+def udp_port_closed(l):
+    """The only server refuses: told after a few seconds, not after NetworkManager's minute."""
+    s = l.server('udp')
+    l.refused(s, ['!remote', 'remote %s 9' % S4], cause='refused the connection', within=8)
+
+
+@scenario
 def wrong_tls_crypt_key(l):
     s = l.server('tc', ['tls-crypt ' + l.pki.static_key('tc')])
     l.refused(s, SHORT + ['tls-crypt ' + l.pki.static_key('tc-wrong')], within=20,

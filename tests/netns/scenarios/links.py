@@ -113,7 +113,7 @@ def next_remote(first, within, n=1):
 
 
 for _name, _first, _within, _n in (
-        ('udp-closed', 'remote %s 9' % S4, 10, 1), ('udp-silent', 'remote %s 7' % S4, 10, 1),
+        ('udp-closed', 'remote %s 9' % S4, 2, 1), ('udp-silent', 'remote %s 7' % S4, 10, 1),
         ('tcp-closed', 'remote %s 9 tcp-client' % S4, 2, 1), ('tcp-silent', 'remote %s 7 tcp-client' % S4, 10, 1),
         ('no-such-name', 'remote nothing.invalid 9', 2, 1), ('no-such-host', 'remote 10.213.0.99 9', 10, 1),
         ('udp-six-silent', 'remote %s 7' % S4, 52, 6)):
