@@ -680,9 +680,9 @@ static void pictures(const char *directory, const char *conf)
   picture(empty, directory, "new", 590, 1100, FALSE, FALSE);
   picture(c, directory, "wide-light", 900, 1400, FALSE, FALSE);
   picture(c, directory, "wide-dark", 900, 1400, TRUE, FALSE);
-  picture(c, directory, "wrong", 490, 6800, FALSE, TRUE);
-  picture(c, directory, "narrow-open", 360, 7500, FALSE, TRUE);
-  picture(c, directory, "wide-open", 700, 6500, TRUE, TRUE);
+  picture(c, directory, "wrong", 490, 7900, FALSE, TRUE);
+  picture(c, directory, "narrow-open", 360, 7900, FALSE, TRUE);
+  picture(c, directory, "wide-open", 700, 7900, TRUE, TRUE);
 }
 
 int main(int argc, char **argv)
