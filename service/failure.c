@@ -111,6 +111,8 @@ static char *network_sentence(const OvpnFailure *f, const NmOvpnFailureContext *
   case OVPN_FAIL_NO_PUSH_REPLY:
     return g_strdup_printf(_("%s accepted the connection but did not send the settings in time."),
                            server);
+  case OVPN_FAIL_PROXY:
+    return with_detail(_("The proxy did not connect to the VPN server"), f->text);
   case OVPN_FAIL_LINK:
     return with_detail(_("The connection to the VPN server was lost"), f->text);
   case OVPN_FAIL_PING_TIMEOUT:
@@ -154,6 +156,8 @@ static char *protocol_sentence(const OvpnFailure *f, const NmOvpnFailureContext 
     return with_detail(_("New keys could not be agreed on with the server"), f->text);
   case OVPN_FAIL_KEY_DERIVATION:
     return g_strdup(_("The keys of the connection could not be computed."));
+  case OVPN_FAIL_PROXY_AUTH:
+    return with_detail(_("The proxy rejected the user name or password"), f->text);
   case OVPN_FAIL_OWN_CERT_EXPIRED:
     return g_strdup_printf(_("The certificate of this connection expired on %s, and %s does not "
                              "accept it any more."),
@@ -221,6 +225,7 @@ NmOvpnFailureAction nmovpn_failure_action(OvpnStatus s)
   switch ((int)s) {
   case OVPN_FAIL_RESOLVE:
   case OVPN_FAIL_CONNECT:
+  case OVPN_FAIL_PROXY:
   case OVPN_FAIL_NO_ANSWER:
   case OVPN_FAIL_HANDSHAKE_TIMEOUT:
   case OVPN_FAIL_NO_PUSH_REPLY:
