@@ -78,8 +78,9 @@ void ovpn_ipc_read_blob(OvpnReader *r, OvpnBlob *b, size_t max);
 #define OVPN_LOG_LIST(X)                                                                           \
   X(TEXT)                                                                                          \
   X(STATE)                                                                                         \
-  X(TLS_SESSION) X(PEER_CERT) X(PUSH_IGNORED) X(RENEGOTIATED) X(PING_TIMEOUT) X(DROPS) X(FALLBACK) \
-      X(SERVER_TEXT) X(WEAK)
+  X(TLS_SESSION)                                                                                   \
+  X(PEER_CERT)                                                                                     \
+  X(PUSH_IGNORED) X(RENEGOTIATED) X(PING_TIMEOUT) X(DROPS) X(FALLBACK) X(SERVER_TEXT) X(WEAK)
 typedef enum OvpnLogCode {
 #define X(n) OVPN_LOG_##n,
   OVPN_LOG_LIST(X)
