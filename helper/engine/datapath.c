@@ -8,6 +8,7 @@
  * dp->keys. spec §6.5, §11, §12, §1.3 (no way back into the tunnel). */
 #include "helper/engine/datapath.h"
 #include "helper/core/packet.h"
+#include "helper/core/unreachable.h"
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -189,6 +190,19 @@ static bool seal(Datapath *dp, Batch *tx, uint8_t *p, size_t len)
   return true;
 }
 
+/* block-ipv6: programs learn at once that IPv6 is closed, and use IPv4. */
+static bool refuse_ipv6(Datapath *dp, Tun *tun, const uint8_t *p, size_t len)
+{
+  uint8_t answer[OVPN_UNREACHABLE_MAX];
+  if (!dp->peer.block_ipv6 || dp->peer.tap || len == 0 || p[0] >> 4 != 6)
+    return false;
+  size_t n = ovpn_unreachable6(p, len, answer, sizeof answer);
+  if (n > 0)
+    (void)tun_write(tun, answer, n);
+  dp->stats.drops_other++;
+  return true;
+}
+
 bool datapath_transmit(Datapath *dp, Tun *tun, Batch *tx)
 {
   for (unsigned reads = 0; reads < BATCH_MAX; reads++) {
@@ -203,6 +217,8 @@ bool datapath_transmit(Datapath *dp, Tun *tun, Batch *tx)
       dp->stats.drops_other++;
       continue;
     }
+    if (refuse_ipv6(dp, tun, p, len))
+      continue;
     if (dp->peer.mss)
       ovpn_mssfix(p, len, dp->peer.tap, dp->peer.mss);
     if (seal(dp, tx, p, len))

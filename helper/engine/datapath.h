@@ -17,6 +17,7 @@ typedef struct DatapathPeer {
   OvpnCompress compress;
   bool tap;
   bool tcp;
+  bool block_ipv6;              /* answer IPv6 packets of this computer with an error */
   unsigned mss;                 /* 0 = leave alone */
   struct sockaddr_storage peer; /* packets to it stay out of the tunnel */
 } DatapathPeer;

@@ -208,6 +208,10 @@ def block_ipv6(l):
     def then(s, name):
         out = default_dev(l, '-6')
         check('dev veth0' not in out, 'IPv6 goes past the tunnel: ' + out)
+        # a program learns at once that IPv6 is closed: the engine answers as OpenVPN's does
+        rc, told = l.run('/usr/bin/python3', '-c', 'import socket; socket.create_connection(("2001:db8::1", 80), 5)',
+                         ok=False)
+        check(rc and 'nreachable' in told, 'connecting by IPv6: ' + told[-200:])
     with_server(l, 'block6', pushes('redirect-gateway def1', 'block-ipv6'), then=then)
     check('dev veth0' in default_dev(l, '-6'), 'afterwards: ' + default_dev(l, '-6'))
 
