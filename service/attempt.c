@@ -418,7 +418,7 @@ static gboolean ensure_tun(NmOvpnAttempt *a, OvpnFailure *f)
   g_autoptr(GError) error = NULL;
   if (a->tun.fd >= 0)
     return TRUE;
-  if (nmovpn_broker_open_tun(a->broker, a->config.tap, a->config.dev_name, FALSE, &a->tun, &error))
+  if (nmovpn_broker_open_tun(a->broker, a->config.tap, a->config.dev_name, TRUE, &a->tun, &error))
     return TRUE;
   a->tun.fd = -1;
   ovpn_failure_set(f, OVPN_FAIL_INTERNAL, "%s", error->message);

@@ -209,7 +209,7 @@ gboolean nmovpn_broker_open_tun(NmOvpnBroker *b, gboolean tap, const char *name,
   reply.ifname[sizeof reply.ifname - 1] = 0;
   g_strlcpy(tun->ifname, reply.ifname, sizeof tun->ifname);
   tun->ifindex = reply.ifindex;
-  tun->vnet_hdr = reply.vnet_hdr != 0;
+  tun->vnet_hdr = reply.vnet_hdr;
   return TRUE;
 }
 

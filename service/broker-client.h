@@ -38,7 +38,7 @@ typedef struct NmOvpnBrokerTun {
   int fd;
   char ifname[16];
   guint ifindex;
-  gboolean vnet_hdr; /* what the kernel granted */
+  guint vnet_hdr; /* what the kernel granted: 1 = yes, 2 = TSO, 4 = USO */
 } NmOvpnBrokerTun;
 
 /* Creates a TUN (or TAP) device. name NULL or "" lets the kernel choose. tun->fd is owned by the

@@ -256,13 +256,13 @@ gboolean nmovpn_engine_answer_challenge(NmOvpnEngine *e, OvpnNeed need, const ch
   return send_answer(e, need, NULL, response, error);
 }
 
-gboolean nmovpn_engine_send_tun(NmOvpnEngine *e, gboolean tap, gboolean vnet_hdr, guint mtu, int fd,
+gboolean nmovpn_engine_send_tun(NmOvpnEngine *e, gboolean tap, guint vnet_hdr, guint mtu, int fd,
                                 GError **error)
 {
   uint8_t buf[16];
   OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_TUN);
   ovpn_write_u8(&w, tap ? 1 : 0);
-  ovpn_write_u8(&w, vnet_hdr ? 1 : 0);
+  ovpn_write_u8(&w, (uint8_t)vnet_hdr);
   ovpn_write_u16(&w, (uint16_t)CLAMP(mtu, 68, 65535));
   e->tun_sent = TRUE;
   return send_message(e, &w, fd, error);

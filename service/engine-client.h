@@ -77,7 +77,7 @@ gboolean nmovpn_engine_answer_passphrase(NmOvpnEngine *e, const char *passphrase
 /* need: OVPN_NEED_STATIC_CHALLENGE (send it before USER_PASS) or OVPN_NEED_CHALLENGE */
 gboolean nmovpn_engine_answer_challenge(NmOvpnEngine *e, OvpnNeed need, const char *response,
                                         GError **error);
-gboolean nmovpn_engine_send_tun(NmOvpnEngine *e, gboolean tap, gboolean vnet_hdr, guint mtu, int fd,
+gboolean nmovpn_engine_send_tun(NmOvpnEngine *e, gboolean tap, guint vnet_hdr, guint mtu, int fd,
                                 GError **error);
 gboolean nmovpn_engine_send_close(NmOvpnEngine *e, GError **error);   /* on_closed, then on_gone */
 gboolean nmovpn_engine_send_restart(NmOvpnEngine *e, GError **error); /* on_failed with LINK */

@@ -33,7 +33,7 @@ enum {
     0) /* config complete: engine builds OvpnConfig, loads keys, answers READY or FAILED */        \
   X(LINK, 4, 1) /* u8 OvpnProto | u8 family 4/6 | u32 link mtu or 0 | connected fd: new session */ \
   X(ANSWER, 5, 0) /* u8 OvpnNeed | str16 a | str16 b; see session.h OvpnAnswer */                  \
-  X(TUN, 6, 1)    /* u8 tap | u8 vnet_hdr | u16 mtu | fd */                                        \
+  X(TUN, 6, 1)    /* u8 tap | u8 vnet_hdr (1 = yes, 2 = TSO, 4 = USO) | u16 mtu | fd */            \
   X(CLOSE, 7, 0)  /* leave politely, then exit */                                                  \
   X(GET_STATS, 8, 0)                                                                               \
   X(RESTART, 9,                                                                                    \
@@ -93,6 +93,9 @@ typedef struct OvpnStats {
   uint64_t tun_rx_bytes, tun_tx_bytes, tun_rx_packets, tun_tx_packets; /* rx = read from TUN */
   uint64_t drops_auth, drops_replay, drops_other, drops_tun, drops_link;
   uint64_t wakeups;
+  uint64_t tun_rx_calls, tun_tx_calls;   /* super-packets and single ones */
+  uint64_t link_tx_calls, link_rx_calls; /* messages of one or many datagrams; UDP only */
+  uint64_t fallbacks; /* ways of batching given up because the kernel or the path refused */
 } OvpnStats;
 enum { OVPN_STATS_FIELDS = sizeof(OvpnStats) / sizeof(uint64_t) };
 
@@ -132,6 +135,6 @@ typedef struct OvpnBrokerReply {
   int32_t error;   /* 0 and one fd attached, or an errno and none */
   char ifname[16]; /* OPEN_TUN */
   uint32_t ifindex;
-  uint8_t vnet_hdr;      /* what the kernel granted */
+  uint8_t vnet_hdr;      /* what the kernel granted: 1 = yes, 2 = TSO, 4 = USO */
   uint8_t owner_unknown; /* OPEN_FILE: no such user */
 } OvpnBrokerReply;

@@ -238,10 +238,10 @@ static bool on_answer(Engine *e, OvpnReader *r)
 static bool on_tun(Engine *e, OvpnReader *r, int *fd)
 {
   unsigned tap = ovpn_read_u8(r), vnet_hdr = ovpn_read_u8(r), mtu = ovpn_read_u16(r);
-  /* super-packets with virtio headers belong to the fast path, which is not here yet */
-  if (!complete(r) || tap > 1 || vnet_hdr != 0 || mtu < 68)
+  bool sane = vnet_hdr == 0 || (vnet_hdr <= TUN_FLAGS && vnet_hdr & TUN_VNET_HDR);
+  if (!complete(r) || tap > 1 || !sane || mtu < 68)
     return false;
-  drive_tun(e, *fd, tap, mtu);
+  drive_tun(e, *fd, tap, mtu, vnet_hdr);
   *fd = -1;
   return true;
 }

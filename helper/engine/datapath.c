@@ -9,20 +9,33 @@
 #include "helper/engine/datapath.h"
 #include "helper/core/packet.h"
 #include "helper/core/unreachable.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+enum {
+  SUPER_MAX = PACKET_MAX + 32, /* with an Ethernet header */
+  READS_MAX = 32,              /* per batch */
+  BUDGET_PACKETS = 448,        /* beyond these no more is read: more costs cache, not calls */
+  BUDGET_BYTES = 640 * 1024,
+  BUDGET_BYTES_TCP = 128 * 1024, /* what waits for a slow stream waits in the TUN's own queue */
+};
+
 bool datapath_init(Datapath *dp)
 {
-  *dp = (Datapath){.scratch = malloc(PACKET_MAX)};
-  return dp->scratch != NULL;
+  *dp = (Datapath){.scratch = malloc(PACKET_MAX), .super = malloc(SUPER_MAX)};
+  MergePart *parts = calloc(BATCH_PACKETS, sizeof *parts);
+  merge_init(&dp->merge, parts, parts ? BATCH_PACKETS : 0, false, 0);
+  return dp->scratch && dp->super && parts;
 }
 
 void datapath_clear(Datapath *dp)
 {
   datapath_del_all(dp);
   free(dp->scratch);
+  free(dp->super);
+  free(dp->merge.parts);
   *dp = (Datapath){0};
 }
 
@@ -61,6 +74,13 @@ void datapath_del_all(Datapath *dp)
 void datapath_set_peer(Datapath *dp, const DatapathPeer *peer)
 {
   dp->peer = *peer;
+}
+
+void datapath_set_tun(Datapath *dp, const Tun *tun)
+{
+  unsigned kinds = (tun->flags & TUN_TSO ? MERGE_TCP4 | MERGE_TCP6 : 0u) |
+                   (tun->flags & TUN_USO ? MERGE_UDP : 0u);
+  merge_init(&dp->merge, dp->merge.parts, dp->merge.cap, tun->tap, kinds);
 }
 
 unsigned datapath_digest_len(const char *auth)
@@ -110,6 +130,39 @@ static bool leads_back(const DatapathPeer *peer, const uint8_t *p, size_t len)
   return false;
 }
 
+/* What has been merged goes to the TUN. A kernel that refuses a super-packet is given single ones
+ * from then on. */
+static void drain(Datapath *dp, Tun *tun)
+{
+  MergeOut out;
+  while (merge_next(&dp->merge, &out)) {
+    int err = tun_write_super(tun, out.iov, out.n, out.len);
+    if (err) {
+      dp->stats.drops_tun += out.packets;
+      if (err == EINVAL && out.packets > 1) {
+        dp->merge.kinds = 0;
+        dp->stats.fallbacks++;
+      }
+      continue;
+    }
+    dp->stats.tun_tx_bytes += out.len;
+    dp->stats.tun_tx_packets += out.packets;
+    dp->stats.tun_tx_calls++;
+    dp->notes.payload += out.len;
+  }
+}
+
+static void deliver_super(Datapath *dp, Tun *tun, uint8_t *p, size_t len)
+{
+  bool borrowed = p == dp->scratch; /* the next packet may overwrite it */
+  if (!merge_add(&dp->merge, p, len)) {
+    drain(dp, tun);
+    merge_add(&dp->merge, p, len);
+  }
+  if (borrowed)
+    drain(dp, tun);
+}
+
 static void deliver(Datapath *dp, Tun *tun, uint8_t *p, size_t len)
 {
   if (!dp->up || (dp->peer.tap ? len < 14 : !ip_ok(p, len))) {
@@ -118,10 +171,15 @@ static void deliver(Datapath *dp, Tun *tun, uint8_t *p, size_t len)
   }
   if (dp->peer.mss)
     ovpn_mssfix(p, len, dp->peer.tap, dp->peer.mss);
+  if (tun->flags & TUN_VNET_HDR) {
+    deliver_super(dp, tun, p, len);
+    return;
+  }
   if (!tun_write(tun, p, len)) {
     dp->stats.drops_tun++;
     return;
   }
+  dp->stats.tun_tx_calls++;
   dp->stats.tun_tx_bytes += len;
   dp->stats.tun_tx_packets++;
   dp->notes.payload += len;
@@ -158,26 +216,28 @@ static void receive_one(Datapath *dp, Tun *tun, Packet *in)
   }
 }
 
-uint32_t datapath_receive(Datapath *dp, Tun *tun, Batch *rx)
+unsigned datapath_receive(Datapath *dp, Tun *tun, Batch *rx)
 {
-  uint32_t control = 0;
+  unsigned control = 0;
   for (unsigned i = 0; i < rx->n; i++) {
     Packet *p = &rx->p[i];
+    p->control = false;
     if (p->len == 0)
       dp->stats.drops_other++;
     else if (ovpn_op_is_data(ovpn_opcode(p->data[0])))
       receive_one(dp, tun, p);
     else
-      control |= (uint32_t)1 << i;
+      p->control = (control++, true);
   }
+  drain(dp, tun);
   return control;
 }
 
-/* Seals what stands at p in slot tx->n. */
-static bool seal(Datapath *dp, Batch *tx, uint8_t *p, size_t len)
+/* Seals what stands at p in a slot. */
+static bool seal(Datapath *dp, Batch *tx, uint8_t *slot, uint8_t *p, size_t len)
 {
   ovpn_frame_add(dp->peer.compress, &p, &len);
-  uint8_t *slot = batch_slot(tx, tx->n), *pkt = NULL;
+  uint8_t *pkt = NULL;
   size_t pkt_len = 0;
   /* two bytes in front stay free for the length of a TCP packet */
   OvpnStatus st = ovpn_data_seal(dp->send, slot + 2, (size_t)(p - slot) - 2, len, &pkt, &pkt_len);
@@ -197,40 +257,99 @@ static bool refuse_ipv6(Datapath *dp, Tun *tun, const uint8_t *p, size_t len)
   if (!dp->peer.block_ipv6 || dp->peer.tap || len == 0 || p[0] >> 4 != 6)
     return false;
   size_t n = ovpn_unreachable6(p, len, answer, sizeof answer);
-  if (n > 0)
+  struct virtio_net_hdr plain = {0};
+  struct iovec iov[2] = {{&plain, sizeof plain}, {answer, n}};
+  if (n > 0 && tun->flags & TUN_VNET_HDR)
+    (void)tun_write_super(tun, iov, 2, n);
+  else if (n > 0)
     (void)tun_write(tun, answer, n);
   dp->stats.drops_other++;
   return true;
 }
 
+/* One packet of the TUN's, in its slot. */
+static void send_packet(Datapath *dp, Batch *tx, uint8_t *slot, size_t len, bool syn)
+{
+  uint8_t *p = slot + PACKET_HEADROOM;
+  if (dp->peer.mss && syn)
+    ovpn_mssfix(p, len, dp->peer.tap, dp->peer.mss);
+  if (seal(dp, tx, slot, p, len))
+    dp->notes.payload += len;
+}
+
+static bool unwanted(const Datapath *dp, const uint8_t *p, size_t len)
+{
+  return !dp->send || (!dp->peer.tap && leads_back(&dp->peer, p, len));
+}
+
+static ssize_t transmit_super(Datapath *dp, Tun *tun, Batch *tx)
+{
+  struct virtio_net_hdr vnet;
+  OffloadSuper s;
+  ssize_t n = tun_read_super(tun, &vnet, dp->super, SUPER_MAX);
+  if (n <= 0)
+    return n;
+  size_t len = (size_t)n;
+  dp->stats.tun_rx_bytes += len;
+  dp->stats.tun_rx_calls++;
+  bool ok = !unwanted(dp, dp->super, len);
+  if (ok && refuse_ipv6(dp, tun, dp->super, len))
+    return n;
+  ok = ok && offload_open(&s, &vnet, dp->super, len, tun->tap, PACKET_MAX) == OFFLOAD_OK;
+  uint8_t *slot = ok ? batch_reserve(tx, s.segments, s.len) : NULL;
+  if (!slot) { /* also: segments of a few bytes, thousands of them */
+    dp->stats.drops_other++;
+    return n;
+  }
+  OffloadSlots slots = {slot, batch_stride(s.len), PACKET_HEADROOM, s.segments};
+  OffloadRun run;
+  dp->stats.tun_rx_packets += s.segments;
+  while (offload_next(&s, &slots, &run))
+    for (unsigned i = 0; i < run.n; i++)
+      send_packet(dp, tx, slot + i * slots.stride, i + 1 < run.n ? run.len : run.last, s.syn);
+  return n;
+}
+
+static ssize_t transmit_plain(Datapath *dp, Tun *tun, Batch *tx)
+{
+  uint8_t *slot = batch_reserve(tx, 1, PACKET_MAX);
+  if (!slot)
+    return 0;
+  uint8_t *p = slot + PACKET_HEADROOM;
+  ssize_t n = tun_read(tun, p, PACKET_MAX);
+  if (n <= 0)
+    return n;
+  size_t len = (size_t)n;
+  dp->stats.tun_rx_bytes += len;
+  dp->stats.tun_rx_packets++;
+  dp->stats.tun_rx_calls++;
+  if (unwanted(dp, p, len))
+    dp->stats.drops_other++;
+  else if (!refuse_ipv6(dp, tun, p, len))
+    send_packet(dp, tx, slot, len, true);
+  return n;
+}
+
 bool datapath_transmit(Datapath *dp, Tun *tun, Batch *tx)
 {
-  for (unsigned reads = 0; reads < BATCH_MAX; reads++) {
-    uint8_t *p = batch_room(tx, tx->n);
-    ssize_t n = tun_read(tun, p, PACKET_MAX);
+  size_t budget = dp->peer.tcp ? BUDGET_BYTES_TCP : BUDGET_BYTES;
+  dp->tun_more = false;
+  for (unsigned reads = 0; reads < READS_MAX && tx->n < BUDGET_PACKETS && tx->used < budget;
+       reads++) {
+    ssize_t n =
+        tun->flags & TUN_VNET_HDR ? transmit_super(dp, tun, tx) : transmit_plain(dp, tun, tx);
     if (n <= 0)
       return n == 0;
-    size_t len = (size_t)n;
-    dp->stats.tun_rx_bytes += len;
-    dp->stats.tun_rx_packets++;
-    if (!dp->send || (!dp->peer.tap && leads_back(&dp->peer, p, len))) {
-      dp->stats.drops_other++;
-      continue;
-    }
-    if (refuse_ipv6(dp, tun, p, len))
-      continue;
-    if (dp->peer.mss)
-      ovpn_mssfix(p, len, dp->peer.tap, dp->peer.mss);
-    if (seal(dp, tx, p, len))
-      dp->notes.payload += len;
   }
+  dp->tun_more = true;
   return true;
 }
 
 bool datapath_send(Datapath *dp, Batch *tx, const uint8_t *payload, size_t len)
 {
-  if (!dp->send || tx->n >= BATCH_MAX)
+  uint8_t *slot = batch_reserve(tx, 1, len);
+  if (!dp->send || !slot)
     return false;
-  memcpy(batch_room(tx, tx->n), payload, len);
-  return seal(dp, tx, batch_room(tx, tx->n), len);
+  memcpy(slot + PACKET_HEADROOM, payload, len);
+  return seal(dp, tx, slot, slot + PACKET_HEADROOM, len);
 }

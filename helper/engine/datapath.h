@@ -7,6 +7,8 @@
 #include "helper/core/inner.h"
 #include "helper/core/ipc.h"
 #include "helper/engine/link.h"
+#include "helper/engine/merge.h"
+#include "helper/engine/offload.h"
 #include "helper/engine/pool.h"
 #include "helper/engine/tun.h"
 
@@ -28,6 +30,9 @@ typedef struct Datapath {
   DatapathPeer peer;
   bool up;          /* payload flows */
   uint8_t *scratch; /* decompressed payload of one packet */
+  uint8_t *super;   /* a super-packet from the TUN */
+  bool tun_more;    /* the last transmit stopped before the TUN was empty */
+  Merge merge;
   OvpnStats stats;
   /* since the last datapath_take_notes() */
   struct {
@@ -44,9 +49,10 @@ void datapath_use_key(Datapath *dp, uint8_t id); /* send with it; unknown ids ch
 void datapath_del_key(Datapath *dp, uint8_t id);
 void datapath_del_all(Datapath *dp);
 void datapath_set_peer(Datapath *dp, const DatapathPeer *peer);
+void datapath_set_tun(Datapath *dp, const Tun *tun); /* after tun_open */
 
-/* Data packets of the batch go to the TUN; bit i of the result: packet i is for the session. */
-uint32_t datapath_receive(Datapath *dp, Tun *tun, Batch *rx);
+/* Data packets of the batch go to the TUN; those for the session are marked and counted. */
+unsigned datapath_receive(Datapath *dp, Tun *tun, Batch *rx);
 /* Fills tx (must be empty) from the TUN. false: the device is gone. */
 bool datapath_transmit(Datapath *dp, Tun *tun, Batch *tx);
 /* Seals one payload of our own (ping, exit) into tx; false = no key or no room. */

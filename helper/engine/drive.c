@@ -36,8 +36,11 @@ static void finish_close(Engine *e)
 
 static void gather_output(Engine *e)
 {
-  while (e->tx.n < BATCH_MAX) {
-    uint8_t *p = batch_room(&e->tx, e->tx.n);
+  for (int i = 0; i < BATCH_MAX; i++) {
+    uint8_t *p = batch_reserve(&e->tx, 1, OVPN_PACKET_MAX);
+    if (!p)
+      return;
+    p += PACKET_HEADROOM;
     size_t n = ovpn_session_output(e->session, e->now, p, OVPN_PACKET_MAX);
     if (n == 0)
       return;
@@ -241,11 +244,12 @@ static void take_notes(Engine *e)
   memset(&e->dp.notes, 0, sizeof e->dp.notes);
 }
 
-void drive_packets(Engine *e, uint32_t control)
+void drive_packets(Engine *e, unsigned control)
 {
-  for (unsigned i = 0; control && i < e->rx.n; i++, control >>= 1) {
-    if (!(control & 1))
+  for (unsigned i = 0; control && i < e->rx.n; i++) {
+    if (!e->rx.p[i].control)
       continue;
+    control--;
     OvpnStatus st = ovpn_session_input(e->session, e->now, e->rx.p[i].data, e->rx.p[i].len);
     if (st == OVPN_DROP_AUTH)
       e->dp.stats.drops_auth++;
@@ -325,10 +329,11 @@ void drive_answer(Engine *e)
     ovpn_session_answer(e->session, e->now);
 }
 
-void drive_tun(Engine *e, int fd, bool tap, unsigned mtu)
+void drive_tun(Engine *e, int fd, bool tap, unsigned mtu, unsigned flags)
 {
   loop_forget_tun(e);
-  tun_open(&e->tun, fd, tap, mtu);
+  tun_open(&e->tun, fd, tap, mtu, flags);
+  datapath_set_tun(&e->dp, &e->tun);
   e->tun_current = e->session != NULL;
   e->dp.up = false; /* maybe_up says UP for the new device */
   if (e->session)

@@ -76,10 +76,10 @@ void engine_clear(Engine *e);
 void drive_link(Engine *e, OvpnProto proto, bool ipv6,
                 int fd); /* takes fd over; replaces an old session */
 void drive_answer(Engine *e);
-void drive_tun(Engine *e, int fd, bool tap, unsigned mtu);
+void drive_tun(Engine *e, int fd, bool tap, unsigned mtu, unsigned flags); /* TUN_x */
 void drive_close(Engine *e);
 void drive_fail(Engine *e, const OvpnFailure *f); /* the session is over: FAILED */
-void drive_packets(Engine *e, uint32_t control);  /* bits of rx that are control packets */
+void drive_packets(Engine *e, unsigned control);  /* of rx, so many are for the session */
 void drive_settle(Engine *e); /* events, deadlines and output until nothing is left to do */
 uint64_t drive_deadline(const Engine *e);
 void drive_flush(Engine *e);

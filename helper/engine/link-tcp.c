@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { IN_CAP = 2 * 65536 + 4096, MIN_MAX_FRAME = 2048, FRAME_EXTRA = 256 };
+enum { IN_CAP = 2 * 65536 + 4096, MIN_MAX_FRAME = 2048, FRAME_EXTRA = 256, SEND_IOV = 256 };
 
 static LinkResult lost(Link *l, int err, OvpnFailure *f)
 {
@@ -30,7 +30,7 @@ static LinkResult lost(Link *l, int err, OvpnFailure *f)
 /* Takes complete packets out of the buffer. */
 static LinkResult take_frames(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
 {
-  while (b->n < BATCH_MAX && l->in_end - l->in_first >= 2) {
+  while (b->n < BATCH_PACKETS && l->in_end - l->in_first >= 2) {
     uint8_t *p = l->in + l->in_first;
     size_t len = (size_t)p[0] << 8 | p[1];
     if (len == 0 || len > l->max_frame) {
@@ -40,7 +40,7 @@ static LinkResult take_frames(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *
     }
     if (l->in_end - l->in_first < 2 + len)
       break;
-    b->p[b->n++] = (Packet){p + 2, len};
+    b->p[b->n++] = (Packet){.data = p + 2, .len = (uint32_t)len};
     l->in_first += 2 + len;
     stats->link_rx_bytes += len + 2;
     stats->link_rx_packets++;
@@ -74,7 +74,7 @@ static void advance(Batch *b, size_t sent, OvpnStats *stats)
     Packet *p = &b->p[b->first];
     if (sent < p->len) {
       p->data += sent;
-      p->len -= sent;
+      p->len -= (uint32_t)sent;
       return;
     }
     sent -= p->len;
@@ -86,9 +86,9 @@ static void advance(Batch *b, size_t sent, OvpnStats *stats)
 static LinkResult tcp_send(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
 {
   while (!batch_empty(b)) {
-    struct iovec iov[BATCH_MAX];
+    struct iovec iov[SEND_IOV];
     struct msghdr m = {.msg_iov = iov};
-    for (unsigned i = b->first; i < b->n; i++)
+    for (unsigned i = b->first; i < b->n && m.msg_iovlen < SEND_IOV; i++)
       iov[m.msg_iovlen++] = (struct iovec){b->p[i].data, b->p[i].len};
     ssize_t n = sendmsg(l->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR)

@@ -6,8 +6,36 @@
  * time-outs do. */
 #include "helper/engine/link.h"
 #include <errno.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
+enum {
+  RECV_BUFFERS = 16,
+  SEND_MESSAGES = 64,
+  SEND_PACKETS = 512,
+  SEGMENTS_MAX = 64,     /* per message, in older kernels */
+  SEGMENTED_MAX = 65507, /* bytes per message */
+};
+_Static_assert((int)RECV_BUFFERS <= (int)BATCH_MAX && RECV_BUFFERS * 64 <= (int)BATCH_PACKETS,
+               "batch");
+
+typedef union RecvControl {
+  char buf[CMSG_SPACE(sizeof(int))];
+  struct cmsghdr align;
+} RecvControl;
+
+typedef union SegmentControl {
+  char buf[CMSG_SPACE(sizeof(uint16_t))];
+  struct cmsghdr align;
+} SegmentControl;
 
 /* Errors of the descriptor itself, which waiting cannot cure. */
 static bool is_fatal(int err)
@@ -28,21 +56,55 @@ static LinkResult lost(int err, const char *what, OvpnFailure *f)
   return LINK_LOST;
 }
 
+/* Size of the datagrams in a buffer, all alike but the last; 0 = there is one. */
+static size_t segment_size(struct msghdr *m)
+{
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+    int size = 0;
+    if (c->cmsg_level != SOL_UDP || c->cmsg_type != UDP_GRO || c->cmsg_len < CMSG_LEN(sizeof size))
+      continue;
+    memcpy(&size, CMSG_DATA(c), sizeof size);
+    return size > 0 ? (size_t)size : 0;
+  }
+  return 0;
+}
+
+/* The datagrams of one buffer become packets where they are. */
+static void take_buffer(Batch *b, uint8_t *p, size_t len, size_t size, OvpnStats *stats)
+{
+  stats->link_rx_bytes += len;
+  stats->link_rx_calls++;
+  do {
+    size_t n = size && size < len ? size : len;
+    if (b->n >= BATCH_PACKETS) {
+      stats->drops_link++;
+      return;
+    }
+    b->p[b->n++] = (Packet){.data = p, .len = (uint32_t)n};
+    stats->link_rx_packets++;
+    p += n;
+    len -= n;
+  } while (len > 0);
+}
+
 static LinkResult udp_recv(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
 {
-  struct mmsghdr mm[BATCH_MAX];
-  struct iovec iov[BATCH_MAX];
+  struct mmsghdr mm[RECV_BUFFERS];
+  struct iovec iov[RECV_BUFFERS];
+  RecvControl control[RECV_BUFFERS];
   memset(mm, 0, sizeof mm);
-  for (unsigned i = 0; i < BATCH_MAX; i++) {
+  for (unsigned i = 0; i < RECV_BUFFERS; i++) {
     iov[i] = (struct iovec){batch_room(b, i), PACKET_MAX};
-    mm[i].msg_hdr.msg_iov = &iov[i];
-    mm[i].msg_hdr.msg_iovlen = 1;
+    mm[i].msg_hdr = (struct msghdr){.msg_iov = &iov[i],
+                                    .msg_iovlen = 1,
+                                    .msg_control = control[i].buf,
+                                    .msg_controllen = sizeof control[i].buf};
   }
   batch_reset(b);
   int n = -1;
   /* each failure reports and clears one pending error of the socket; then packets may follow */
   for (int tries = 0; tries < 3 && n < 0; tries++) {
-    n = recvmmsg(l->fd, mm, BATCH_MAX, MSG_DONTWAIT, NULL);
+    n = recvmmsg(l->fd, mm, RECV_BUFFERS, MSG_DONTWAIT, NULL);
     if (n < 0 && errno == EAGAIN)
       return LINK_AGAIN;
     if (n < 0 && is_fatal(errno))
@@ -50,52 +112,109 @@ static LinkResult udp_recv(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
     if (n < 0)
       note_error(l, errno);
   }
-  for (int i = 0; i < n; i++) {
-    b->p[b->n++] = (Packet){batch_room(b, (unsigned)i), mm[i].msg_len};
-    stats->link_rx_bytes += mm[i].msg_len;
-    stats->link_rx_packets++;
-  }
+  for (int i = 0; i < n; i++)
+    take_buffer(b, batch_room(b, (unsigned)i), mm[i].msg_len, segment_size(&mm[i].msg_hdr), stats);
   if (n > 0)
     l->heard = true;
   return n > 0 ? LINK_OK : LINK_AGAIN;
 }
 
+/* Messages of one call. A run of datagrams of one size, of which the last may be shorter, is one
+ * message that the kernel or the network card cuts up. */
+typedef struct SendCall {
+  unsigned n, packets;
+  struct mmsghdr mm[SEND_MESSAGES];
+  struct iovec iov[SEND_PACKETS];
+  SegmentControl control[SEND_MESSAGES];
+} SendCall;
+
+static unsigned run_length(const Link *l, const Packet *p, unsigned max)
+{
+  unsigned n = 1;
+  size_t size = p[0].len, total = size;
+  if (l->single || size == 0)
+    return 1;
+  max = max < SEGMENTS_MAX ? max : SEGMENTS_MAX;
+  while (n < max && p[n].len > 0 && p[n].len <= size && total + p[n].len <= SEGMENTED_MAX) {
+    total += p[n].len;
+    if (p[n++].len < size)
+      break;
+  }
+  return n;
+}
+
+static void add_message(SendCall *c, const Packet *p, unsigned n)
+{
+  struct msghdr *m = &c->mm[c->n].msg_hdr;
+  *m = (struct msghdr){.msg_iov = &c->iov[c->packets], .msg_iovlen = n};
+  for (unsigned i = 0; i < n; i++)
+    c->iov[c->packets++] = (struct iovec){p[i].data, p[i].len};
+  if (n > 1) {
+    uint16_t size = (uint16_t)p[0].len;
+    m->msg_control = c->control[c->n].buf;
+    m->msg_controllen = sizeof c->control[c->n].buf;
+    memset(m->msg_control, 0, m->msg_controllen);
+    struct cmsghdr *h = CMSG_FIRSTHDR(m);
+    h->cmsg_level = SOL_UDP;
+    h->cmsg_type = UDP_SEGMENT;
+    h->cmsg_len = CMSG_LEN(sizeof size);
+    memcpy(CMSG_DATA(h), &size, sizeof size);
+  }
+  c->n++;
+}
+
+static int send_some(const Link *l, const Batch *b, SendCall *c)
+{
+  c->n = c->packets = 0;
+  for (unsigned i = b->first; i < b->n && c->n < SEND_MESSAGES && c->packets < SEND_PACKETS;) {
+    unsigned left = b->n - i, room = SEND_PACKETS - c->packets;
+    unsigned n = run_length(l, &b->p[i], left < room ? left : room);
+    add_message(c, &b->p[i], n);
+    i += n;
+  }
+  return sendmmsg(l->fd, c->mm, c->n, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void note_sent(Batch *b, const SendCall *c, unsigned n, OvpnStats *stats)
+{
+  for (unsigned i = 0; i < n; i++) {
+    stats->link_tx_bytes += c->mm[i].msg_len;
+    stats->link_tx_packets += c->mm[i].msg_hdr.msg_iovlen;
+    b->first += (unsigned)c->mm[i].msg_hdr.msg_iovlen;
+  }
+  stats->link_tx_calls += n;
+}
+
 static LinkResult udp_send(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
 {
-  struct mmsghdr mm[BATCH_MAX];
-  struct iovec iov[BATCH_MAX];
-  unsigned total = b->n - b->first;
-  memset(mm, 0, total * sizeof mm[0]);
-  for (unsigned i = 0; i < total; i++) {
-    iov[i] = (struct iovec){b->p[b->first + i].data, b->p[b->first + i].len};
-    mm[i].msg_hdr.msg_iov = &iov[i];
-    mm[i].msg_hdr.msg_iovlen = 1;
-  }
-  unsigned done = 0;
+  SendCall c;
   bool again = false; /* the first packet of this call has met an error of an earlier one */
-  while (done < total) {
-    int n = sendmmsg(l->fd, mm + done, total - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+  while (!batch_empty(b)) {
+    int n = send_some(l, b, &c);
     if (n > 0) {
-      for (int i = 0; i < n; i++, done++)
-        stats->link_tx_bytes += iov[done].iov_len;
-      stats->link_tx_packets += (unsigned)n;
+      note_sent(b, &c, (unsigned)n, stats);
       again = false;
       continue;
     }
-    if (errno == EAGAIN) {
-      b->first += done;
+    int err = errno;
+    unsigned first = (unsigned)c.mm[0].msg_hdr.msg_iovlen;
+    if (err == EAGAIN)
       return LINK_AGAIN;
+    if (is_fatal(err) && !(first > 1 && err == EOPNOTSUPP))
+      return lost(err, "send", f);
+    if (first > 1 && (err == EINVAL || err == EIO || err == EMSGSIZE || err == EOPNOTSUPP)) {
+      l->single = true; /* for good: nothing of it has been sent */
+      stats->fallbacks++;
+      continue;
     }
-    if (is_fatal(errno))
-      return lost(errno, "send", f);
-    note_error(l, errno);
-    if (errno == ECONNREFUSED && !again) {
+    note_error(l, err);
+    if (err == ECONNREFUSED && !again) {
       again = true; /* it belonged to an earlier packet: this one has not been sent yet */
       continue;
     }
     again = false;
-    stats->drops_link++;
-    done++;
+    stats->drops_link += first;
+    b->first += first;
   }
   batch_reset(b);
   return LINK_OK;

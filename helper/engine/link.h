@@ -25,6 +25,7 @@ struct Link {
   const LinkOps *ops;
   OvpnProto proto;
   bool ipv6;
+  bool single;    /* UDP: the kernel or the path refused UDP_SEGMENT */
   bool refused;   /* UDP: the peer's host answered "port unreachable" */
   bool heard;     /* something was received */
   int last_error; /* UDP: last errno that was not fatal */

@@ -132,9 +132,8 @@ static void tun_in(Engine *e)
       drive_fail(e, &f);
       return;
     }
-    bool full = e->tx.n == BATCH_MAX;
     drive_flush(e);
-    if (!full)
+    if (!e->dp.tun_more)
       return;
   }
 }

@@ -11,7 +11,8 @@ T = dict(OPTIONS=1, FILE=2, START=3, LINK=4, ANSWER=5, TUN=6, CLOSE=7, GET_STATS
 NAME = {v: k for k, v in T.items()}
 FILES = dict(ca=0, cert=1, key=2, pkcs12=4, tls_auth=5, tls_crypt=6, tls_crypt_v2=7)
 STATS = ("link_rx_bytes link_tx_bytes link_rx_packets link_tx_packets tun_rx_bytes tun_tx_bytes tun_rx_packets "
-         "tun_tx_packets drops_auth drops_replay drops_other drops_tun drops_link wakeups").split()
+         "tun_tx_packets drops_auth drops_replay drops_other drops_tun drops_link wakeups "
+         "tun_rx_calls tun_tx_calls link_tx_calls link_rx_calls fallbacks").split()
 HERE = os.path.dirname(os.path.abspath(__file__))
 VERBOSE = bool(os.environ.get("VERBOSE"))
 
@@ -77,7 +78,7 @@ class Engine:
             elif name == "UP":
                 val = (b[2:-2].decode(), struct.unpack(">H", b[-2:])[0])
             elif name == "STATS":
-                val = dict(zip(STATS, struct.unpack(">14Q", b)))
+                val = dict(zip(STATS, struct.unpack(">19Q", b)))
             elif name == "PUSHED":
                 val = (b[0], parse_options(b[1:]))
             if VERBOSE:
