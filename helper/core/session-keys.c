@@ -249,7 +249,9 @@ static OvpnStatus receive_key_method(OvpnSession *s, KeyState *k, const uint8_t 
     s->push_deadline = seconds_after(s->now, s->p.config->hand_window);
     s->push_request_at = NEVER; /* armed when the key is ACTIVE */
   }
-  return OVPN_OK;
+  /* The server may send with a renewed key as soon as it has our last acknowledgement, and data is
+   * read before control in a batch: so the key must be there before we acknowledge. */
+  return k->key_id > 0 ? key_generate(s, k) : OVPN_OK;
 }
 
 OvpnStatus key_acked(OvpnSession *s, KeyState *k)
@@ -258,15 +260,11 @@ OvpnStatus key_acked(OvpnSession *s, KeyState *k)
       ovpn_tls_output_pending(k->tls) > 0)
     return OVPN_OK;
   k->phase = KEY_ACTIVE;
-  if (s->state == OVPN_SESSION_REKEYING)
-    return key_generate(s, k);
   if (s->state == OVPN_SESSION_PULL) {
     if (!s->p.config->pull)
       return control_pushed(s);
     /* IV_PROTO asked for the push already; servers before 2.5 wait for the request */
     s->push_request_at = s->now;
-  } else if (s->state == OVPN_SESSION_UP) {
-    return key_generate(s, k);
   }
   return OVPN_OK;
 }
