@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Private to config.c and config-apply.c: the state while a list is applied. */
+/* Private to config*.c: the state while a list is applied, and what handlers share.
+ *
+ * Where a handler lives: config-transport.c (servers, sockets, proxies), config-tls.c (files, keys,
+ * checks of the server), config-sign-in.c, config-data.c (device, data channel, timers). The table
+ * that names them is in config-apply.c; config.c owns memory, defaults and the checks of the whole.
+ */
 #pragma once
 #include <string.h>
 #include <strings.h>
@@ -38,6 +43,7 @@ OvpnStatus ovpn_config_no_memory(OvpnFailure *f);
 
 /* config.c: derived values, then the checks of the whole. */
 OvpnStatus ovpn_config_finish(ConfigApply *a);
+OvpnStatus ovpn_config_finish_remotes(ConfigApply *a); /* config-transport.c */
 
 /* A row of the table of handlers in config-apply.c. */
 typedef struct Row Row;
@@ -48,10 +54,32 @@ struct Row {
   int value;
 };
 
-Handler ovpn_on_remote, ovpn_on_proto, ovpn_on_port, ovpn_on_exit_notify,
-    ovpn_on_proto_force; /* config.c */
+/* config-transport.c, config-tls.c, config-sign-in.c, config-data.c */
+Handler ovpn_on_remote, ovpn_on_proto, ovpn_on_port, ovpn_on_exit_notify, ovpn_on_proto_force,
+    ovpn_on_local, ovpn_on_lport, ovpn_on_bind_dev, ovpn_on_connect_retry, ovpn_on_mtu_disc,
+    ovpn_on_proxy, ovpn_on_dev, ovpn_on_dev_type, ovpn_on_topology, ovpn_on_mssfix, ovpn_on_file,
+    ovpn_on_directed_file, ovpn_on_key_direction, ovpn_on_crl_verify, ovpn_on_capath,
+    ovpn_on_tls_version, ovpn_on_cert_profile, ovpn_on_cert_ku, ovpn_on_cert_eku,
+    ovpn_on_server_name, ovpn_on_username_field, ovpn_on_fingerprint, ovpn_on_verify_hash,
+    ovpn_on_auth_user_pass, ovpn_on_askpass, ovpn_on_auth_retry, ovpn_on_static_challenge,
+    ovpn_on_setenv, ovpn_on_upper, ovpn_on_data_ciphers, ovpn_on_auth, ovpn_on_compress,
+    ovpn_on_allow_compression, ovpn_on_replay_window, ovpn_on_ping_end, ovpn_on_keepalive,
+    ovpn_on_inactive;
 
 /* ---- for handlers */
+
+/* Kernel rules for the name of an interface. */
+static inline bool ovpn_config_good_device(const char *name)
+{
+  return strlen(name) <= 15 && !strpbrk(name, "/:%") && strcmp(name, ".") != 0 &&
+         strcmp(name, "..") != 0;
+}
+
+/* The field that the row names. */
+static inline void *ovpn_config_field(ConfigApply *a, const Row *row)
+{
+  return (char *)a->c + row->offset;
+}
 
 static inline const char *arg(const OvpnOption *o, unsigned i)
 {

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The tunnel: device, data channel and timers. spec §10, §11, §17.1.
+ *
+ * Handlers for config-apply.c: arguments are of the right form already. */
+#include "helper/core/config.h"
+#include "helper/core/config-parts.h"
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- device */
+
+OvpnStatus ovpn_on_dev(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  const char *name = arg(o, 1);
+  if (!ovpn_config_good_device(name) || strcmp(name, "null") == 0)
+    return bad(a, o, name, "is not the name of an interface");
+  if (!a->dev_type_set)
+    a->c->tap = strncmp(name, "tap", 3) == 0;
+  bool only_type = strcmp(name, "tun") == 0 || strcmp(name, "tap") == 0;
+  return set_text(a, &a->c->dev_name, only_type ? NULL : name);
+}
+
+OvpnStatus ovpn_on_dev_type(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  a->dev_type_set = true;
+  a->c->tap = arg_is(o, 1, "tap");
+  return OVPN_OK;
+}
+
+OvpnStatus ovpn_on_topology(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  a->c->topology_set = true;
+  a->c->topology = arg_is(o, 1, "subnet") ? OVPN_TOPOLOGY_SUBNET
+                   : arg_is(o, 1, "p2p")  ? OVPN_TOPOLOGY_P2P
+                                          : OVPN_TOPOLOGY_NET30;
+  return OVPN_OK;
+}
+
+OvpnStatus ovpn_on_mssfix(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  a->c->mssfix = arg(o, 1) ? (int)number(arg(o, 1)) : -1;
+  a->c->mssfix_mtu = arg_is(o, 2, "mtu");
+  a->c->mssfix_fixed = arg_is(o, 2, "fixed");
+  return OVPN_OK;
+}
+/* ---- data channel */
+
+OvpnStatus ovpn_on_upper(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  char *upper = ovpn_config_upper(arg(o, 1));
+  if (!upper)
+    return ovpn_config_no_memory(a->f);
+  OvpnStatus s = set_text(a, ovpn_config_field(a, row), upper);
+  free(upper);
+  return s;
+}
+
+OvpnStatus ovpn_on_data_ciphers(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  if (strlen(arg(o, 1)) > 1024)
+    return bad(a, o, arg(o, 1), "is too long");
+  return set_text(a, &a->data_ciphers, arg(o, 1));
+}
+
+OvpnStatus ovpn_on_auth(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  static const char *const able[] = {"SHA1", "SHA224", "SHA256", "SHA384", "SHA512", "MD5", "NONE"};
+  OvpnStatus s = ovpn_on_upper(a, o, row);
+  if (s != OVPN_OK)
+    return s;
+  char *name = a->c->auth;
+  if (strncmp(name, "RSA-", 4) == 0)
+    memmove(name, name + 4, strlen(name + 4) + 1);
+  for (size_t i = 0; i < sizeof able / sizeof able[0]; i++)
+    if (strcmp(name, able[i]) == 0)
+      return OVPN_OK;
+  return bad(a, o, arg(o, 1), "is not a supported digest");
+}
+
+OvpnStatus ovpn_on_compress(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  a->c->compress_set = true;
+  if (row->value) /* comp-lzo: "no" keeps the framing as well */
+    a->c->compress = OVPN_COMP_LZO;
+  else if (!arg(o, 1) || arg_is(o, 1, "stub"))
+    a->c->compress = OVPN_COMP_STUB;
+  else
+    a->c->compress = arg_is(o, 1, "lzo")       ? OVPN_COMP_LZO
+                     : arg_is(o, 1, "lz4")     ? OVPN_COMP_LZ4
+                     : arg_is(o, 1, "lz4-v2")  ? OVPN_COMP_LZ4_V2
+                     : arg_is(o, 1, "stub-v2") ? OVPN_COMP_STUB_V2
+                                               : OVPN_COMP_NONE; /* migrate */
+  return OVPN_OK;
+}
+
+OvpnStatus ovpn_on_allow_compression(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  a->c->allow_decompress = !arg_is(o, 1, "no");
+  return OVPN_OK;
+}
+
+OvpnStatus ovpn_on_replay_window(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  a->c->replay_window = (unsigned)number(arg(o, 1));
+  if (arg(o, 2))
+    a->c->replay_time = (unsigned)number(arg(o, 2));
+  return OVPN_OK;
+}
+/* ---- timers */
+
+/* ping-restart and ping-exit are one timer with two endings: the last one counts. */
+OvpnStatus ovpn_on_ping_end(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  unsigned n = (unsigned)number(arg(o, 1));
+  a->c->ping_exit = row->value ? n : 0;
+  a->c->ping_restart = row->value ? 0 : n;
+  a->c->ping_restart_set = true;
+  return OVPN_OK;
+}
+
+OvpnStatus ovpn_on_keepalive(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  unsigned ping = (unsigned)number(arg(o, 1)), restart = (unsigned)number(arg(o, 2));
+  if (restart < ping)
+    return bad(a, o, arg(o, 2), "is less than the time between pings");
+  a->c->ping = ping;
+  a->c->ping_restart = restart;
+  a->c->ping_exit = 0;
+  a->c->ping_restart_set = true;
+  return OVPN_OK;
+}
+
+OvpnStatus ovpn_on_inactive(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  a->c->inactive = (unsigned)number(arg(o, 1));
+  a->c->inactive_bytes = (uint64_t)number(arg(o, 2));
+  return OVPN_OK;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How servers are reached: remotes and <connection> blocks, sockets, proxies. spec §17.4, §17.5,
+ * §19.
+ *
+ * Handlers for config-apply.c (arguments are of the right form already), then what is derived from
+ * all of them. Invariant after ovpn_config_finish_remotes: every remote has host, port, protocol.
+ */
+#include "helper/core/config.h"
+#include "helper/core/config-parts.h"
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- transport */
+
+OvpnStatus ovpn_on_local(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  OvpnStatus s = set_text(a, &a->c->local_host, arg_is(o, 1, "*") ? NULL : arg(o, 1));
+  return s == OVPN_OK && arg(o, 2) ? set_text(a, &a->c->local_port, arg(o, 2)) : s;
+}
+
+OvpnStatus ovpn_on_lport(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  return set_text(a, &a->c->local_port, number(arg(o, 1)) ? arg(o, 1) : NULL);
+}
+
+OvpnStatus ovpn_on_bind_dev(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  if (!ovpn_config_good_device(arg(o, 1)))
+    return bad(a, o, arg(o, 1), "is not the name of an interface");
+  return set_text(a, &a->c->bind_dev, arg(o, 1));
+}
+
+OvpnStatus ovpn_on_connect_retry(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  a->c->connect_retry = (unsigned)number(arg(o, 1));
+  if (arg(o, 2))
+    a->c->connect_retry_max_wait = (unsigned)number(arg(o, 2));
+  if (a->c->connect_retry_max_wait < a->c->connect_retry)
+    a->c->connect_retry_max_wait = a->c->connect_retry;
+  return OVPN_OK;
+}
+
+OvpnStatus ovpn_on_mtu_disc(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  a->c->mtu_disc = arg_is(o, 1, "yes") ? 2 : arg_is(o, 1, "maybe");
+  return OVPN_OK;
+}
+/* ---- proxies */
+
+OvpnStatus ovpn_on_proxy(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  bool http = row->value;
+  const char *file = arg(o, 3);
+  OvpnStatus s = set_text(a, &a->c->proxy_type, http ? "http" : "socks");
+  if (s == OVPN_OK)
+    s = set_text(a, &a->c->proxy_host, arg(o, 1));
+  if (s == OVPN_OK)
+    s = set_text(a, &a->c->proxy_port, arg(o, 2) ? arg(o, 2) : http ? "8080" : "1080");
+  if (s != OVPN_OK || !file || arg_is(o, 3, "auto") || arg_is(o, 3, "auto-nct") ||
+      arg_is(o, 3, "stdin") || (http && arg_is(o, 3, "none")))
+    return s;
+  return set_text(a, &a->c->files[OVPN_FILE_HTTP_PROXY_USER_PASS].name, file);
+}
+/* ---- remotes: handlers (spec §17.5) */
+
+static OvpnStatus parse_proto(ConfigApply *a, const OvpnOption *o, const char *text,
+                              OvpnProto *proto, OvpnFamily *family)
+{
+  static const struct {
+    const char *word;
+    OvpnProto proto;
+    OvpnFamily family;
+  } words[] = {
+      {"udp", OVPN_PROTO_UDP, OVPN_AF_ANY},           {"udp4", OVPN_PROTO_UDP, OVPN_AF_INET},
+      {"udp6", OVPN_PROTO_UDP, OVPN_AF_INET6},        {"tcp", OVPN_PROTO_TCP, OVPN_AF_ANY},
+      {"tcp4", OVPN_PROTO_TCP, OVPN_AF_INET},         {"tcp6", OVPN_PROTO_TCP, OVPN_AF_INET6},
+      {"tcp-client", OVPN_PROTO_TCP, OVPN_AF_ANY},    {"tcp4-client", OVPN_PROTO_TCP, OVPN_AF_INET},
+      {"tcp6-client", OVPN_PROTO_TCP, OVPN_AF_INET6}, {"adaptive", OVPN_PROTO_UDP, OVPN_AF_ANY},
+  };
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+    if (strcasecmp(words[i].word, text) != 0)
+      continue;
+    *proto = words[i].proto;
+    *family = words[i].family;
+    return OVPN_OK;
+  }
+  return bad(a, o, text, "is not a protocol of a client");
+}
+
+static OvpnStatus remote_new(ConfigApply *a, int connection, OvpnRemote **ret_remote,
+                             RemoteState **ret_state)
+{
+  size_t n = a->c->n_remotes;
+  OvpnRemote *r = realloc(a->c->remotes, (n + 1) * sizeof *r);
+  if (!r)
+    return ovpn_config_no_memory(a->f);
+  a->c->remotes = r;
+  RemoteState *s = realloc(a->remotes, (n + 1) * sizeof *s);
+  if (!s)
+    return ovpn_config_no_memory(a->f);
+  a->remotes = s;
+  r[n] = (OvpnRemote){.explicit_exit_notify = -1};
+  s[n] = (RemoteState){.connection = connection};
+  a->c->n_remotes++;
+  *ret_remote = &r[n];
+  *ret_state = &s[n];
+  return OVPN_OK;
+}
+
+/* The entry of the <connection> block that `o` stands in; a new one begins with the values that
+ * stood before it in the file. */
+static OvpnStatus block_remote(ConfigApply *a, const OvpnOption *o, OvpnRemote **ret_remote,
+                               RemoteState **ret_state)
+{
+  size_t n = a->c->n_remotes;
+  if (n > 0 && a->remotes[n - 1].connection == o->connection) {
+    *ret_remote = &a->c->remotes[n - 1];
+    *ret_state = &a->remotes[n - 1];
+    return OVPN_OK;
+  }
+  OvpnStatus s = remote_new(a, o->connection, ret_remote, ret_state);
+  if (s != OVPN_OK)
+    return s;
+  (*ret_remote)->proto = a->proto;
+  (*ret_remote)->family = a->family;
+  (*ret_state)->has_proto = true; /* nothing after the block counts */
+  return set_text(a, &(*ret_remote)->port, a->port);
+}
+
+static OvpnStatus set_host(ConfigApply *a, const OvpnOption *o, OvpnRemote *r)
+{
+  const char *host = arg(o, 1);
+  size_t len = strlen(host);
+  if (host[0] == '[' && len > 2 && host[len - 1] == ']') {
+    host++;
+    len -= 2;
+  }
+  if (strcspn(host, "[]/\"'<>|\\") < len)
+    return bad(a, o, arg(o, 1), "is not a host name or address");
+  char *copy = strndup(host, len);
+  if (!copy)
+    return ovpn_config_no_memory(a->f);
+  free(r->host);
+  r->host = copy;
+  return OVPN_OK;
+}
+
+OvpnStatus ovpn_on_remote(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  OvpnRemote *r;
+  RemoteState *state;
+  OvpnStatus s = o->connection < 0 ? remote_new(a, -1, &r, &state) : block_remote(a, o, &r, &state);
+  if (s != OVPN_OK)
+    return s;
+  if (r->host)
+    return bad(a, o, arg(o, 1), "is a second server in one connection block");
+  s = set_host(a, o, r);
+  if (s == OVPN_OK && arg(o, 2))
+    s = set_text(a, &r->port, arg(o, 2));
+  if (s == OVPN_OK && arg(o, 3)) {
+    s = parse_proto(a, o, arg(o, 3), &r->proto, &r->family);
+    state->has_proto = true;
+  }
+  return s;
+}
+
+OvpnStatus ovpn_on_proto(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  OvpnRemote *r;
+  RemoteState *state;
+  if (o->connection < 0)
+    return parse_proto(a, o, arg(o, 1), &a->proto, &a->family);
+  OvpnStatus s = block_remote(a, o, &r, &state);
+  return s == OVPN_OK ? parse_proto(a, o, arg(o, 1), &r->proto, &r->family) : s;
+}
+
+/* port, rport: the local port is only ever set by lport, as clients do not want to sit on a fixed
+ * one. */
+OvpnStatus ovpn_on_port(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  OvpnRemote *r;
+  RemoteState *state;
+  if (o->connection < 0)
+    return set_text(a, &a->port, arg(o, 1));
+  OvpnStatus s = block_remote(a, o, &r, &state);
+  return s == OVPN_OK ? set_text(a, &r->port, arg(o, 1)) : s;
+}
+
+OvpnStatus ovpn_on_exit_notify(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  int n = arg(o, 1) ? (int)number(arg(o, 1)) : 1;
+  OvpnRemote *r;
+  RemoteState *state;
+  if (o->connection < 0) {
+    a->c->explicit_exit_notify = n;
+    return OVPN_OK;
+  }
+  OvpnStatus s = block_remote(a, o, &r, &state);
+  if (s == OVPN_OK)
+    r->explicit_exit_notify = n;
+  return s;
+}
+
+OvpnStatus ovpn_on_proto_force(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  a->proto_force = arg_is(o, 1, "tcp") ? OVPN_PROTO_TCP : OVPN_PROTO_UDP;
+  return OVPN_OK;
+}
+
+/* ---- remotes: what is derived (spec §17.4) */
+
+/* What the profile's own proto line says counts for remotes without one. */
+static void inherit_proto(const ConfigApply *a, OvpnRemote *r, const RemoteState *s)
+{
+  if (s->has_proto)
+    return;
+  r->proto = a->proto;
+  r->family = a->family;
+}
+
+/* Keeps, in order, what is used: plain remote lines do not count when there are <connection>
+ * blocks, and proto-force chooses. `candidates` receives the number before proto-force. */
+static void choose_remotes(ConfigApply *a, bool blocks, size_t *candidates)
+{
+  OvpnConfig *c = a->c;
+  size_t kept = 0;
+  for (size_t i = 0; i < c->n_remotes; i++) {
+    OvpnRemote r = c->remotes[i];
+    bool candidate = !blocks || a->remotes[i].connection >= 0;
+    inherit_proto(a, &r, &a->remotes[i]);
+    *candidates += candidate;
+    if (candidate && (a->proto_force < 0 || r.proto == (OvpnProto)a->proto_force)) {
+      c->remotes[kept++] = r;
+      continue;
+    }
+    free(r.host);
+    free(r.port);
+  }
+  c->n_remotes = kept;
+}
+
+OvpnStatus ovpn_config_finish_remotes(ConfigApply *a)
+{
+  OvpnConfig *c = a->c;
+  bool blocks = false;
+  size_t candidates = 0;
+  for (size_t i = 0; i < c->n_remotes; i++) {
+    blocks |= a->remotes[i].connection >= 0;
+    if (!c->remotes[i].host)
+      return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG, "connection: no remote in the block");
+  }
+  choose_remotes(a, blocks, &candidates);
+  if (candidates == 0)
+    return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG, "no remote: the profile names no server");
+  if (c->n_remotes == 0)
+    return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG, "proto-force: no remote uses this protocol");
+  for (size_t i = 0; i < c->n_remotes; i++)
+    if (!c->remotes[i].port &&
+        !ovpn_config_set_text(&c->remotes[i].port, a->port ? a->port : "1194"))
+      return ovpn_config_no_memory(a->f);
+  return OVPN_OK;
+}
