@@ -21,6 +21,8 @@ static char *effect_of(const OvpnOption *o)
     return g_strdup_printf(_("not carried out, %s"), reason ? reason : "");
   if (info->flags & OVPN_OPTF_SERVER)
     return g_strdup(_("no effect, only a server uses it"));
+  if (info->flags & OVPN_OPTF_REFUSED)
+    return g_strdup_printf(_("connecting is refused, %s"), reason ? reason : "");
   if (info->flags & OVPN_OPTF_LATER)
     return g_strdup_printf(_("not supported, %s"), reason ? reason : "");
   if (info->flags & OVPN_OPTF_HARMLESS)

@@ -157,7 +157,7 @@ static gboolean key_is_open(Editor *e)
 static char *unbound_options(const char *needle)
 {
   static const guint idle =
-      OVPN_OPTF_HARMLESS | OVPN_OPTF_NEVER | OVPN_OPTF_SERVER | OVPN_OPTF_LATER;
+      OVPN_OPTF_HARMLESS | OVPN_OPTF_NEVER | OVPN_OPTF_SERVER | OVPN_OPTF_LATER | OVPN_OPTF_REFUSED;
   GString *s = g_string_new(NULL);
   guint n = 0;
   for (gsize i = 1; i <= ovpn_option_count() && n < FOUND_MAX; i++) {

@@ -565,7 +565,8 @@ static void warn_without_effect(const From *c, const OvpnOption *o)
     why = _("this option is not known");
   else if (info->flags & OVPN_OPTF_SERVER)
     why = _("it only concerns servers");
-  else if (info->flags & (OVPN_OPTF_HARMLESS | OVPN_OPTF_NEVER | OVPN_OPTF_LATER))
+  else if (info->flags &
+           (OVPN_OPTF_HARMLESS | OVPN_OPTF_NEVER | OVPN_OPTF_LATER | OVPN_OPTF_REFUSED))
     why = info->reason ? _(info->reason) : _("it is not supported");
   if (why)
     g_ptr_array_add(c->warnings, g_strdup_printf(_("Line %u: “%s” has no effect: %s"), o->line,

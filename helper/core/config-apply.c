@@ -163,6 +163,8 @@ static OvpnStatus apply_one(ConfigApply *a, const OvpnOption *o)
   if (o->connection >= 0 && !(info->flags & OVPN_OPTF_CONNECTION) && rows[info->id].apply)
     return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG, "%s: cannot stand in a connection block",
                             o->argv[0]);
+  if (info->flags & OVPN_OPTF_REFUSED)
+    return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG, "%s: %s", o->argv[0], info->reason);
   OvpnStatus s = ovpn_option_check(o, a->f);
   if (s != OVPN_OK || !rows[info->id].apply)
     return s;

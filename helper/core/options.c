@@ -22,6 +22,7 @@ enum {
   F_SERVER = OVPN_OPTF_SERVER,
   F_LATER = OVPN_OPTF_LATER,
   F_CONN = OVPN_OPTF_CONNECTION,
+  F_REFUSED = OVPN_OPTF_REFUSED,
 };
 #define K_NONE OVPN_KEY_NONE
 #define K_FLAG OVPN_KEY_FLAG
@@ -42,8 +43,8 @@ static const struct {
   const char *alias;
   OvpnOptionId id;
 } aliases[] = {
-    {"ncp-ciphers", OVPN_OPT_DATA_CIPHERS},
-    {"server-poll-timeout", OVPN_OPT_CONNECT_TIMEOUT},
+    {"ncp-ciphers", OVPN_OPT_DATA_CIPHERS},  {"server-poll-timeout", OVPN_OPT_CONNECT_TIMEOUT},
+    {"ip-remote-hint", OVPN_OPT_PRERESOLVE}, {"remote-ip-hint", OVPN_OPT_PRERESOLVE},
     {"udp-mtu", OVPN_OPT_LINK_MTU},
 };
 
@@ -111,8 +112,10 @@ static bool list_grow(OvpnOptionList *l)
 
 OvpnOption *ovpn_option_list_add(OvpnOptionList *l, const char *const *argv, unsigned argc)
 {
-  while (argc > 2 && strcmp(argv[0], "setenv") == 0 && strcmp(argv[1], "opt") == 0 &&
-         ovpn_option_by_directive(argv[2])) {
+  while (argc > 2 && strcmp(argv[0], "setenv") == 0 && strcmp(argv[1], "opt") == 0) {
+    const OvpnOptionInfo *meant = ovpn_option_by_directive(argv[2]);
+    if (!meant || (meant->flags & F_REFUSED)) /* "setenv opt" never stops a connection */
+      break;
     argv += 2;
     argc -= 2;
   }

@@ -42,6 +42,7 @@ enum OvpnOptionFlags {
   OVPN_OPTF_SERVER = 1u << 7,   /* server-only: kept, no effect */
   OVPN_OPTF_LATER = 1u << 8, /* client option that this version does not honour yet; warned about */
   OVPN_OPTF_CONNECTION = 1u << 9, /* allowed inside <connection> */
+  OVPN_OPTF_REFUSED = 1u << 10,   /* kept, but connecting is refused; `reason` says why */
 };
 
 typedef struct OvpnOptionInfo {
@@ -51,7 +52,7 @@ typedef struct OvpnOptionInfo {
   const char *key;       /* vpn.data key or NULL */
   OvpnKeyStyle style;
   uint32_t flags;
-  const char *reason; /* for HARMLESS, NEVER, LATER: one English phrase; else NULL */
+  const char *reason; /* for HARMLESS, NEVER, LATER, REFUSED: one English phrase; else NULL */
 } OvpnOptionInfo;
 
 const OvpnOptionInfo *ovpn_option_info(OvpnOptionId id); /* never NULL */
@@ -84,7 +85,8 @@ typedef struct OvpnOptionList {
 void ovpn_option_list_clear(OvpnOptionList *l); /* wipes (arguments can be secrets); NULL ok */
 /* Appends a copy; returns the new item or NULL when out of memory or over OVPN_OPTION_LIST_MAX,
  * OVPN_OPTION_ARGS_MAX or OVPN_OPTION_ARG_MAX. The id is looked up from argv[0]; "setenv opt X ..."
- * with a known X becomes "X ...". connection = -1, line = 0; the caller may then change them. */
+ * with a known X that is not REFUSED becomes "X ...". connection = -1, line = 0; the caller may
+ * then change them. */
 OvpnOption *ovpn_option_list_add(OvpnOptionList *l, const char *const *argv, unsigned argc);
 /* Convenience: directive and up to three arguments, NULL ends. */
 OvpnOption *ovpn_option_list_add_text(OvpnOptionList *l, const char *directive, const char *a1,

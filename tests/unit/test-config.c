@@ -197,6 +197,7 @@ static void test_files(void)
   expect_failure("client\nremote a\nca [inline]\nauth-user-pass\n", "there is no <ca> block");
   expect_failure("client\nremote a\nauth-user-pass\n", "no ca");
   expect_failure("client\nremote a\nauth-user-pass\ncapath /etc/ssl\n", "capath");
+  expect_failure("client\nremote a\nauth-federate\n", "Amazon");
   expect_failure("client\nremote a\nca x\n", "no way to sign in");
   expect_failure("client\nremote a\nca x\ncert y\n", "cert: needs a key");
   expect_failure("client\nremote a\nca x\nkey y\n", "key: needs a cert");

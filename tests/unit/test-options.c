@@ -11,7 +11,8 @@ static void test_table(void)
     const OvpnOptionInfo *o = ovpn_option_info((OvpnOptionId)i);
     CHECK_INT(o->id, i);
     CHECK(ovpn_option_by_directive(o->directive) == o);
-    bool excused = o->flags & (OVPN_OPTF_HARMLESS | OVPN_OPTF_NEVER | OVPN_OPTF_LATER);
+    bool excused =
+        o->flags & (OVPN_OPTF_HARMLESS | OVPN_OPTF_NEVER | OVPN_OPTF_LATER | OVPN_OPTF_REFUSED);
     CHECK(excused == (o->reason != NULL));
     CHECK(!(o->flags & OVPN_OPTF_SERVER) || !(o->flags & OVPN_OPTF_PUSHABLE));
     CHECK(!(o->flags & OVPN_OPTF_NEVER) ||
