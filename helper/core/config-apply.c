@@ -95,7 +95,7 @@ static const Row rows[OVPN_OPT_MAX_] = {
     UINT(TUN_MTU_MAX, tun_mtu_max),
     DO(MTU_DISC, ovpn_on_mtu_disc, .value = 0),
     DO(MSSFIX, ovpn_on_mssfix, .value = 0),
-    UINT(FRAGMENT, fragment),
+    DO(FRAGMENT, ovpn_on_fragment, .value = 0),
     UINT(MAX_PACKET_SIZE, max_packet_size),
     FLAG(ROUTE_NOPULL, route_nopull),
     FLAG(ALLOW_PULL_FQDN, allow_pull_fqdn),

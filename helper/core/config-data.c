@@ -48,6 +48,18 @@ OvpnStatus ovpn_on_mssfix(ConfigApply *a, const OvpnOption *o, const Row *row)
   a->c->mssfix_fixed = arg_is(o, 2, "fixed");
   return OVPN_OK;
 }
+
+OvpnStatus ovpn_on_fragment(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  enum { FRAGMENT_MIN = 68 };
+  (void)row;
+  a->c->fragment = (unsigned)number(arg(o, 1));
+  a->c->fragment_mtu = arg_is(o, 2, "mtu");
+  if (a->c->fragment && a->c->fragment < FRAGMENT_MIN)
+    return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG, "fragment: the size must be at least %d bytes",
+                            FRAGMENT_MIN);
+  return OVPN_OK;
+}
 /* ---- data channel */
 
 OvpnStatus ovpn_on_upper(ConfigApply *a, const OvpnOption *o, const Row *row)

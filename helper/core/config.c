@@ -329,8 +329,6 @@ static OvpnStatus check_not_yet(ConfigApply *a)
     return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG,
                             "%s-proxy: connections through a proxy are not supported",
                             c->proxy_type);
-  if (c->fragment)
-    return config_error(a, "fragment: splitting packets is not supported");
   return OVPN_OK;
 }
 

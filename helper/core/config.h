@@ -103,6 +103,7 @@ typedef struct OvpnConfig {
   int mssfix;
   bool mssfix_mtu, mssfix_fixed; /* -1 = default rule, 0 = off */
   unsigned fragment;             /* 0 = off */
+  bool fragment_mtu;             /* the limit counts the outer IP and UDP headers */
   OvpnTopology topology;
   bool topology_set;
   char *ifconfig_local, *ifconfig_remote; /* as written; NULL */

@@ -5,6 +5,7 @@
  * Input is authenticated or comes from the TUN, but lengths and header fields are not believed:
  * everything is read through a bounded reader, anything unusual is left alone. */
 #include "helper/core/inner.h"
+#include "helper/core/fragment.h"
 #include "helper/core/wire.h"
 #include <strings.h>
 
@@ -33,28 +34,55 @@ size_t ovpn_occ_exit(uint8_t *buf, size_t cap)
 
 enum { TCP_IP4_HEADERS = 40, MTU_ETHERNET = 1500, MSSFIX_DEFAULT = 1492, SOCKS_UDP_HEADER = 10 };
 
-unsigned ovpn_mss_compute(unsigned limit, unsigned outside, unsigned block, unsigned inside)
+/* What is left for the encrypted text without its padding. */
+static unsigned text_room(unsigned limit, unsigned outside, unsigned block)
 {
   if (limit <= outside)
     return 0;
-  unsigned target = limit - outside;
+  unsigned room = limit - outside;
   if (block > 1) /* at least one byte of padding */
-    target = target / block * block - (target >= block ? 1 : 0);
-  unsigned headers = TCP_IP4_HEADERS + inside;
-  return target > headers ? target - headers : 0;
+    room = room / block * block - (room >= block ? 1 : 0);
+  return room;
+}
+
+unsigned ovpn_mss_compute(unsigned limit, unsigned outside, unsigned block, unsigned inside)
+{
+  unsigned room = text_room(limit, outside, block), headers = TCP_IP4_HEADERS + inside;
+  return room > headers ? room - headers : 0;
+}
+
+static unsigned outside_bytes(const OvpnConfig *c, bool mtu, bool tcp_link, bool link_ipv6,
+                              unsigned crypto_header, bool peer_id)
+{
+  unsigned n = (peer_id ? 4 : 1) + (tcp_link ? 2 : 0) + crypto_header;
+  if (!tcp_link && c->proxy_type && !strcasecmp(c->proxy_type, "socks"))
+    n += SOCKS_UDP_HEADER;
+  if (mtu)
+    n += (link_ipv6 ? 40 : 20) + (tcp_link ? 20 : 8);
+  return n;
+}
+
+unsigned ovpn_fragment_max(const OvpnConfig *c, bool link_ipv6, bool cbc, unsigned block,
+                           unsigned crypto_header, bool peer_id)
+{
+  unsigned outside = outside_bytes(c, c->fragment_mtu, false, link_ipv6, crypto_header, peer_id);
+  unsigned room = text_room(c->fragment, outside, cbc ? block : 0);
+  unsigned inside = OVPN_FRAGMENT_HEAD + (cbc ? 4 : 0);
+  return room > inside ? room - inside : 0;
 }
 
 unsigned ovpn_mss(const OvpnConfig *c, unsigned tun_mtu, bool tcp_link, bool link_ipv6, bool cbc,
                   unsigned block, unsigned crypto_header, bool peer_id, bool one_byte_comp)
 {
-  unsigned limit = c->mssfix < 0 ? 0 : (unsigned)c->mssfix;
+  unsigned limit = c->mssfix < 0 ? 0 : (unsigned)c->mssfix, fragment = tcp_link ? 0 : c->fragment;
   bool mtu = c->mssfix_mtu, fixed = c->mssfix_fixed;
   if (c->mssfix == 0)
     return 0;
   if (c->mssfix < 0) {
     mtu = fixed = false;
-    if (c->fragment) {
-      limit = c->fragment;
+    if (fragment) {
+      limit = fragment;
+      mtu = c->fragment_mtu;
     } else if (tun_mtu == MTU_ETHERNET) {
       limit = MSSFIX_DEFAULT;
       mtu = true;
@@ -65,12 +93,8 @@ unsigned ovpn_mss(const OvpnConfig *c, unsigned tun_mtu, bool tcp_link, bool lin
   }
   if (fixed)
     return limit > TCP_IP4_HEADERS ? limit - TCP_IP4_HEADERS : 0;
-  unsigned outside = (peer_id ? 4 : 1) + (tcp_link ? 2 : 0) + crypto_header;
-  if (!tcp_link && c->proxy_type && !strcasecmp(c->proxy_type, "socks"))
-    outside += SOCKS_UDP_HEADER;
-  if (mtu)
-    outside += (link_ipv6 ? 40 : 20) + (tcp_link ? 20 : 8);
-  unsigned inside = (one_byte_comp ? 1 : 0) + (c->fragment ? 4 : 0) + (cbc ? 4 : 0);
+  unsigned outside = outside_bytes(c, mtu, tcp_link, link_ipv6, crypto_header, peer_id);
+  unsigned inside = (one_byte_comp ? 1 : 0) + (fragment ? OVPN_FRAGMENT_HEAD : 0) + (cbc ? 4 : 0);
   return ovpn_mss_compute(limit, outside, cbc ? block : 0, inside);
 }
 

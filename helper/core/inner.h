@@ -28,6 +28,10 @@ OvpnStatus ovpn_frame_remove(OvpnCompress mode, uint8_t **p, size_t *len, uint8_
  * key in bytes without padding; the rest from the config. */
 unsigned ovpn_mss(const OvpnConfig *c, unsigned tun_mtu, bool tcp_link, bool link_ipv6, bool cbc,
                   unsigned block, unsigned crypto_header, bool peer_id, bool one_byte_comp);
+/* Payload of one piece behind its header, for `fragment`; 0 = nothing is left, or fragment is off.
+ * The other arguments as above. */
+unsigned ovpn_fragment_max(const OvpnConfig *c, bool link_ipv6, bool cbc, unsigned block,
+                           unsigned crypto_header, bool peer_id);
 /* The arithmetic behind it: limit on a packet, bytes outside the encrypted part (heads, IV, tag or
  * HMAC; AEAD ids too), CBC block size (0 or 1 = no padding), bytes inside in front of the IP
  * packet. 0 = nothing is left. */

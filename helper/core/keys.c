@@ -270,7 +270,7 @@ size_t ovpn_occ_format(const OvpnConfig *c, bool tcp, char *buf, size_t cap)
       mtu + (tcp ? 51 : 49), mtu, tcp ? "TCPv4_CLIENT" : "UDPv4");
   if (c->compress != OVPN_COMP_NONE)
     add(&t, ",comp-lzo");
-  if (c->fragment)
+  if (c->fragment && !tcp)
     add(&t, ",mtu-dynamic");
   bool tls_auth = c->files[OVPN_FILE_TLS_AUTH].name != NULL;
   if (tls_auth && c->tls_auth_dir != OVPN_DIR_NONE)

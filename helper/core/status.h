@@ -22,7 +22,8 @@
   X(STATE)      /* well-formed, but not legal now */                                               \
   X(FORMAT)     /* a field holds an impossible value */                                            \
   X(FRAMING)    /* compression or fragment framing unknown */                                      \
-  X(EMPTY)      /* nothing inside */
+  X(EMPTY)      /* nothing inside */                                                               \
+  X(INCOMPLETE) /* a piece of a packet; others are to come */
 
 #define OVPN_FAIL_LIST(X)                                                                          \
   X(INTERNAL) /* library or system call failed; text says which */                                 \

@@ -30,9 +30,17 @@ bool datapath_init(Datapath *dp)
   return dp->scratch && dp->super && parts;
 }
 
+bool datapath_want_fragments(Datapath *dp, size_t largest)
+{
+  ovpn_fragments_free(dp->fragments);
+  dp->fragments = ovpn_fragments_new(largest);
+  return dp->fragments != NULL;
+}
+
 void datapath_clear(Datapath *dp)
 {
   datapath_del_all(dp);
+  ovpn_fragments_free(dp->fragments);
   free(dp->scratch);
   free(dp->super);
   free(dp->merge.parts);
@@ -68,6 +76,8 @@ void datapath_del_all(Datapath *dp)
 {
   for (uint8_t i = 0; i < DATAPATH_SLOTS; i++)
     datapath_del_key(dp, i);
+  if (dp->fragments)
+    ovpn_fragments_reset(dp->fragments);
   dp->up = false;
 }
 
@@ -152,9 +162,9 @@ static void drain(Datapath *dp, Tun *tun)
   }
 }
 
-static void deliver_super(Datapath *dp, Tun *tun, uint8_t *p, size_t len)
+/* borrowed: the next packet may overwrite it. */
+static void deliver_super(Datapath *dp, Tun *tun, uint8_t *p, size_t len, bool borrowed)
 {
-  bool borrowed = p == dp->scratch; /* the next packet may overwrite it */
   if (!merge_add(&dp->merge, p, len)) {
     drain(dp, tun);
     merge_add(&dp->merge, p, len);
@@ -163,7 +173,7 @@ static void deliver_super(Datapath *dp, Tun *tun, uint8_t *p, size_t len)
     drain(dp, tun);
 }
 
-static void deliver(Datapath *dp, Tun *tun, uint8_t *p, size_t len)
+static void deliver(Datapath *dp, Tun *tun, uint8_t *p, size_t len, bool borrowed)
 {
   if (!dp->up || (dp->peer.tap ? len < 14 : !ip_ok(p, len))) {
     dp->stats.drops_other++;
@@ -172,7 +182,7 @@ static void deliver(Datapath *dp, Tun *tun, uint8_t *p, size_t len)
   if (dp->peer.mss)
     ovpn_mssfix(p, len, dp->peer.tap, dp->peer.mss);
   if (tun->flags & TUN_VNET_HDR) {
-    deliver_super(dp, tun, p, len);
+    deliver_super(dp, tun, p, len, borrowed);
     return;
   }
   if (!tun_write(tun, p, len)) {
@@ -198,14 +208,20 @@ static void receive_one(Datapath *dp, Tun *tun, Packet *in)
     return;
   }
   dp->notes.received = true;
-  st = ovpn_frame_remove(dp->peer.compress, &p, &len, dp->scratch, PACKET_MAX);
+  bool borrowed = false;
+  if (dp->peer.fragment && dp->fragments)
+    st = ovpn_fragments_take(dp->fragments, dp->now, &p, &len, &borrowed);
+  if (st == OVPN_DROP_INCOMPLETE)
+    return;
+  if (st == OVPN_OK)
+    st = ovpn_frame_remove(dp->peer.compress, &p, &len, dp->scratch, PACKET_MAX);
   if (st != OVPN_OK || len == 0) {
     dp->stats.drops_other++;
     return;
   }
   switch (ovpn_inner_classify(p, len)) {
   case OVPN_INNER_PACKET:
-    deliver(dp, tun, p, len);
+    deliver(dp, tun, p, len, borrowed || p == dp->scratch);
     break;
   case OVPN_INNER_OCC_EXIT:
     dp->notes.occ_exit = true;
@@ -233,10 +249,8 @@ unsigned datapath_receive(Datapath *dp, Tun *tun, Batch *rx)
   return control;
 }
 
-/* Seals what stands at p in a slot. */
-static bool seal(Datapath *dp, Batch *tx, uint8_t *slot, uint8_t *p, size_t len)
+static bool seal_framed(Datapath *dp, Batch *tx, uint8_t *slot, uint8_t *p, size_t len)
 {
-  ovpn_frame_add(dp->peer.compress, &p, &len);
   uint8_t *pkt = NULL;
   size_t pkt_len = 0;
   /* two bytes in front stay free for the length of a TCP packet */
@@ -248,6 +262,47 @@ static bool seal(Datapath *dp, Batch *tx, uint8_t *slot, uint8_t *p, size_t len)
   batch_push(tx, pkt, pkt_len, dp->peer.tcp);
   dp->notes.sent = true;
   return true;
+}
+
+/* Every piece becomes a packet of its own; all or none go. p stays clear of the slots to come. */
+static bool seal_pieces(Datapath *dp, Batch *tx, const uint8_t *p, size_t len)
+{
+  OvpnPieces plan = ovpn_fragment_plan(len, dp->peer.fragment);
+  size_t room = OVPN_FRAGMENT_HEAD + plan.size;
+  uint8_t *slot = plan.n ? batch_reserve(tx, plan.n, room) : NULL;
+  if (!slot) {
+    dp->stats.drops_other++;
+    return false;
+  }
+  dp->sequence = (uint8_t)(dp->sequence + (plan.n > 1));
+  for (unsigned i = 0; i < plan.n; i++, slot += batch_stride(room)) {
+    uint8_t *at = slot + PACKET_HEADROOM;
+    size_t n = len < plan.size ? len : plan.size;
+    ovpn_fragment_head(at, &plan, i, dp->sequence);
+    memcpy(at + OVPN_FRAGMENT_HEAD, p, n);
+    if (!seal_framed(dp, tx, slot, at, OVPN_FRAGMENT_HEAD + n))
+      return false;
+    p += n;
+    len -= n;
+  }
+  return true;
+}
+
+/* Seals what stands at p in a slot. */
+static bool seal(Datapath *dp, Batch *tx, uint8_t *slot, uint8_t *p, size_t len)
+{
+  ovpn_frame_add(dp->peer.compress, &p, &len);
+  return dp->peer.fragment ? seal_pieces(dp, tx, p, len) : seal_framed(dp, tx, slot, p, len);
+}
+
+/* `n` slots for payloads; when packets are cut they are only their source, and stay untouched until
+ * the batch is out. */
+static uint8_t *source_slots(const Datapath *dp, Batch *tx, unsigned n, size_t len)
+{
+  uint8_t *slot = batch_reserve(tx, n, len);
+  if (slot && dp->peer.fragment)
+    tx->used += n * batch_stride(len);
+  return slot;
 }
 
 /* block-ipv6: programs learn at once that IPv6 is closed, and use IPv4. */
@@ -296,7 +351,7 @@ static ssize_t transmit_super(Datapath *dp, Tun *tun, Batch *tx)
   if (ok && refuse_ipv6(dp, tun, dp->super, len))
     return n;
   ok = ok && offload_open(&s, &vnet, dp->super, len, tun->tap, PACKET_MAX) == OFFLOAD_OK;
-  uint8_t *slot = ok ? batch_reserve(tx, s.segments, s.len) : NULL;
+  uint8_t *slot = ok ? source_slots(dp, tx, s.segments, s.len) : NULL;
   if (!slot) { /* also: segments of a few bytes, thousands of them */
     dp->stats.drops_other++;
     return n;
@@ -319,6 +374,8 @@ static ssize_t transmit_plain(Datapath *dp, Tun *tun, Batch *tx)
   ssize_t n = tun_read(tun, p, PACKET_MAX);
   if (n <= 0)
     return n;
+  if (dp->peer.fragment)
+    tx->used += batch_stride((size_t)n);
   size_t len = (size_t)n;
   dp->stats.tun_rx_bytes += len;
   dp->stats.tun_rx_packets++;
@@ -347,7 +404,7 @@ bool datapath_transmit(Datapath *dp, Tun *tun, Batch *tx)
 
 bool datapath_send(Datapath *dp, Batch *tx, const uint8_t *payload, size_t len)
 {
-  uint8_t *slot = batch_reserve(tx, 1, len);
+  uint8_t *slot = source_slots(dp, tx, 1, len);
   if (!dp->send || !slot)
     return false;
   memcpy(slot + PACKET_HEADROOM, payload, len);

@@ -4,6 +4,7 @@
  * §16.3. */
 #pragma once
 #include "helper/core/aead.h"
+#include "helper/core/fragment.h"
 #include "helper/core/inner.h"
 #include "helper/core/ipc.h"
 #include "helper/engine/link.h"
@@ -21,6 +22,7 @@ typedef struct DatapathPeer {
   bool tcp;
   bool block_ipv6;              /* answer IPv6 packets of this computer with an error */
   unsigned mss;                 /* 0 = leave alone */
+  unsigned fragment;            /* payload of a piece, bytes; 0 = packets are not cut */
   struct sockaddr_storage peer; /* packets to it stay out of the tunnel */
 } DatapathPeer;
 
@@ -28,10 +30,13 @@ typedef struct Datapath {
   OvpnDataKey *keys[DATAPATH_SLOTS];
   OvpnDataKey *send; /* one of keys, or NULL */
   DatapathPeer peer;
-  bool up;          /* payload flows */
-  uint8_t *scratch; /* decompressed payload of one packet */
-  uint8_t *super;   /* a super-packet from the TUN */
-  bool tun_more;    /* the last transmit stopped before the TUN was empty */
+  bool up;                  /* payload flows */
+  uint64_t now;             /* ns; the caller sets it before each batch */
+  OvpnFragments *fragments; /* NULL unless packets come in pieces */
+  uint8_t sequence;         /* of the last packet that was cut */
+  uint8_t *scratch;         /* decompressed payload of one packet */
+  uint8_t *super;           /* a super-packet from the TUN */
+  bool tun_more;            /* the last transmit stopped before the TUN was empty */
   Merge merge;
   OvpnStats stats;
   /* since the last datapath_take_notes() */
@@ -42,6 +47,8 @@ typedef struct Datapath {
 } Datapath;
 
 bool datapath_init(Datapath *dp);
+/* Packets of up to `largest` bytes may come in pieces from now on. false = no memory. */
+bool datapath_want_fragments(Datapath *dp, size_t largest);
 void datapath_clear(Datapath *dp);
 void datapath_set_key(Datapath *dp,
                       OvpnDataKey *k); /* takes it over; an older one of the same id goes */

@@ -112,6 +112,10 @@ static void set_peer(Engine *e, const OvpnDataCipher *cipher, int32_t peer_id)
   DatapathPeer peer = {.compress = comp, .tap = c->tap, .tcp = tcp, .peer = e->link.peer};
   peer.block_ipv6 = p && p->block_ipv6;
   peer.mss = ovpn_mss(c, mtu, tcp, e->link.ipv6, cbc, block, crypto, peer_id >= 0, one);
+  if (c->fragment && !tcp) {
+    unsigned max = ovpn_fragment_max(c, e->link.ipv6, cbc, block, crypto, peer_id >= 0);
+    peer.fragment = max > OVPN_FRAGMENT_HEAD ? max : OVPN_FRAGMENT_HEAD;
+  }
   datapath_set_peer(&e->dp, &peer);
 }
 

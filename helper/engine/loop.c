@@ -115,6 +115,7 @@ static void link_in(Engine *e)
       ovpn_session_note_refused(e->session, e->now);
     if (r == LINK_AGAIN)
       return;
+    e->dp.now = e->now;
     drive_packets(e, datapath_receive(&e->dp, &e->tun, &e->rx));
     e->rx_more = e->session && i == RX_ROUNDS - 1;
   }

@@ -17,7 +17,8 @@ enum {
   /* an odd number of cache lines, so that equal offsets of neighbours do not share a cache set */
   PACKET_STRIDE = PACKET_HEADROOM + PACKET_MAX + PACKET_TAILROOM + 64,
 };
-_Static_assert(PACKET_HEADROOM >= OVPN_DATA_HEADROOM + 2 /* framing */ + 2 /* TCP length */,
+_Static_assert(PACKET_HEADROOM >=
+                   OVPN_DATA_HEADROOM + 2 /* framing */ + 4 /* fragment */ + 2 /* TCP length */,
                "headroom");
 _Static_assert(PACKET_TAILROOM >= OVPN_DATA_TAILROOM + 2, "tailroom");
 enum { BATCH_SLAB = BATCH_MAX * PACKET_STRIDE };

@@ -157,7 +157,7 @@ static void test_device(void)
   expect_failure(BASE "dev sixteen_letters_\n", "dev:");
   expect_failure(BASE "dev null\n", "dev:");
   expect_failure(BASE "tun-mtu 10\n", "tun-mtu: “10” is not a number between 68 and 65535");
-  expect_failure(BASE "fragment 1300\n", "fragment");
+  expect_failure(BASE "fragment 67\n", "fragment");
 }
 
 static void test_files(void)

@@ -150,11 +150,12 @@ static void test_occ(void)
   c.tls_auth_dir = OVPN_DIR_INVERSE;
   c.files[OVPN_FILE_TLS_AUTH].name = (char *)"ta.key";
   size_t n = ovpn_occ_format(&c, true, text, sizeof text);
-  CHECK_STR(
-      text,
-      "V4,dev-type tun,link-mtu 1551,tun-mtu 1500,proto TCPv4_CLIENT,comp-lzo,mtu-dynamic,keydir 1,"
-      "cipher AES-128-CBC,auth SHA256,keysize 128,tls-auth,key-method 2,tls-client");
+  CHECK_STR(text, "V4,dev-type tun,link-mtu 1551,tun-mtu 1500,proto TCPv4_CLIENT,comp-lzo,keydir 1,"
+                  "cipher AES-128-CBC,auth SHA256,keysize 128,tls-auth,key-method 2,tls-client");
   CHECK_INT(n, strlen(text));
+  CHECK(ovpn_occ_format(&c, false, text, sizeof text));
+  CHECK(strstr(text, "proto UDPv4,comp-lzo,mtu-dynamic,keydir 1,") != NULL);
+  n = ovpn_occ_format(&c, true, text, sizeof text);
   CHECK_INT(ovpn_occ_format(&c, true, text, n), 0);
   CHECK_STR(text, "");
   CHECK_INT(ovpn_occ_format(&c, true, text, n + 1), n);

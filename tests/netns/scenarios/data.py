@@ -102,3 +102,6 @@ def _serve(l, addr):
                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_for('iperf3', lambda: ':5201' in l.on_server('ss', '-ltn'))
     return p
+
+
+import data_sizes  # noqa: E402,F401

@@ -1,0 +1,95 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Sees the packets of one interface: `with Sniffer(command prefix, interface) as s: ...` then s.packets, a list of
+dicts with proto, src, dst, sport, dport, size (UDP and TCP payload of one packet, also when the kernel shows many as
+one), syn, mss, total (bytes of the IP packet).
+Later fragments of a datagram have no ports and are counted under proto 'fragment'."""
+import json
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+
+class Sniffer:
+    def __init__(self, prefix, interface):
+        self.cmd, self.packets = list(prefix) + [sys.executable, __file__, interface], []
+
+    def __enter__(self):
+        self.proc = subprocess.Popen(self.cmd, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        assert self.proc.stdout.readline() == 'ready\n'
+        return self
+
+    def __exit__(self, *_):
+        time.sleep(0.15)
+        self.proc.send_signal(signal.SIGTERM)
+        out, _ = self.proc.communicate(timeout=10)
+        self.packets = [json.loads(x) for x in out.splitlines()]
+
+    def udp(self, port):
+        return [p for p in self.packets if p['proto'] == 17 and port in (p['sport'], p['dport'])]
+
+    def syns(self):
+        return [p for p in self.packets if p['proto'] == 6 and p['syn']]
+
+
+def mss_of(options):
+    while options and options[0]:
+        if options[0] == 1:
+            options = options[1:]
+            continue
+        if len(options) < 2 or options[1] < 2:
+            break
+        if options[0] == 2:
+            return struct.unpack('>H', options[2:4])[0]
+        options = options[options[1]:]
+    return None
+
+
+def decode(p):
+    if len(p) >= 20 and p[0] >> 4 == 4:
+        head, proto, total = (p[0] & 15) * 4, p[9], struct.unpack('>H', p[2:4])[0]
+        src, dst = socket.inet_ntop(socket.AF_INET, p[12:16]), socket.inet_ntop(socket.AF_INET, p[16:20])
+        if struct.unpack('>H', p[6:8])[0] & 0x1fff:
+            return {'proto': 'fragment', 'src': src, 'dst': dst, 'total': total}
+    elif len(p) >= 40 and p[0] >> 4 == 6:
+        head, proto, total = 40, p[6], 40 + struct.unpack('>H', p[4:6])[0]
+        src, dst = socket.inet_ntop(socket.AF_INET6, p[8:24]), socket.inet_ntop(socket.AF_INET6, p[24:40])
+    else:
+        return None
+    d, t = {'proto': proto, 'src': src, 'dst': dst, 'total': total}, p[head:total]
+    if proto == 17 and len(t) >= 8:
+        d['sport'], d['dport'], n = struct.unpack('>HHH', t[:6])
+        d['size'] = n - 8
+    elif proto == 6 and len(t) >= 20:
+        d['sport'], d['dport'] = struct.unpack('>HH', t[:4])
+        off = (t[12] >> 4) * 4
+        d.update(syn=bool(t[13] & 2), mss=mss_of(t[20:off]), size=len(t) - off)
+    return d
+
+
+def main(interface):
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    s.setsockopt(263, 15, 1)  # SOL_PACKET, PACKET_VNET_HDR: tells the size of segments
+    s.bind((interface, 0))
+    s.settimeout(0.05)
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    print('ready', flush=True)
+    while not stop:
+        try:
+            data, address = s.recvfrom(70000)
+        except socket.timeout:
+            continue
+        segment = struct.unpack('=H', data[4:6])[0]
+        d = decode(data[10 + (14 if address[3] == 1 else 0):])
+        if d:
+            if segment and 'size' in d:
+                d['size'] = min(d['size'], segment)
+            print(json.dumps(d))
+
+
+if __name__ == '__main__':
+    main(sys.argv[1])
