@@ -161,7 +161,6 @@ gboolean nmovpn_attempt_prepare(NmOvpnAttempt *a, GError **error)
                 local->message);
     return FALSE;
   }
-  a->default_route_auto = nmovpn_profile_default_route_auto(vpn);
   if (ovpn_config_apply(&a->config, &a->options, &f) != OVPN_OK) {
     NmOvpnFailureContext c = {.config = &a->config};
     g_autofree char *sentence = nmovpn_failure_sentence(&f, &c);

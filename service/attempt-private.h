@@ -33,7 +33,7 @@ struct NmOvpnAttempt {
   NMConnection *connection;
   OvpnSessionState session; /* the engine's newest word */
   guint network_waits;
-  gboolean interactive, default_route_auto;
+  gboolean interactive;
   OvpnOptionList options;
   OvpnConfig config;
   int files[OVPN_FILE_MAX]; /* -1 = none or inline; kept to be able to start the engine again */

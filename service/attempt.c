@@ -433,8 +433,8 @@ static void report(NmOvpnAttempt *a)
                              .config = &a->config,
                              .server = (const struct sockaddr *)&a->server,
                              .ifname = a->tun.ifname,
-                             .mtu = a->mtu,
-                             .default_route_auto = a->default_route_auto};
+                             .mtu = a->mtu};
+  nmovpn_netconfig_read_connection(&in, a->connection);
   if (!nmovpn_netconfig_build(&n, &in, &f)) {
     nmovpn_netconfig_clear(&n);
     nmovpn_attempt_fail(a, &f);

@@ -19,6 +19,9 @@
 #include <arpa/inet.h>
 #include <glib/gi18n-lib.h>
 #include <string.h>
+#include "service/profile.h"
+
+enum { MTU_MIN_IPV6 = 1280 };
 
 /* Where IPv6 goes to die when the server asks to block it and gives no address: a source address of
  * ours (RFC 4193) that no public destination is preferred from. */
@@ -138,6 +141,17 @@ static void note_dns(NmOvpnNetconfig *n, const OvpnDnsServer *s)
   if (s->dnssec > 0)
     note(n, _("The VPN wants DNSSEC to be checked; NetworkManager leaves that to the resolver's "
               "own settings."));
+}
+
+static void note_dhcp(NmOvpnNetconfig *n, unsigned unused)
+{
+  if (unused & OVPN_DHCP_PROXY)
+    note(n, _("The VPN names a web proxy; NetworkManager only takes the address of a proxy "
+              "configuration (PROXY_AUTO_CONFIG_URL) from it."));
+  if (unused & OVPN_DHCP_NTP)
+    note(n, _("The VPN names a time server; NetworkManager does not set the clock."));
+  if (unused & (OVPN_DHCP_NETBIOS | OVPN_DHCP_OTHER))
+    note(n, _("The VPN sent a dhcp-option that only has a meaning on other systems."));
 }
 
 static gboolean usable_port(const OvpnDnsServer *s, const OvpnDnsAddr *a)
@@ -265,6 +279,29 @@ static GVariant *build6(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in,
   return g_variant_ref_sink(g_variant_builder_end(&b));
 }
 
+/* Does the tunnel take all IPv4 traffic? By the default route, by one half and the other, or
+ * because NetworkManager's own rule gives it the default route. */
+static gboolean takes_all_ipv4(const NmOvpnNetconfigInput *in)
+{
+  const OvpnPushed *p = in->pushed;
+  guint halves = 0;
+  if (!p->has_v4)
+    return FALSE;
+  for (size_t i = 0; i < p->n_routes4; i++) {
+    const OvpnRoute4 *r = &p->routes4[i];
+    if (r->via_net_gateway || r->prefix > 1)
+      continue;
+    /* a whole default route is NetworkManager's to refuse, halves are not */
+    if (r->prefix == 1)
+      halves |= r->net.s_addr ? 2 : 1;
+    else if (!in->never_default4)
+      return TRUE;
+  }
+  if (halves == 3)
+    return TRUE;
+  return !in->never_default4 && (!in->default_route_auto || (p->redirect & OVPN_REDIRECT_IPV4));
+}
+
 /* block-ipv6 without an IPv6 address: all IPv6 is led into the tunnel, where nobody answers,
  * instead of past it. */
 static GVariant *build6_blocked(void)
@@ -277,8 +314,19 @@ static GVariant *build6_blocked(void)
   return g_variant_ref_sink(g_variant_builder_end(&b));
 }
 
-static GVariant *build_generic(const NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in)
+/* Linux has no IPv6 on a device with an MTU below 1280, and then nothing could be led there. */
+static guint device_mtu(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in)
 {
+  if (!in->mtu || in->mtu >= MTU_MIN_IPV6 || !n->ip6)
+    return in->mtu;
+  note(n, _("The MTU of the tunnel's device is %u instead of %u: IPv6 needs that much."),
+       MTU_MIN_IPV6, in->mtu);
+  return MTU_MIN_IPV6;
+}
+
+static GVariant *build_generic(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in)
+{
+  guint mtu = device_mtu(n, in);
   GVariantBuilder b;
   g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
   add(&b, NM_VPN_PLUGIN_CONFIG_TUNDEV, g_variant_new_string(in->ifname));
@@ -292,8 +340,10 @@ static GVariant *build_generic(const NmOvpnNetconfig *n, const NmOvpnNetconfigIn
     guint32 a = ((const struct sockaddr_in *)(const void *)in->server)->sin_addr.s_addr;
     add(&b, NM_VPN_PLUGIN_CONFIG_EXT_GATEWAY, g_variant_new_uint32(a));
   }
-  if (in->mtu)
-    add(&b, NM_VPN_PLUGIN_CONFIG_MTU, g_variant_new_uint32(in->mtu));
+  if (mtu)
+    add(&b, NM_VPN_PLUGIN_CONFIG_MTU, g_variant_new_uint32(mtu));
+  if (in->pushed->pac_url)
+    add(&b, NM_VPN_PLUGIN_CONFIG_PROXY_PAC, g_variant_new_string(in->pushed->pac_url));
   add(&b, NM_VPN_PLUGIN_CAN_PERSIST, g_variant_new_boolean(TRUE));
   add(&b, NM_VPN_PLUGIN_CONFIG_HAS_IP4, g_variant_new_boolean(n->ip4 != NULL));
   add(&b, NM_VPN_PLUGIN_CONFIG_HAS_IP6, g_variant_new_boolean(n->ip6 != NULL));
@@ -312,13 +362,21 @@ gboolean nmovpn_netconfig_build(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *
   const OvpnDnsServer *dns = pick_dns(n, p);
   if (dns)
     note_dns(n, dns);
+  note_dhcp(n, p->dhcp_unused);
   if (p->has_v4)
     n->ip4 = build4(n, in, dns);
   if (p->has_v6)
     n->ip6 = build6(n, in, dns);
   else if (p->block_ipv6)
     n->ip6 = build6_blocked();
-  if (!p->has_v6 && !p->block_ipv6 && (p->redirect & OVPN_REDIRECT_IPV6))
+  else if (in->guard_ipv6 && takes_all_ipv4(in)) {
+    n->ip6 = build6_blocked();
+    note(n,
+         _("The tunnel takes all traffic but has no IPv6: IPv6 is blocked while it is up, so that "
+           "nothing goes past it (%s=no in the connection's vpn.data allows it)."),
+         NMOVPN_KEY_IPV6_GUARD);
+  }
+  if (!n->ip6 && (p->redirect & OVPN_REDIRECT_IPV6))
     note(n, _("The server asks for all IPv6 traffic but gave no IPv6 address: IPv6 does not use "
               "the tunnel."));
   for (size_t i = 0; dns && i < dns->n_addrs; i++)
@@ -327,6 +385,21 @@ gboolean nmovpn_netconfig_build(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *
       note(n, _("A DNS server was left out because the tunnel does not have its kind of address."));
   n->generic = build_generic(n, in);
   return TRUE;
+}
+
+void nmovpn_netconfig_read_connection(NmOvpnNetconfigInput *in, NMConnection *connection)
+{
+  NMSettingVpn *vpn = nm_connection_get_setting_vpn(connection);
+  NMSettingIPConfig *ip4 = nm_connection_get_setting_ip4_config(connection),
+                    *ip6 = nm_connection_get_setting_ip6_config(connection);
+  const char *method = ip6 ? nm_setting_ip_config_get_method(ip6) : NULL;
+  in->default_route_auto = nmovpn_profile_default_route_auto(vpn);
+  in->never_default4 = ip4 && nm_setting_ip_config_get_never_default(ip4);
+  /* Who told NetworkManager to leave IPv6 alone, means it. */
+  in->guard_ipv6 = nmovpn_profile_ipv6_guard(vpn) &&
+                   !(ip6 && nm_setting_ip_config_get_never_default(ip6)) &&
+                   g_strcmp0(method, NM_SETTING_IP6_CONFIG_METHOD_IGNORE) != 0 &&
+                   g_strcmp0(method, NM_SETTING_IP6_CONFIG_METHOD_DISABLED) != 0;
 }
 
 void nmovpn_netconfig_clear(NmOvpnNetconfig *n)

@@ -2,6 +2,7 @@
 /* What the server pushed -> what NetworkManager is told. Pure. DESIGN.md §7,
  * spec/networkmanager-openvpn.md §5. */
 #pragma once
+#include <NetworkManager.h>
 #include <gio/gio.h>
 #include <sys/socket.h>
 #include "helper/core/config.h"
@@ -14,7 +15,12 @@ typedef struct NmOvpnNetconfigInput {
   const char *ifname;
   guint mtu;
   gboolean default_route_auto; /* default-route=auto in the profile */
+  gboolean never_default4;     /* ipv4.never-default */
+  gboolean guard_ipv6; /* a tunnel for all IPv4 without IPv6 keeps IPv6 from going past it */
 } NmOvpnNetconfigInput;
+
+/* Fills default_route_auto, never_default4 and guard_ipv6 from the connection. */
+void nmovpn_netconfig_read_connection(NmOvpnNetconfigInput *in, NMConnection *connection);
 
 typedef struct NmOvpnNetconfig {
   GVariant *generic, *ip4,

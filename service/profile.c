@@ -74,6 +74,11 @@ gboolean nmovpn_profile_default_route_auto(NMSettingVpn *vpn)
   return g_strcmp0(profile_get(vpn, NMOVPN_KEY_DEFAULT_ROUTE), "auto") == 0;
 }
 
+gboolean nmovpn_profile_ipv6_guard(NMSettingVpn *vpn)
+{
+  return g_strcmp0(profile_get(vpn, NMOVPN_KEY_IPV6_GUARD), "no") != 0;
+}
+
 char *nmovpn_profile_key_path(NMSettingVpn *vpn)
 {
   ProfileType type;

@@ -27,6 +27,7 @@ typedef enum {
 #define NMOVPN_SECRET_KEY "key" /* inline private key, data: URI */
 #define NMOVPN_KEY_EXTRA_OPTIONS "extra-options"
 #define NMOVPN_KEY_DEFAULT_ROUTE "default-route"
+#define NMOVPN_KEY_IPV6_GUARD "ipv6-leak-protection"
 #define NMOVPN_KEY_USERNAME "username"
 #define NMOVPN_HINT_MESSAGE "x-vpn-message:"
 #define NMOVPN_HINT_CHALLENGE "x-dynamic-challenge:"
@@ -46,6 +47,9 @@ gboolean nmovpn_profile_from_options(const OvpnOptionList *l, const char *direct
 
 /* default-route=auto present: OpenVPN's own rule (DESIGN §7). */
 gboolean nmovpn_profile_default_route_auto(NMSettingVpn *vpn);
+
+/* TRUE unless ipv6-leak-protection=no: a tunnel that takes all IPv4 and has no IPv6 blocks IPv6. */
+gboolean nmovpn_profile_ipv6_guard(NMSettingVpn *vpn);
 
 typedef enum {
   NMOVPN_NEEDS_PASSWORD = 1 << 0,

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { NAME_MAX_LEN = 253 };
+enum { NAME_MAX_LEN = 253, PAC_MAX = 2048 };
 
 void ovpn_strv_clear_(OvpnStrv *s)
 {
@@ -33,6 +33,7 @@ void ovpn_dns_reader_clear(OvpnDnsReader *d)
   ovpn_strv_clear_(&d->dns_search);
   ovpn_strv_clear_(&d->dhcp_search);
   ovpn_strv_clear_(&d->routing);
+  free(d->pac_url);
   *d = (OvpnDnsReader){0};
 }
 
@@ -235,11 +236,49 @@ OvpnStatus ovpn_dns_take(OvpnDnsReader *d, const OvpnOption *o, bool from_profil
 
 /* ---- dhcp-option */
 
+/* An address that a program will fetch: a scheme that is meant for it, and nothing but printable
+ * ASCII. */
+static OvpnStatus take_pac(OvpnDnsReader *d, const char *url)
+{
+  size_t len = strlen(url);
+  if (len > PAC_MAX || (strncasecmp(url, "http://", 7) && strncasecmp(url, "https://", 8)))
+    return OVPN_OK;
+  for (const char *p = url; *p; p++)
+    if (*p <= ' ' || *p > '~' || strchr("\"'<>\\", *p))
+      return OVPN_OK;
+  char *copy = strdup(url);
+  if (!copy)
+    return OVPN_FAIL_MEMORY;
+  free(d->pac_url);
+  d->pac_url = copy;
+  return OVPN_OK;
+}
+
+static unsigned unused_kind(const char *type)
+{
+  static const struct {
+    const char *word;
+    unsigned kind;
+  } words[] = {{"PROXY_HTTP", OVPN_DHCP_PROXY},
+               {"PROXY_HTTPS", OVPN_DHCP_PROXY},
+               {"PROXY_SOCKS", OVPN_DHCP_PROXY},
+               {"PROXY_BYPASS", OVPN_DHCP_PROXY},
+               {"NTP", OVPN_DHCP_NTP},
+               {"NBDD", OVPN_DHCP_NETBIOS},
+               {"NBT", OVPN_DHCP_NETBIOS},
+               {"NBS", OVPN_DHCP_NETBIOS},
+               {"DISABLE-NBT", OVPN_DHCP_NETBIOS}};
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+    if (!strcmp(type, words[i].word))
+      return words[i].kind;
+  return OVPN_DHCP_OTHER;
+}
+
 OvpnStatus ovpn_dhcp_take(OvpnDnsReader *d, const OvpnOption *o)
 {
-  if (o->argc < 3)
+  if (o->argc < 2)
     return OVPN_OK;
-  const char *type = o->argv[1], *value = o->argv[2];
+  const char *type = o->argv[1], *value = o->argc > 2 ? o->argv[2] : "";
   OvpnDnsAddr a;
   if (!strcmp(type, "DNS") || !strcmp(type, "DNS6")) {
     if (d->n_dhcp < OVPN_DNS_ADDRS_MAX && address_parse(value, false, &a))
@@ -252,6 +291,10 @@ OvpnStatus ovpn_dhcp_take(OvpnDnsReader *d, const OvpnOption *o)
     return names_add_all(&d->dhcp_search, o, 2);
   } else if (!strcmp(type, "DOMAIN-ROUTE")) {
     return names_add_all(&d->routing, o, 2);
+  } else if (!strcmp(type, "PROXY_AUTO_CONFIG_URL")) {
+    return take_pac(d, value);
+  } else {
+    d->unused |= unused_kind(type);
   }
   return OVPN_OK;
 }
@@ -305,6 +348,9 @@ OvpnStatus ovpn_dns_finish(OvpnDnsReader *d, OvpnPushed *p)
     p->n_dns = d->n;
     d->n = 0; /* their strings moved */
   }
+  p->pac_url = d->pac_url;
+  d->pac_url = NULL;
+  p->dhcp_unused = d->unused;
   if (d->n_wins) {
     if (!(p->wins = calloc(d->n_wins, sizeof p->wins[0])))
       return OVPN_FAIL_MEMORY;

@@ -19,6 +19,8 @@ typedef struct OvpnDnsReader {
   OvpnStrv routing;
   struct in_addr wins[OVPN_DNS_ADDRS_MAX];
   size_t n_wins;
+  char *pac_url;
+  unsigned unused; /* OVPN_DHCP_x */
 } OvpnDnsReader;
 
 void ovpn_dns_reader_clear(OvpnDnsReader *d);

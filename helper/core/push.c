@@ -148,6 +148,7 @@ void ovpn_pushed_clear(OvpnPushed *p)
   free(p->routes4);
   free(p->routes6);
   free(p->wins);
+  free(p->pac_url);
   free(p->cipher);
   ovpn_strv_clear_(&p->search_domains);
   ovpn_strv_clear_(&p->routing_domains);

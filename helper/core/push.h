@@ -59,6 +59,13 @@ enum {
   OVPN_REDIRECT_LOCAL = 16
 };
 
+enum {
+  OVPN_DHCP_PROXY = 1,   /* PROXY_HTTP, PROXY_HTTPS, PROXY_SOCKS, PROXY_BYPASS */
+  OVPN_DHCP_NTP = 2,     /* NTP */
+  OVPN_DHCP_NETBIOS = 4, /* NBDD, NBT, NBS, DISABLE-NBT */
+  OVPN_DHCP_OTHER = 8    /* anything else */
+};
+
 typedef struct OvpnPushed {
   /* addresses */
   bool has_v4;
@@ -87,6 +94,8 @@ typedef struct OvpnPushed {
   OvpnStrv routing_domains; /* DOMAIN-ROUTE */
   struct in_addr *wins;
   size_t n_wins;
+  char *pac_url;        /* dhcp-option PROXY_AUTO_CONFIG_URL: http or https; NULL = none */
+  unsigned dhcp_unused; /* OVPN_DHCP_x: kinds of dhcp-option that are taken note of only */
   /* protocol */
   bool has_peer_id;
   uint32_t peer_id;

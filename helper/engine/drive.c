@@ -110,7 +110,8 @@ static void set_peer(Engine *e, const OvpnDataCipher *cipher, int32_t peer_id)
   unsigned crypto = cipher->aead ? 4 + 16 : datapath_digest_len(c->auth) + block;
   unsigned mtu = e->tun.fd >= 0 ? e->tun.mtu : 1500;
   DatapathPeer peer = {.compress = comp, .tap = c->tap, .tcp = tcp, .peer = e->link.peer};
-  peer.block_ipv6 = p && p->block_ipv6;
+  /* No IPv6 inside: what is routed here all the same is told so at once. */
+  peer.block_ipv6 = p && (p->block_ipv6 || !p->has_v6);
   peer.mss = ovpn_mss(c, mtu, tcp, e->link.ipv6, cbc, block, crypto, peer_id >= 0, one);
   if (c->fragment && !tcp) {
     unsigned max = ovpn_fragment_max(c, e->link.ipv6, cbc, block, crypto, peer_id >= 0);

@@ -10,6 +10,7 @@ typedef struct Fixture {
   OvpnPushed pushed;
   struct sockaddr_storage server;
   NmOvpnNetconfig out;
+  gboolean never4, guard;
 } Fixture;
 
 static struct in_addr ip4(const char *text)
@@ -43,7 +44,8 @@ static void build(Fixture *x, gboolean automatic)
 {
   OvpnFailure f = {0};
   NmOvpnNetconfigInput in = {&x->pushed, &x->config, (struct sockaddr *)&x->server,
-                             "tun0",     1400,       automatic};
+                             "tun0",     1400,       automatic,
+                             x->never4,  x->guard};
   nmovpn_netconfig_clear(&x->out);
   g_assert_true(nmovpn_netconfig_build(&x->out, &in, &f));
 }
@@ -205,11 +207,85 @@ static void test_block_ipv6(Fixture *x, gconstpointer unused)
   check_bool(x->out.generic, NM_VPN_PLUGIN_CONFIG_HAS_IP6, TRUE);
 }
 
+static void guarded(Fixture *x, gboolean automatic, gboolean want)
+{
+  build(x, automatic);
+  g_assert_cmpint(x->out.ip6 != NULL, ==, want);
+  check_bool(x->out.generic, NM_VPN_PLUGIN_CONFIG_HAS_IP6, want);
+}
+
+static void test_guard(Fixture *x, gconstpointer unused)
+{
+  OvpnRoute4 halves[] = {{.net = ip4("0.0.0.0"), .prefix = 1},
+                         {.net = ip4("128.0.0.0"), .prefix = 1}};
+  subnet4(x);
+  x->guard = TRUE;
+  guarded(x, TRUE, FALSE); /* nobody redirects */
+  guarded(x, FALSE, TRUE); /* NetworkManager's own rule */
+  x->pushed.redirect = OVPN_REDIRECT_ON | OVPN_REDIRECT_IPV4;
+  guarded(x, TRUE, TRUE);
+  g_assert_cmpuint(x->out.notes->len, ==, 1);
+  x->never4 = TRUE;
+  guarded(x, TRUE, FALSE);
+  x->pushed.routes4 = halves;
+  x->pushed.n_routes4 = 1;
+  guarded(x, TRUE, FALSE);
+  x->pushed.n_routes4 = 2;
+  guarded(x, TRUE, TRUE);
+  halves[1].via_net_gateway = true;
+  guarded(x, TRUE, FALSE);
+  x->pushed.n_routes4 = 0;
+  x->never4 = x->guard = FALSE;
+  guarded(x, TRUE, FALSE);
+}
+
+static void test_guard_setting(Fixture *x, gconstpointer unused)
+{
+  g_autoptr(NMConnection) c = nm_simple_connection_new();
+  NMSetting *vpn = nm_setting_vpn_new(), *s4 = nm_setting_ip4_config_new(),
+            *s6 = nm_setting_ip6_config_new();
+  nm_connection_add_setting(c, vpn);
+  NmOvpnNetconfigInput in = {0};
+  nmovpn_netconfig_read_connection(&in, c);
+  g_assert_true(in.guard_ipv6 && !in.never_default4 && !in.default_route_auto);
+  nm_connection_add_setting(c, s4);
+  nm_connection_add_setting(c, s6);
+  g_object_set(s4, NM_SETTING_IP_CONFIG_NEVER_DEFAULT, TRUE, NULL);
+  g_object_set(s6, NM_SETTING_IP_CONFIG_METHOD, "auto", NULL);
+  nm_setting_vpn_add_data_item(NM_SETTING_VPN(vpn), "default-route", "auto");
+  nmovpn_netconfig_read_connection(&in, c);
+  g_assert_true(in.guard_ipv6 && in.never_default4 && in.default_route_auto);
+  g_object_set(s6, NM_SETTING_IP_CONFIG_METHOD, "disabled", NULL);
+  nmovpn_netconfig_read_connection(&in, c);
+  g_assert_false(in.guard_ipv6);
+  g_object_set(s6, NM_SETTING_IP_CONFIG_METHOD, "auto", NM_SETTING_IP_CONFIG_NEVER_DEFAULT, TRUE,
+               NULL);
+  nmovpn_netconfig_read_connection(&in, c);
+  g_assert_false(in.guard_ipv6);
+  g_object_set(s6, NM_SETTING_IP_CONFIG_NEVER_DEFAULT, FALSE, NULL);
+  nm_setting_vpn_add_data_item(NM_SETTING_VPN(vpn), "ipv6-leak-protection", "no");
+  nmovpn_netconfig_read_connection(&in, c);
+  g_assert_false(in.guard_ipv6);
+}
+
+static void test_dhcp(Fixture *x, gconstpointer unused)
+{
+  char url[] = "http://wpad.example/p.pac";
+  const char *pac = NULL;
+  subnet4(x);
+  x->pushed.pac_url = url;
+  x->pushed.dhcp_unused = OVPN_DHCP_NTP | OVPN_DHCP_PROXY;
+  build(x, TRUE);
+  g_assert_true(g_variant_lookup(x->out.generic, NM_VPN_PLUGIN_CONFIG_PROXY_PAC, "&s", &pac));
+  g_assert_cmpstr(pac, ==, url);
+  g_assert_cmpuint(x->out.notes->len, ==, 2);
+}
+
 static void test_no_address(Fixture *x, gconstpointer unused)
 {
   OvpnFailure f = {0};
-  NmOvpnNetconfigInput in = {&x->pushed, &x->config, (struct sockaddr *)&x->server,
-                             "tun0",     1400,       FALSE};
+  NmOvpnNetconfigInput in = {
+      &x->pushed, &x->config, (struct sockaddr *)&x->server, "tun0", 1400, FALSE, FALSE, FALSE};
   g_assert_false(nmovpn_netconfig_build(&x->out, &in, &f));
   g_assert_cmpint(f.status, ==, OVPN_FAIL_PUSH);
 }
@@ -239,6 +315,9 @@ int main(int argc, char **argv)
   T(routes);
   T(dns);
   T(block_ipv6);
+  T(guard);
+  T(guard_setting);
+  T(dhcp);
   T(no_address);
   T(equal);
   return g_test_run();

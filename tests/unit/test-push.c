@@ -268,6 +268,15 @@ static void test_dhcp(void)
   CHECK_INT(x.p.routing_domains.n, 1);
   CHECK_STR(x.p.routing_domains.v[0], "split.example");
   CHECK_INT(x.p.n_wins, 1);
+  CHECK_INT(x.p.dhcp_unused, OVPN_DHCP_NTP | OVPN_DHCP_NETBIOS);
+  CHECK(!x.p.pac_url);
+  CHECK_INT(apply(&x,
+                  ",dhcp-option PROXY_AUTO_CONFIG_URL http://w.example/p.pac,dhcp-option "
+                  "PROXY_AUTO_CONFIG_URL file:///etc/shadow,dhcp-option PROXY_HTTP p.example 3128,"
+                  "dhcp-option PROXY_AUTO_CONFIG_URL \"http://w.example/a b\""),
+            OVPN_OK);
+  CHECK_STR(x.p.pac_url, "http://w.example/p.pac");
+  CHECK_INT(x.p.dhcp_unused, OVPN_DHCP_PROXY);
 
   /* names: UTF-8 passes, broken UTF-8 and empty labels do not */
   CHECK_INT(apply(&x, ",dhcp-option DOMAIN b\xc3\xbc"

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which way packets go: no IPv6 past a full tunnel, names and keywords in routes, many routes, what NetworkManager's own
+settings say."""
+import re
+import time
+
+from lab import S4, check, wait_for
+from push import default_dev, pushes, with_server
+from registry import scenario
+
+# Sends UDP and ICMP by IPv6 to the world and prints how many of these packets were seen on the uplink, on their way out.
+SNIFF = r'''
+import socket, time
+s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+s.bind(("veth0", 0))
+s.settimeout(0.05)
+u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+n, end = 0, time.monotonic() + 1.0
+while time.monotonic() < end:
+    try:
+        u.sendto(b"leak", ("2001:db8::53", 53))
+        u.sendto(b"leak", ("2400:cb00::1", 443))
+    except OSError:
+        pass
+    try:
+        while True:
+            p, a = s.recvfrom(2048)
+            out = a[2] == socket.PACKET_OUTGOING
+            if out and p[0] >> 4 == 6 and p[24:26] not in (b"\xfd\x42", b"\xfe\x80") and p[24] != 0xff:
+                n += 1
+    except OSError:
+        pass
+print(n)
+'''
+
+
+def leaked(l):
+    return int(l.run('/usr/bin/python3', '-c', SNIFF).strip())
+
+
+@scenario
+def no_ipv6_past_a_full_tunnel(l):
+    check(leaked(l) > 0, 'the capture sees IPv6 when there is no tunnel')
+    mark = l.mark()
+
+    def then(s, name):
+        check('dev ' + l.device(s) in default_dev(l), default_dev(l))
+        n = leaked(l)
+        check(n == 0, '%d IPv6 packets went past the tunnel' % n)
+        rc, told = l.run('/usr/bin/python3', '-c', 'import socket; socket.create_connection(("2001:db8::1", 80), 5)',
+                         ok=False)
+        check(rc and 'nreachable' in told, 'connecting by IPv6: ' + told[-200:])
+        check('IPv6 is blocked' in l.log_since(mark), 'the log says why')
+        l.ping(s)
+    with_server(l, 'leak', pushes('redirect-gateway def1'), then=then)
+    check(leaked(l) > 0, 'IPv6 is not restored after the tunnel')
+    check('dev veth0' in default_dev(l, '-6'), default_dev(l, '-6'))
+
+
+@scenario
+def no_ipv6_past_a_full_tunnel_of_an_old_profile(l):
+    """NetworkManager-openvpn's profiles take the default route without being told."""
+    def then(s, name):
+        check(leaked(l) == 0, 'IPv6 went past the tunnel')
+    with_server(l, 'leak-old', [], settings={'data': 'default-route='}, then=then)
+
+
+@scenario
+def no_ipv6_past_two_halves(l):
+    def then(s, name):
+        check(leaked(l) == 0, 'IPv6 went past the tunnel')
+    with_server(l, 'leak-halves', pushes('route 0.0.0.0 128.0.0.0', 'route 128.0.0.0 128.0.0.0'), then=then)
+
+
+@scenario
+def no_ipv6_past_a_tunnel_of_small_packets(l):
+    """Below 1280 bytes Linux has no IPv6 on a device."""
+    def then(s, name):
+        n = leaked(l)
+        check(n == 0, '%d IPv6 packets went past the tunnel' % n)
+        l.ping(s)
+    with_server(l, 'leak-small', ['tun-mtu 1200'] + pushes('redirect-gateway def1', 'tun-mtu 1200'), then=then)
+
+
+@scenario
+def ipv6_leak_protection_off(l):
+    def then(s, name):
+        check('dev ' + l.device(s) in default_dev(l), default_dev(l))
+        check(leaked(l) > 0, 'IPv6 is blocked all the same')
+    with_server(l, 'leak-off', pushes('redirect-gateway def1'), settings={'data': 'ipv6-leak-protection=no'}, then=then)
+
+
+@scenario
+def split_tunnel_leaves_ipv6_alone(l):
+    def then(s, name):
+        check(leaked(l) > 0, 'IPv6 is blocked by a split tunnel')
+    with_server(l, 'leak-split', pushes('route 198.18.1.0 255.255.255.0'), then=then)
+
+
+@scenario
+def ten_thousand_routes(l):
+    """All of them arrive, in a time that is printed."""
+    nets = ['10.%d.%d.%d' % (100 + i // 16384, i // 64 % 256, i % 64 * 4) for i in range(10000)]
+    s = l.server('routing-many', pushes(*['route %s 255.255.255.252' % n for n in nets]))
+    name = l.import_profile(l.profile(s))
+    try:
+        begin = time.monotonic()
+        rc, out, took = l.up(name, timeout=60)
+        check(rc == 0, out)
+        dev = l.device(s)
+        wait_for('10,000 routes', lambda: len(re.findall(r'^10\.1\d\d\.', l.run(
+            'ip', 'route', 'show', 'dev', dev), re.M)) == 10000, 60, 0.2)
+        print('  10,000 pushed routes: up in %.1f s, in place after %.1f s' % (took, time.monotonic() - begin),
+              flush=True)
+        l.ping(s)
+    finally:
+        l.down(name)
+        l.delete(name)
+        l.drop_server(s.name)
+    wait_for('the routes are gone', lambda: '10.100.' not in l.run('ip', 'route'), 20, 0.2)
