@@ -589,6 +589,14 @@ void ovpn_session_note_refused(OvpnSession *s, uint64_t now)
   k->must_negotiate = earliest(k->must_negotiate, limit);
 }
 
+void ovpn_session_note_peer_key(OvpnSession *s, uint64_t now, uint8_t key_id)
+{
+  KeyState *k = current_key(s);
+  s->now = now;
+  if (is_up(s) && k->phase == KEY_GENERATED && k->key_id == key_id && !k->sending)
+    key_use(s, k);
+}
+
 void ovpn_session_note_occ_exit(OvpnSession *s, uint64_t now)
 {
   s->now = now;

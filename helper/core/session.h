@@ -111,6 +111,9 @@ void ovpn_session_note_data(OvpnSession *s, uint64_t now, bool received, bool se
  * shortens the wait for the first answer: it ends at once when there is another remote, else after
  * a few seconds. */
 void ovpn_session_note_refused(OvpnSession *s, uint64_t now);
+/* An authenticated data packet used key_id: the server has accepted us under that key, so a renewed
+ * key need not wait for its time (spec §6.5) to be used for sending. */
+void ovpn_session_note_peer_key(OvpnSession *s, uint64_t now, uint8_t key_id);
 void ovpn_session_note_occ_exit(OvpnSession *s,
                                 uint64_t now);         /* peer sent OCC EXIT in a data packet */
 void ovpn_session_close(OvpnSession *s, uint64_t now); /* EXIT / OCC EXIT, then EVENT_CLOSED */

@@ -208,6 +208,7 @@ static void receive_one(Datapath *dp, Tun *tun, Packet *in)
     return;
   }
   dp->notes.received = true;
+  dp->notes.key_id = ovpn_data_key_id(k);
   bool borrowed = false;
   if (dp->peer.fragment && dp->fragments)
     st = ovpn_fragments_take(dp->fragments, dp->now, &p, &len, &borrowed);

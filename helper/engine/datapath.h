@@ -42,6 +42,7 @@ typedef struct Datapath {
   /* since the last datapath_take_notes() */
   struct {
     bool received, sent, occ_exit;
+    uint8_t key_id; /* of the last packet received */
     uint64_t payload;
   } notes;
 } Datapath;

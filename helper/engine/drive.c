@@ -244,6 +244,8 @@ static void take_notes(Engine *e)
   uint64_t sent = e->dp.send ? ovpn_data_key_sent(e->dp.send) : 0;
   ovpn_session_note_data(e->session, e->now, e->dp.notes.received, e->dp.notes.sent,
                          e->dp.notes.payload, sent);
+  if (e->dp.notes.received && e->dp.keys[e->dp.notes.key_id & 7] != e->dp.send)
+    ovpn_session_note_peer_key(e->session, e->now, e->dp.notes.key_id);
   if (e->dp.notes.occ_exit)
     ovpn_session_note_occ_exit(e->session, e->now);
   memset(&e->dp.notes, 0, sizeof e->dp.notes);

@@ -122,6 +122,7 @@ static void step(Run *r, OvpnReader *in)
     r->now += n * UINT64_C(100000000);
     ovpn_session_tick(r->client, r->now);
     ovpn_session_note_data(r->client, r->now, n & 1, n & 2, n, 0);
+    ovpn_session_note_peer_key(r->client, r->now, n & 7);
     break;
   case 4:
     ovpn_read_copy(in, text, len);

@@ -59,6 +59,7 @@ typedef struct Pair {
   unsigned generated, ups, pings;
   OvpnFailure failure;
   bool closed, up;
+  bool told_peer_keys; /* the client is told which key the server sends with */
   OvpnNeed need;
   char need_text[256];
 } Pair;
@@ -387,6 +388,8 @@ static void deliver(Pair *p)
     if (ovpn_op_is_data(op)) {
       open_data(p, p->keys[ovpn_key_id(m->data[0])], m);
       ovpn_session_note_data(p->client, p->now, true, false, 0, 0);
+      if (p->told_peer_keys)
+        ovpn_session_note_peer_key(p->client, p->now, ovpn_key_id(m->data[0]));
     } else {
       (void)ovpn_session_input(p->client, p->now, m->data, m->len);
     }
@@ -551,6 +554,27 @@ static void test_case(const Case *c)
   if (check_failed_ != before)
     fprintf(stderr, "  in case “%s”: %s %s\n", c->name, ovpn_status_name(p.failure.status),
             p.failure.text);
+  tear_down(&p);
+}
+
+/* The server sends with the new key long before our own wait for the change is over. */
+static void test_key_follows_the_server(void)
+{
+  static Pair p;
+  set_up(&p, &cases[1]);
+  p.told_peer_keys = true;
+  run(&p, 60, 0, is_up);
+  CHECK(is_up(&p));
+  ovpn_session_note_peer_key(p.client, p.now, 5); /* no such key: nothing changes */
+  drain(&p);
+  CHECK_INT(p.send_key, 0);
+  server_renegotiate(&p.server, p.now);
+  run(&p, 10, 1, two_keys);
+  run(&p, 1, 3, NULL);
+  CHECK_INT(p.send_key, 1);
+  run(&p, 1, 0, NULL);
+  CHECK_INT(p.data_lost_key, 0);
+  CHECK_INT(p.data_opened, p.data_sent);
   tear_down(&p);
 }
 
@@ -739,6 +763,7 @@ int main(int argc, char **argv)
   test_no_answer();
   test_silence();
   test_credentials();
+  test_key_follows_the_server();
   test_static_challenge();
   uint64_t packets = argc > 1 ? strtoull(argv[1], NULL, 10) : 100000;
   test_long(packets, &cases[2]);
