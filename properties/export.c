@@ -9,10 +9,10 @@
 
 #include "properties/export.h"
 
-#include <arpa/inet.h>
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "properties/export-private.h"
 #include "service/profile.h"
 
 static const char *directive(OvpnOptionId id)
@@ -60,13 +60,16 @@ static void append_credentials(GString *s, OvpnOptionId id, const char *user, co
   g_string_append_printf(s, "</%s>\n", directive(id));
 }
 
-static gboolean append_option(GString *s, const OvpnOption *o, NMSettingVpn *vpn)
+static gboolean append_option(GString *s, const OvpnOption *o, NMSettingVpn *vpn,
+                              GPtrArray *warnings)
 {
   const char *user = nm_setting_vpn_get_data_item(vpn, NMOVPN_KEY_USERNAME);
   if (o->id == OVPN_OPT_AUTH_USER_PASS && o->argc == 1 && !o->is_inline && user && *user) {
     append_credentials(s, o->id, user, system_secret(vpn, NMOVPN_SECRET_PASSWORD));
     return TRUE;
   }
+  if (export_file_as_block(s, o, warnings))
+    return TRUE;
   char *text = nmovpn_option_text(o);
   if (text)
     g_string_append(s, text);
@@ -78,8 +81,10 @@ static gboolean append_option(GString *s, const OvpnOption *o, NMSettingVpn *vpn
   return text != NULL;
 }
 
-static gboolean append_options(GString *s, const OvpnOptionList *l, NMSettingVpn *vpn)
+static gboolean append_options(GString *s, const OvpnOptionList *l, NMConnection *connection,
+                               GPtrArray *warnings)
 {
+  NMSettingVpn *vpn = nm_connection_get_setting_vpn(connection);
   int block = -1;
   for (gsize i = 0; i <= l->n; i++) {
     int now = i < l->n ? l->items[i].connection : -1;
@@ -88,60 +93,19 @@ static gboolean append_options(GString *s, const OvpnOptionList *l, NMSettingVpn
     if (now != block && now >= 0)
       g_string_append(s, "<connection>\n");
     block = now;
-    if (i < l->n && !append_option(s, &l->items[i], vpn))
+    if (i < l->n && !export_skips(connection, &l->items[i]) &&
+        !append_option(s, &l->items[i], vpn, warnings))
       return FALSE;
   }
   return TRUE;
 }
 
-static void append_route(GString *s, NMIPRoute *route)
-{
-  const char *hop = nm_ip_route_get_next_hop(route), *dest = nm_ip_route_get_dest(route);
-  gint64 metric = nm_ip_route_get_metric(route);
-  guint prefix = nm_ip_route_get_prefix(route);
-  if (nm_ip_route_get_family(route) == AF_INET6)
-    g_string_append_printf(s, "%s %s/%u %s", directive(OVPN_OPT_ROUTE_IPV6), dest, prefix,
-                           hop ? hop : "default");
-  else {
-    struct in_addr mask = {.s_addr = htonl(prefix ? G_MAXUINT32 << (32 - prefix) : 0)};
-    char text[INET_ADDRSTRLEN];
-    inet_ntop(AF_INET, &mask, text, sizeof(text));
-    g_string_append_printf(s, "%s %s %s %s", directive(OVPN_OPT_ROUTE), dest, text,
-                           hop ? hop : "default");
-  }
-  if (metric >= 0)
-    g_string_append_printf(s, " %" G_GINT64_FORMAT, metric);
-  g_string_append_c(s, '\n');
-}
-
-/* Routes and name servers that the user set in NetworkManager. */
-static void append_ip(GString *s, NMSettingIPConfig *ip)
-{
-  if (!ip)
-    return;
-  for (guint i = 0; i < nm_setting_ip_config_get_num_routes(ip); i++)
-    append_route(s, nm_setting_ip_config_get_route(ip, (int)i));
-  for (guint i = 0; i < nm_setting_ip_config_get_num_dns(ip); i++)
-    g_string_append_printf(s, "%s DNS %s\n", directive(OVPN_OPT_DHCP_OPTION),
-                           nm_setting_ip_config_get_dns(ip, (int)i));
-  for (guint i = 0; i < nm_setting_ip_config_get_num_dns_searches(ip); i++)
-    g_string_append_printf(s, "%s DOMAIN-SEARCH %s\n", directive(OVPN_OPT_DHCP_OPTION),
-                           nm_setting_ip_config_get_dns_search(ip, (int)i));
-}
-
-/* Profiles without default-route=auto take the default route unless told not to; a file has to say
- * so. */
-static void append_default_route(GString *s, NMConnection *connection, const OvpnOptionList *l)
-{
-  NMSettingIPConfig *ip4 = nm_connection_get_setting_ip4_config(connection);
-  NMSettingVpn *vpn = nm_connection_get_setting_vpn(connection);
-  if (!nmovpn_profile_default_route_auto(vpn) &&
-      !ovpn_option_list_last(l, OVPN_OPT_REDIRECT_GATEWAY) &&
-      !(ip4 && nm_setting_ip_config_get_never_default(ip4)))
-    g_string_append_printf(s, "%s def1\n", directive(OVPN_OPT_REDIRECT_GATEWAY));
-}
-
 char *nmovpn_export_text(NMConnection *connection, GError **error)
+{
+  return nmovpn_export_text_with_report(connection, NULL, error);
+}
+
+char *nmovpn_export_text_with_report(NMConnection *connection, GPtrArray *warnings, GError **error)
 {
   ovpn_auto_option_list list = {0};
   NMSettingVpn *vpn = nm_connection_get_setting_vpn(connection);
@@ -154,10 +118,9 @@ char *nmovpn_export_text(NMConnection *connection, GError **error)
   if (!key_is_there(vpn, error) || !nmovpn_profile_to_options(vpn, &list, error))
     return NULL;
   GString *s = g_string_sized_new(64 * 1024);
-  gboolean ok = append_options(s, &list, vpn);
-  append_ip(s, nm_connection_get_setting_ip4_config(connection));
-  append_ip(s, nm_connection_get_setting_ip6_config(connection));
-  append_default_route(s, connection, &list);
+  export_filters(s, connection);
+  gboolean ok = append_options(s, &list, connection, warnings);
+  export_ip(s, connection, &list);
   char *text = ok ? ovpn_secret_strdup(s->str) : NULL;
   ovpn_wipe(s->str, s->len);
   g_string_free(s, TRUE);
@@ -167,9 +130,10 @@ char *nmovpn_export_text(NMConnection *connection, GError **error)
   return text;
 }
 
-gboolean nmovpn_export_file(NMConnection *connection, const char *path, GError **error)
+gboolean nmovpn_export_file(NMConnection *connection, const char *path, GPtrArray *warnings,
+                            GError **error)
 {
-  char *text = nmovpn_export_text(connection, error);
+  char *text = nmovpn_export_text_with_report(connection, warnings, error);
   if (!text)
     return FALSE;
   gboolean ok = g_file_set_contents_full(path, text, (gssize)strlen(text),

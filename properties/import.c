@@ -2,7 +2,8 @@
 /* Import of .ovpn files.
  *
  * The file comes from a stranger: it is read whole (bounded), parsed by the lexer of helper/core
- * and turned into a profile; nothing it names is opened or run. Only what is no OpenVPN syntax is
+ * and turned into a profile; nothing it names is run, and of the files it names only those beside
+ * it that it includes (include.c) are read. Only what is no OpenVPN syntax is
  * refused, early and with the line, because GNOME Settings tries every plugin on every file and
  * shows the last one's words. spec/networkmanager-openvpn.md §1, DESIGN §7. */
 #include "ovpn-build.h"
@@ -17,7 +18,10 @@
 #include <unistd.h>
 
 #include "helper/core/conf.h"
+#include "properties/include.h"
 #include "service/profile.h"
+
+enum { REPORT_MAX = 40 };
 
 static void fail_not_openvpn(GError **error)
 {
@@ -32,6 +36,11 @@ static gboolean fail_read(const char *path, int code, GError **error)
   return FALSE;
 }
 
+static gboolean is_binary(const void *text, gsize len)
+{
+  return memchr(text, 0, MIN(len, 4096)) != NULL;
+}
+
 static gboolean read_all(int fd, const char *path, OvpnBlob *ret, GError **error)
 {
   char buffer[16384];
@@ -43,6 +52,8 @@ static gboolean read_all(int fd, const char *path, OvpnBlob *ret, GError **error
       return fail_read(path, errno, error);
     if (n == 0)
       break;
+    if (ret->len + (gsize)n > OVPN_CONF_MAX && is_binary(ret->data, ret->len))
+      return fail_not_openvpn(error), FALSE; /* the next plugin may know it */
     if (ret->len + (gsize)n > OVPN_CONF_MAX) {
       g_set_error(error, NMOVPN_PROFILE_ERROR, NMOVPN_PROFILE_ERROR_INVALID,
                   _("The file is larger than %d MiB and cannot be an OpenVPN configuration"),
@@ -89,14 +100,32 @@ static gboolean looks_like_client(const OvpnOptionList *l)
   return FALSE;
 }
 
+static gboolean looks_like_server(const OvpnOptionList *l)
+{
+  for (gsize i = 0; i < l->n; i++) {
+    const OvpnOption *o = &l->items[i];
+    if (o->id == OVPN_OPT_SERVER || o->id == OVPN_OPT_SERVER_BRIDGE ||
+        o->id == OVPN_OPT_SERVER_IPV6 ||
+        (o->id == OVPN_OPT_MODE && o->argc > 1 && !strcmp(o->argv[1], "server")))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 static gboolean parse(const void *text, gsize len, OvpnOptionList *ret, GError **error)
 {
   OvpnConfError e = {0};
-  if (memchr(text, 0, MIN(len, 4096)))
+  if (is_binary(text, len))
     return fail_not_openvpn(error), FALSE;
   OvpnStatus s = ovpn_conf_parse(text, len, ret, &e);
-  if (!looks_like_client(ret))
+  gboolean server = looks_like_server(ret);
+  if (!server && !looks_like_client(ret) && !ovpn_option_list_last(ret, OVPN_OPT_CONFIG))
     return fail_not_openvpn(error), FALSE;
+  if (s == OVPN_OK && server) {
+    g_set_error_literal(error, NMOVPN_PROFILE_ERROR, NMOVPN_PROFILE_ERROR_INVALID,
+                        _("The file is the configuration of an OpenVPN server, not of a client"));
+    return FALSE;
+  }
   if (s == OVPN_OK)
     return TRUE;
   if (e.line)
@@ -128,25 +157,71 @@ static NMConnection *new_connection(const char *id, NMSettingVpn *vpn)
   return connection;
 }
 
+/* What connecting would refuse is better known now. Files are not looked at. */
+static void try_it(NMSettingVpn *vpn, GPtrArray *warnings)
+{
+  ovpn_auto_option_list l = {0};
+  g_autoptr(GError) error = NULL;
+  OvpnConfig config;
+  OvpnFailure f = {0};
+  ovpn_config_init(&config);
+  if (!nmovpn_profile_to_options(vpn, &l, &error))
+    g_ptr_array_add(warnings, g_strdup(error->message));
+  else if (ovpn_config_apply(&config, &l, &f) != OVPN_OK)
+    g_ptr_array_add(warnings,
+                    g_strdup_printf(_("This connection will not work as it is: %s"), f.text));
+  ovpn_config_clear(&config);
+}
+
+static gboolean convert(const OvpnOptionList *l, const char *directory, NMConnection *connection,
+                        NmOvpnImportReport *report, GError **error)
+{
+  NmOvpnImportTarget target = {.directory = directory,
+                               .vpn = nm_connection_get_setting_vpn(connection),
+                               .ip4 = nm_connection_get_setting_ip4_config(connection),
+                               .ip6 = nm_connection_get_setting_ip6_config(connection),
+                               .warnings = report->warnings,
+                               .notes = report->notes};
+  guint before = report->warnings->len;
+  if (!nmovpn_profile_from_options(l, &target, error))
+    return FALSE;
+  /* The file decides about the default route, not NetworkManager's habit (DESIGN §7). */
+  nm_setting_vpn_add_data_item(target.vpn, NMOVPN_KEY_DEFAULT_ROUTE, "auto");
+  for (guint i = before; i < report->warnings->len; i++) /* a cause with its line is enough */
+    if (strstr(report->warnings->pdata[i], _("keeps this connection from working")))
+      return TRUE;
+  try_it(target.vpn, report->warnings);
+  return TRUE;
+}
+
+NMConnection *nmovpn_import_text_with_report(const void *text, gsize len, const char *id,
+                                             const char *directory, NmOvpnImportReport *report,
+                                             GError **error)
+{
+  ovpn_auto_option_list list = {0};
+  NmOvpnImportReport unused = {0};
+  if (!len)
+    return fail_not_openvpn(error), NULL;
+  if (!report)
+    nmovpn_import_report_init(report = &unused);
+  NMSetting *vpn = nm_setting_vpn_new();
+  g_object_set(vpn, NM_SETTING_VPN_SERVICE_TYPE, NMOVPN_VPN_SERVICE, NULL);
+  g_autoptr(NMConnection) connection = new_connection(id, NM_SETTING_VPN(vpn));
+  gboolean ok = parse(text, len, &list, error) &&
+                nmovpn_include_files(&list, directory, report->warnings, error);
+  if (ok && !looks_like_client(&list)) {
+    fail_not_openvpn(error); /* nor did the files it includes make it one */
+    ok = FALSE;
+  }
+  ok = ok && convert(&list, directory, connection, report, error);
+  nmovpn_import_report_clear(&unused);
+  return ok ? g_steal_pointer(&connection) : NULL;
+}
+
 NMConnection *nmovpn_import_text(const void *text, gsize len, const char *id, const char *directory,
                                  GError **error)
 {
-  ovpn_auto_option_list list = {0};
-  if (!len || !parse(text, len, &list, error)) {
-    if (!len)
-      fail_not_openvpn(error);
-    return NULL;
-  }
-  g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
-  g_autoptr(NMSettingVpn) vpn = NM_SETTING_VPN(g_object_ref_sink(nm_setting_vpn_new()));
-  g_object_set(vpn, NM_SETTING_VPN_SERVICE_TYPE, NMOVPN_VPN_SERVICE, NULL);
-  if (!nmovpn_profile_from_options(&list, directory, vpn, warnings, error))
-    return NULL;
-  /* The file decides about the default route, not NetworkManager's habit (DESIGN §7). */
-  nm_setting_vpn_add_data_item(vpn, NMOVPN_KEY_DEFAULT_ROUTE, "auto");
-  for (guint i = 0; i < warnings->len; i++)
-    g_info("%s: %s", id, (const char *)warnings->pdata[i]);
-  return new_connection(id, g_object_ref(vpn));
+  return nmovpn_import_text_with_report(text, len, id, directory, NULL, error);
 }
 
 /* The only file opened besides the profile: a key is looked at to know whether to ask for its pass
@@ -160,7 +235,8 @@ static void note_encrypted_key(NMConnection *connection)
     nm_setting_vpn_add_data_item(vpn, NMOVPN_SECRET_CERT_PASS "-flags", "1");
 }
 
-NMConnection *nmovpn_import_file(const char *path, GError **error)
+NMConnection *nmovpn_import_file_with_report(const char *path, NmOvpnImportReport *report,
+                                             GError **error)
 {
   ovpn_auto_blob text = {0};
   if (!read_file(path, &text, error))
@@ -172,8 +248,62 @@ NMConnection *nmovpn_import_file(const char *path, GError **error)
   if (dot && dot != base)
     *dot = '\0';
   g_autofree char *id = g_utf8_make_valid(base, -1);
-  NMConnection *connection = nmovpn_import_text(text.data, text.len, id, directory, error);
+  NMConnection *connection =
+      nmovpn_import_text_with_report(text.data, text.len, id, directory, report, error);
   if (connection)
     note_encrypted_key(connection);
   return connection;
+}
+
+NMConnection *nmovpn_import_file(const char *path, GError **error)
+{
+  return nmovpn_import_file_with_report(path, NULL, error);
+}
+
+/* ---- the report */
+
+void nmovpn_import_report_init(NmOvpnImportReport *report)
+{
+  report->warnings = g_ptr_array_new_with_free_func(g_free);
+  report->notes = g_ptr_array_new_with_free_func(g_free);
+}
+
+void nmovpn_import_report_clear(NmOvpnImportReport *report)
+{
+  g_clear_pointer(&report->warnings, g_ptr_array_unref);
+  g_clear_pointer(&report->notes, g_ptr_array_unref);
+}
+
+static void append_notes(GString *s, const GPtrArray *notes, const char *file)
+{
+  g_autoptr(GString) words = g_string_new(NULL);
+  guint listed = 0;
+  for (guint i = 0; i < notes->len && listed < REPORT_MAX; i++) {
+    gboolean known = FALSE;
+    for (guint k = 0; k < i && !known; k++)
+      known = !strcmp(notes->pdata[k], notes->pdata[i]);
+    if (!known)
+      g_string_append_printf(words, "%s%s", listed++ ? ", " : "", (char *)notes->pdata[i]);
+  }
+  if (listed) {
+    g_string_append_printf(s, _("%s: not needed here, without effect: %s"), file, words->str);
+    g_string_append_c(s, '\n');
+  }
+}
+
+char *nmovpn_import_report_text(const NmOvpnImportReport *report, const char *path)
+{
+  g_autofree char *base = g_path_get_basename(path), *file = g_utf8_make_valid(base, -1);
+  GString *s = g_string_new(NULL);
+  guint n = report->warnings->len;
+  for (guint i = 0; i < MIN(n, REPORT_MAX); i++) {
+    g_string_append_printf(s, _("Warning: %s: %s"), file, (char *)report->warnings->pdata[i]);
+    g_string_append_c(s, '\n');
+  }
+  if (n > REPORT_MAX) {
+    g_string_append_printf(s, _("Warning: %s: %u more lines like these"), file, n - REPORT_MAX);
+    g_string_append_c(s, '\n');
+  }
+  append_notes(s, report->notes, file);
+  return g_string_free(s, s->len == 0);
 }

@@ -76,13 +76,26 @@ static NMVpnEditorPluginCapability get_capabilities(NMVpnEditorPlugin *plugin)
 
 static NMConnection *import_from_file(NMVpnEditorPlugin *plugin, const char *path, GError **error)
 {
-  return nmovpn_import_file(path, error);
+  NmOvpnImportReport report;
+  nmovpn_import_report_init(&report);
+  NMConnection *connection = nmovpn_import_file_with_report(path, &report, error);
+  /* libnm has no way to hand a warning to the program; nmcli's terminal shows what stands on
+   * standard error, and in a desktop it goes to the journal. */
+  g_autofree char *text = connection ? nmovpn_import_report_text(&report, path) : NULL;
+  if (text)
+    g_printerr("%s", text);
+  nmovpn_import_report_clear(&report);
+  return connection;
 }
 
 static gboolean export_to_file(NMVpnEditorPlugin *plugin, const char *path,
                                NMConnection *connection, GError **error)
 {
-  return nmovpn_export_file(connection, path, error);
+  g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+  gboolean ok = nmovpn_export_file(connection, path, warnings, error);
+  for (guint i = 0; ok && i < warnings->len; i++)
+    g_printerr(_("Warning: %s\n"), (char *)warnings->pdata[i]);
+  return ok;
 }
 
 static char *get_suggested_filename(NMVpnEditorPlugin *plugin, NMConnection *connection)

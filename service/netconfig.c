@@ -72,6 +72,33 @@ static gboolean on_link6(const OvpnPushed *p, const struct in6_addr *gw)
          (p->has_peer6 && memcmp(gw, &p->peer6, 16) == 0);
 }
 
+/* A route to everything is the default route, which NetworkManager sets itself. */
+static gboolean is_default4(const OvpnRoute4 *r)
+{
+  return r->prefix == 0 && !r->via_net_gateway;
+}
+
+static gboolean wants_default4(const OvpnPushed *p)
+{
+  gboolean any = (p->redirect & OVPN_REDIRECT_IPV4) != 0;
+  for (size_t i = 0; i < p->n_routes4; i++)
+    any |= is_default4(&p->routes4[i]);
+  return any;
+}
+
+static gboolean is_default6(const OvpnRoute6 *r)
+{
+  return r->prefix == 0 && !r->via_net_gateway;
+}
+
+static gboolean wants_default6(const OvpnPushed *p)
+{
+  gboolean any = (p->redirect & OVPN_REDIRECT_IPV6) != 0;
+  for (size_t i = 0; i < p->n_routes6; i++)
+    any |= is_default6(&p->routes6[i]);
+  return any;
+}
+
 static GVariant *routes4(NmOvpnNetconfig *n, const OvpnPushed *p)
 {
   GVariantBuilder all;
@@ -79,6 +106,8 @@ static GVariant *routes4(NmOvpnNetconfig *n, const OvpnPushed *p)
   for (size_t i = 0; i < p->n_routes4; i++) {
     const OvpnRoute4 *r = &p->routes4[i];
     char net[INET_ADDRSTRLEN];
+    if (is_default4(r))
+      continue;
     inet_ntop(AF_INET, &r->net, net, sizeof(net));
     if (r->via_net_gateway) {
       note(n, _("The route to %s/%u outside the tunnel cannot be set by a VPN plugin."), net,
@@ -105,6 +134,8 @@ static GVariant *routes6(NmOvpnNetconfig *n, const OvpnPushed *p)
   for (size_t i = 0; i < p->n_routes6; i++) {
     const OvpnRoute6 *r = &p->routes6[i];
     char net[INET6_ADDRSTRLEN];
+    if (is_default6(r))
+      continue;
     inet_ntop(AF_INET6, &r->net, net, sizeof(net));
     if (r->via_net_gateway) {
       note(n, _("The route to %s/%u outside the tunnel cannot be set by a VPN plugin."), net,
@@ -247,8 +278,7 @@ static GVariant *build4(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in,
   if (p->n_routes4)
     add(&b, NM_VPN_PLUGIN_IP4_CONFIG_ROUTES, routes4(n, p));
   if (in->default_route_auto)
-    add(&b, NM_VPN_PLUGIN_IP4_CONFIG_NEVER_DEFAULT,
-        g_variant_new_boolean(!(p->redirect & OVPN_REDIRECT_IPV4)));
+    add(&b, NM_VPN_PLUGIN_IP4_CONFIG_NEVER_DEFAULT, g_variant_new_boolean(!wants_default4(p)));
   add_dns(n, &b, dns, AF_INET);
   add_domains(&b, p, dns, AF_INET);
   if (p->n_wins) {
@@ -272,8 +302,7 @@ static GVariant *build6(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in,
   if (p->n_routes6)
     add(&b, NM_VPN_PLUGIN_IP6_CONFIG_ROUTES, routes6(n, p));
   if (in->default_route_auto)
-    add(&b, NM_VPN_PLUGIN_IP6_CONFIG_NEVER_DEFAULT,
-        g_variant_new_boolean(!(p->redirect & OVPN_REDIRECT_IPV6)));
+    add(&b, NM_VPN_PLUGIN_IP6_CONFIG_NEVER_DEFAULT, g_variant_new_boolean(!wants_default6(p)));
   add_dns(n, &b, dns, AF_INET6);
   add_domains(&b, p, dns, AF_INET6);
   return g_variant_ref_sink(g_variant_builder_end(&b));
@@ -289,17 +318,13 @@ static gboolean takes_all_ipv4(const NmOvpnNetconfigInput *in)
     return FALSE;
   for (size_t i = 0; i < p->n_routes4; i++) {
     const OvpnRoute4 *r = &p->routes4[i];
-    if (r->via_net_gateway || r->prefix > 1)
-      continue;
-    /* a whole default route is NetworkManager's to refuse, halves are not */
-    if (r->prefix == 1)
+    if (!r->via_net_gateway && r->prefix == 1)
       halves |= r->net.s_addr ? 2 : 1;
-    else if (!in->never_default4)
-      return TRUE;
   }
   if (halves == 3)
     return TRUE;
-  return !in->never_default4 && (!in->default_route_auto || (p->redirect & OVPN_REDIRECT_IPV4));
+  /* a whole default route is NetworkManager's to refuse, halves are not */
+  return !in->never_default4 && (!in->default_route_auto || wants_default4(p));
 }
 
 /* block-ipv6 without an IPv6 address: all IPv6 is led into the tunnel, where nobody answers,

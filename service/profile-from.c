@@ -17,7 +17,7 @@ typedef struct From {
   const OvpnOptionList *list;
   const char *directory;
   NMSettingVpn *vpn;
-  GPtrArray *warnings;
+  ProfileIp ip;
   GString *extra;
   const OvpnOption *last[OVPN_OPT_MAX_]; /* last global line of each option that counts */
   const OvpnOption *first_block;         /* first item inside <connection>, or NULL */
@@ -555,24 +555,6 @@ static gboolean append_line(From *c, const OvpnOption *o)
   return text != NULL;
 }
 
-static void warn_without_effect(const From *c, const OvpnOption *o)
-{
-  const OvpnOptionInfo *info = ovpn_option_info(o->id);
-  const char *why = NULL;
-  if (!c->warnings)
-    return;
-  if (o->id == OVPN_OPT_UNKNOWN)
-    why = _("this option is not known");
-  else if (info->flags & OVPN_OPTF_SERVER)
-    why = _("it only concerns servers");
-  else if (info->flags &
-           (OVPN_OPTF_HARMLESS | OVPN_OPTF_NEVER | OVPN_OPTF_LATER | OVPN_OPTF_REFUSED))
-    why = info->reason ? _(info->reason) : _("it is not supported");
-  if (why)
-    g_ptr_array_add(c->warnings, g_strdup_printf(_("Line %u: “%s” has no effect: %s"), o->line,
-                                                 o->argv[0], why));
-}
-
 static void look_ahead(From *c)
 {
   c->remotes_fit = TRUE;
@@ -615,7 +597,7 @@ static gboolean must_stay_behind_block(const From *c, const OvpnOption *o)
          (ovpn_option_info(o->id)->flags & OVPN_OPTF_CONNECTION);
 }
 
-static gboolean convert_all(From *c)
+static gboolean convert_all(From *c, const NmOvpnImportTarget *target)
 {
   int block = -1;
   for (gsize i = 0; i < c->list->n; i++) {
@@ -627,9 +609,10 @@ static gboolean convert_all(From *c)
         g_string_append(c->extra, "<connection>\n");
       block = o->connection;
     }
-    warn_without_effect(c, o);
+    profile_warn(c->list, o, target->warnings, target->notes);
     gboolean done = block < 0 && o->id != OVPN_OPT_UNKNOWN &&
-                    (is_superseded(c, o) || (!must_stay_behind_block(c, o) && to_key(c, o)));
+                    (is_superseded(c, o) || profile_ip_take(&c->ip, o) ||
+                     (!must_stay_behind_block(c, o) && to_key(c, o)));
     if (!done && !append_line(c, o))
       return FALSE;
   }
@@ -672,13 +655,14 @@ static void finish(From *c)
   }
 }
 
-gboolean nmovpn_profile_from_options(const OvpnOptionList *l, const char *directory,
-                                     NMSettingVpn *vpn, GPtrArray *warnings, GError **error)
+gboolean nmovpn_profile_from_options(const OvpnOptionList *l, const NmOvpnImportTarget *target,
+                                     GError **error)
 {
-  From c = {.list = l, .directory = directory, .vpn = vpn, .warnings = warnings};
+  From c = {.list = l, .directory = target->directory, .vpn = target->vpn};
   c.extra = g_string_new(NULL);
   look_ahead(&c);
-  gboolean ok = convert_all(&c);
+  profile_ip_init(&c.ip, l, target->ip4, target->ip6);
+  gboolean ok = convert_all(&c, target);
   if (ok)
     finish(&c);
   else

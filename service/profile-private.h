@@ -96,3 +96,19 @@ gboolean profile_is_port(const char *text);
 
 /* TRUE for the words that mark inline content in an argument. */
 gboolean profile_is_inline_marker(const char *arg);
+
+/* What of a file goes to ipv4 and ipv6 (profile-from-ip.c). */
+typedef struct ProfileIp {
+  NMSettingIPConfig *ip4, *ip6;    /* NULL: everything stays a line */
+  gboolean routes, dns;            /* these mean the same in NetworkManager */
+  const OvpnOption *never_default; /* the line that ipv4.never-default stands for */
+} ProfileIp;
+void profile_ip_init(ProfileIp *ip, const OvpnOptionList *l, NMSettingIPConfig *ip4,
+                     NMSettingIPConfig *ip6);
+/* TRUE when the settings now hold the line. */
+gboolean profile_ip_take(const ProfileIp *ip, const OvpnOption *o);
+
+/* Adds what is to be said about one line of the file `l` (profile-warn.c); both arrays may be NULL.
+ */
+void profile_warn(const OvpnOptionList *l, const OvpnOption *o, GPtrArray *warnings,
+                  GPtrArray *notes);

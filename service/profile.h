@@ -39,11 +39,19 @@ typedef enum {
  * here (kept in the profile). */
 gboolean nmovpn_profile_to_options(NMSettingVpn *vpn, OvpnOptionList *ret, GError **error);
 
-/* Options (from a .ovpn file) -> keys; what has no key goes to extra-options in order. `directory`
- * makes relative file names absolute (NULL: leave). `warnings` receives one translated sentence for
- * each line without effect. */
-gboolean nmovpn_profile_from_options(const OvpnOptionList *l, const char *directory,
-                                     NMSettingVpn *vpn, GPtrArray *warnings, GError **error);
+/* Where the options of a file go. */
+typedef struct NmOvpnImportTarget {
+  const char *directory; /* makes relative file names absolute; NULL: leave */
+  NMSettingVpn *vpn;
+  NMSettingIPConfig *ip4, *ip6; /* take what means the same there; NULL: nothing */
+  GPtrArray *warnings; /* one translated sentence for each line that has no effect or a mistake */
+  GPtrArray *notes;    /* words of lines without effect that nobody needs here */
+} NmOvpnImportTarget;
+
+/* Options (from a .ovpn file) -> keys and settings; what has no key goes to extra-options in order.
+ */
+gboolean nmovpn_profile_from_options(const OvpnOptionList *l, const NmOvpnImportTarget *target,
+                                     GError **error);
 
 /* default-route=auto present: OpenVPN's own rule (DESIGN §7). */
 gboolean nmovpn_profile_default_route_auto(NMSettingVpn *vpn);

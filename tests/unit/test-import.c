@@ -120,7 +120,7 @@ static void test_lines(void)
       "auth-user-pass /d/login",
       "route 10.0.0.0 255.0.0.0 net_gateway",
       "redirect-gateway def1",
-      "dhcp-option DNS 10.0.0.1",
+      "dhcp-option DNS fd00::1",
       "some-future-option a \"b c\"",
       "up /bin/sh",
       "verb 3",
@@ -137,6 +137,121 @@ static void test_lines(void)
   check_data("<peer-fingerprint>\n00:11\n22:33\n</peer-fingerprint>", "extra-options",
              "peer-fingerprint 00:11\\npeer-fingerprint 22:33");
   check_data("remote h openvpn", "remote", NULL);
+}
+
+/* Lines that NetworkManager's own settings hold; "ipv4.dns=10.0.0.1" and so on, in this order. */
+static char *settings_text(NMConnection *c)
+{
+  GString *s = g_string_new(NULL);
+  NMSettingIPConfig *both[] = {nm_connection_get_setting_ip4_config(c),
+                               nm_connection_get_setting_ip6_config(c)};
+  for (guint k = 0; k < 2; k++) {
+    const char *name = k ? "ipv6" : "ipv4";
+    if (nm_setting_ip_config_get_never_default(both[k]))
+      g_string_append_printf(s, "%s.never-default ", name);
+    for (guint i = 0; i < nm_setting_ip_config_get_num_routes(both[k]); i++) {
+      NMIPRoute *r = nm_setting_ip_config_get_route(both[k], (int)i);
+      g_string_append_printf(s, "%s.route=%s/%u", name, nm_ip_route_get_dest(r),
+                             nm_ip_route_get_prefix(r));
+      if (nm_ip_route_get_metric(r) >= 0)
+        g_string_append_printf(s, "@%d", (int)nm_ip_route_get_metric(r));
+      g_string_append_c(s, ' ');
+    }
+    for (guint i = 0; i < nm_setting_ip_config_get_num_dns(both[k]); i++)
+      g_string_append_printf(s, "%s.dns=%s ", name, nm_setting_ip_config_get_dns(both[k], (int)i));
+    for (guint i = 0; i < nm_setting_ip_config_get_num_dns_searches(both[k]); i++)
+      g_string_append_printf(s, "%s.search=%s ", name,
+                             nm_setting_ip_config_get_dns_search(both[k], (int)i));
+  }
+  if (s->len)
+    g_string_truncate(s, s->len - 1);
+  return g_string_free(s, FALSE);
+}
+
+static void check_settings(const char *text, const char *want, const char *want_extra)
+{
+  g_autofree char *whole = g_strconcat("client\nremote h\n", text, "\n", NULL);
+  g_autoptr(NMConnection) c = take(whole);
+  g_autofree char *got = settings_text(c);
+  CHECK_STR(got, want);
+  if (g_strcmp0(data(c, NMOVPN_KEY_EXTRA_OPTIONS), want_extra)) {
+    fprintf(stderr, "%s: lines “%s”\n", text, data(c, NMOVPN_KEY_EXTRA_OPTIONS));
+    check_failed_++;
+  }
+  circle(text, whole, strlen(whole), "/d");
+}
+
+static void test_settings(void)
+{
+  check_settings("route 10.1.2.3 255.255.0.0", "ipv4.route=10.1.0.0/16", NULL);
+  check_settings("route 192.0.2.1", "ipv4.route=192.0.2.1/32", NULL);
+  check_settings("route 10.0.0.0 255.0.0.0 vpn_gateway 50", "ipv4.route=10.0.0.0/8@50", NULL);
+  check_settings("route 10.0.0.0 255.0.0.0 default default", "ipv4.route=10.0.0.0/8", NULL);
+  check_settings("route-ipv6 2001:db8:1::5/48", "ipv6.route=2001:db8:1::/48", NULL);
+  check_settings("route 0.0.0.0 0.0.0.0", "", "route 0.0.0.0 0.0.0.0");
+  check_settings("route 10.0.0.0 255.0.255.0", "", "route 10.0.0.0 255.0.255.0");
+  check_settings("route www.example.org", "", "route www.example.org");
+  check_settings("route 10.0.0.0 255.0.0.0 10.8.0.1", "", "route 10.0.0.0 255.0.0.0 10.8.0.1");
+  check_settings("dev tap\nroute 10.0.0.0 255.0.0.0", "", "route 10.0.0.0 255.0.0.0");
+  check_settings("route-metric 5\nroute 10.0.0.0 255.0.0.0", "",
+                 "route-metric 5\\nroute 10.0.0.0 255.0.0.0");
+  check_settings("dhcp-option DNS 10.0.0.1\ndhcp-option DOMAIN a.example\n"
+                 "dhcp-option DOMAIN-SEARCH b.example\ndhcp-option DOMAIN-ROUTE c.example",
+                 "ipv4.dns=10.0.0.1 ipv4.search=a.example ipv4.search=b.example "
+                 "ipv4.search=~c.example",
+                 NULL);
+  check_settings("dhcp-option DOMAIN a.example", "", "dhcp-option DOMAIN a.example");
+  check_settings("dhcp-option DNS 10.0.0.1\ndhcp-option DNS fd00::1", "ipv4.dns=10.0.0.1",
+                 "dhcp-option DNS fd00::1");
+  check_settings("dhcp-option DNS 10.0.0.1\ndns server 0 address 10.0.0.2", "",
+                 "dhcp-option DNS 10.0.0.1\\ndns server 0 address 10.0.0.2");
+  check_settings("pull-filter ignore redirect-gateway", "ipv4.never-default ipv6.never-default",
+                 NULL);
+  check_settings("pull-filter ignore redirect-gateway\nredirect-gateway def1", "",
+                 "pull-filter ignore redirect-gateway\\nredirect-gateway def1");
+  check_settings("pull-filter accept r\npull-filter ignore redirect-gateway", "",
+                 "pull-filter accept r\\npull-filter ignore redirect-gateway");
+}
+
+/* Connections as a person changes them, or as the older plugin wrote them. */
+static void check_export(const char *changes, const char *wanted)
+{
+  GError *error = NULL;
+  g_autoptr(NMConnection) c =
+      take("client\nremote h\nca c\nauth-user-pass\nredirect-gateway def1\n");
+  NMSettingIPConfig *ip4 = nm_connection_get_setting_ip4_config(c),
+                    *ip6 = nm_connection_get_setting_ip6_config(c);
+  NMSettingVpn *vpn = nm_connection_get_setting_vpn(c);
+  if (strstr(changes, "old")) {
+    nm_setting_vpn_remove_data_item(vpn, NMOVPN_KEY_DEFAULT_ROUTE);
+    nm_setting_vpn_remove_data_item(vpn, NMOVPN_KEY_EXTRA_OPTIONS);
+  }
+  g_object_set(ip4, NM_SETTING_IP_CONFIG_NEVER_DEFAULT, strstr(changes, "no4") != NULL,
+               NM_SETTING_IP_CONFIG_IGNORE_AUTO_DNS, strstr(changes, "nodns") != NULL, NULL);
+  g_object_set(ip6, NM_SETTING_IP_CONFIG_NEVER_DEFAULT, strstr(changes, "no6") != NULL, NULL);
+  char *text = nmovpn_export_text(c, &error);
+  g_auto(GStrv) lines = g_strsplit(wanted, "|", -1);
+  for (char **l = lines; text && *l; l++) {
+    gboolean absent = **l == '!';
+    g_autofree char *line = g_strconcat("\n", *l + absent, "\n", NULL);
+    g_autofree char *all = g_strconcat("\n", text, NULL);
+    if ((strstr(all, line) != NULL) == absent) {
+      fprintf(stderr, "%s: “%s” %s in\n%s", changes, *l + absent, absent ? "is" : "is not", text);
+      check_failed_++;
+    }
+  }
+  ovpn_secret_free(text);
+}
+
+static void test_export(void)
+{
+  check_export("", "redirect-gateway def1");
+  check_export("no4 no6", "pull-filter ignore \"redirect-gateway\"|!redirect-gateway def1");
+  check_export("nodns", "redirect-gateway def1|pull-filter ignore \"dns \"");
+  check_export("old", "redirect-gateway def1 ipv6");
+  check_export("old no6", "redirect-gateway def1");
+  check_export("old no4", "pull-filter ignore \"redirect-gateway\"|redirect-gateway !ipv4 ipv6");
+  check_export("old no4 no6", "pull-filter ignore \"redirect-gateway\"|!redirect-gateway def1");
 }
 
 static void test_secrets(void)
@@ -209,6 +324,8 @@ int main(int argc, char **argv)
 {
   test_keys();
   test_lines();
+  test_settings();
+  test_export();
   test_secrets();
   test_refusals();
   if (argc > 1)
