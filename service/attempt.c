@@ -473,7 +473,8 @@ static void on_pushed(NmOvpnEngine *e, const OvpnOptionList *pushed, gpointer us
   }
   if (a->state == NMOVPN_ATTEMPT_NEGOTIATING)
     nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_CONFIGURING);
-  guint mtu = a->pushed.mtu ? a->pushed.mtu : a->config.tun_mtu ? a->config.tun_mtu : 1500;
+  gboolean tcp = nmovpn_attempt_remote(a)->proto == OVPN_PROTO_TCP;
+  guint mtu = a->pushed.mtu ? a->pushed.mtu : ovpn_config_tun_mtu(&a->config, tcp);
   if (!nmovpn_engine_send_tun(a->engine, a->config.tap, a->tun.vnet_hdr, mtu, a->tun.fd, &error))
     nmovpn_attempt_fail_internal(a, error->message);
 }

@@ -93,6 +93,8 @@ static const Row rows[OVPN_OPT_MAX_] = {
     DO(IFCONFIG_IPV6, on_two_texts, AT(ifconfig_ipv6_local)),
     UINT(TUN_MTU, tun_mtu),
     UINT(TUN_MTU_MAX, tun_mtu_max),
+    UINT(TUN_MTU_EXTRA, tun_mtu_extra),
+    UINT(LINK_MTU, link_mtu),
     DO(MTU_DISC, ovpn_on_mtu_disc, .value = 0),
     DO(MSSFIX, ovpn_on_mssfix, .value = 0),
     DO(FRAGMENT, ovpn_on_fragment, .value = 0),

@@ -126,6 +126,59 @@ OvpnStatus ovpn_on_replay_window(ConfigApply *a, const OvpnOption *o, const Row 
     a->c->replay_time = (unsigned)number(arg(o, 2));
   return OVPN_OK;
 }
+
+/* ---- sizes */
+
+unsigned ovpn_config_digest_len(const char *auth)
+{
+  static const struct {
+    const char *name;
+    unsigned len;
+  } digests[] = {{"SHA1", 20},   {"SHA224", 28}, {"SHA256", 32}, {"SHA384", 48},
+                 {"SHA512", 64}, {"MD5", 16},    {"none", 0}};
+  if (!auth)
+    return 20;
+  if (strncasecmp(auth, "RSA-", 4) == 0)
+    auth += 4;
+  for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++)
+    if (strcasecmp(auth, digests[i].name) == 0)
+      return digests[i].len;
+  return 64;
+}
+
+static bool begins(const char *name, const char *word)
+{
+  return strncasecmp(name, word, strlen(word)) == 0;
+}
+
+/* What OpenVPN 2.6 takes off link-mtu, measured: the sizes of the time before negotiation, with the
+ * cipher of the profile (none without that line), however the tunnel is protected in the end. */
+static unsigned link_overhead(const OvpnConfig *c, bool tcp)
+{
+  enum { OPCODE = 1, TCP_LENGTH = 2, ID = 4, AEAD = 48 };
+  static const char *const small[] = {"BF-", "DES-", "CAST5-", "RC2-", "IDEA-"};
+  const char *cipher = c->cipher ? c->cipher : "none";
+  unsigned head = OPCODE + (tcp ? TCP_LENGTH : 0), block = 16;
+  if (strstr(cipher, "GCM") || strstr(cipher, "POLY1305"))
+    return head + AEAD;
+  head += ovpn_config_digest_len(c->auth);
+  if (!strcasecmp(cipher, "none"))
+    return head + ID;
+  for (size_t i = 0; i < sizeof small / sizeof small[0]; i++)
+    if (begins(cipher, small[i]))
+      block = 8;
+  return head + 2 * block;
+}
+
+unsigned ovpn_config_tun_mtu(const OvpnConfig *c, bool tcp)
+{
+  enum { DEFAULT = 1500, SMALLEST = 100 };
+  if (c->tun_mtu || !c->link_mtu)
+    return c->tun_mtu ? c->tun_mtu : DEFAULT;
+  unsigned used = link_overhead(c, tcp);
+  return c->link_mtu > SMALLEST + used ? c->link_mtu - used : SMALLEST;
+}
+
 /* ---- timers */
 
 /* ping-restart and ping-exit are one timer with two endings: the last one counts. */

@@ -88,6 +88,7 @@ void ovpn_config_init(OvpnConfig *c)
       .connect_retry = 1,
       .connect_retry_max_wait = 300,
       .tun_mtu_max = 1600,
+      .tun_mtu_extra = -1,
       .mssfix = -1,
       .topology = OVPN_TOPOLOGY_NET30,
       .tls_auth_dir = OVPN_DIR_NONE,

@@ -100,6 +100,8 @@ typedef struct OvpnConfig {
   char *dev_name;       /* NULL = kernel chooses tun%d/tap%d */
   unsigned tun_mtu;     /* 0 = default 1500 / pushed */
   unsigned tun_mtu_max; /* advertised IV_MTU; 1600 */
+  int tun_mtu_extra;    /* -1 = default: 0, TAP 32; only mssfix counts it */
+  unsigned link_mtu;    /* 0 = not set; else the tunnel's MTU follows from it */
   int mssfix;
   bool mssfix_mtu, mssfix_fixed; /* -1 = default rule, 0 = off */
   unsigned fragment;             /* 0 = off */
@@ -159,6 +161,12 @@ void ovpn_config_clear(OvpnConfig *c); /* wipes and frees */
  * FAIL_CONFIG with text naming the option. Options marked HARMLESS/NEVER/SERVER/LATER/UNKNOWN are
  * skipped. */
 OvpnStatus ovpn_config_apply(OvpnConfig *c, const OvpnOptionList *l, OvpnFailure *f);
+
+/* MTU of the tunnel when the server does not say one: tun-mtu, or what link-mtu leaves, else 1500.
+ */
+unsigned ovpn_config_tun_mtu(const OvpnConfig *c, bool tcp);
+/* Bytes that `auth` (NULL = SHA1) adds to a CBC packet; 64 for a digest that is not known. */
+unsigned ovpn_config_digest_len(const char *auth);
 
 /* Splits the content of auth-user-pass and http-proxy-user-pass (line 1 user, line 2 password,
  * which may be missing). Either ret may be NULL; old values are replaced. false: no user name, or

@@ -71,6 +71,13 @@ unsigned ovpn_fragment_max(const OvpnConfig *c, bool link_ipv6, bool cbc, unsign
   return room > inside ? room - inside : 0;
 }
 
+/* Bytes that are kept free for whatever a TAP driver puts in front of a frame. */
+static unsigned tun_mtu_extra(const OvpnConfig *c)
+{
+  enum { TAP_EXTRA = 32 };
+  return c->tun_mtu_extra >= 0 ? (unsigned)c->tun_mtu_extra : c->tap ? TAP_EXTRA : 0;
+}
+
 unsigned ovpn_mss(const OvpnConfig *c, unsigned tun_mtu, bool tcp_link, bool link_ipv6, bool cbc,
                   unsigned block, unsigned crypto_header, bool peer_id, bool one_byte_comp)
 {
@@ -82,8 +89,8 @@ unsigned ovpn_mss(const OvpnConfig *c, unsigned tun_mtu, bool tcp_link, bool lin
     mtu = fixed = false;
     if (fragment) {
       limit = fragment;
-      mtu = c->fragment_mtu;
-    } else if (tun_mtu == MTU_ETHERNET) {
+      mtu = true;
+    } else if (tun_mtu == MTU_ETHERNET && !c->link_mtu) {
       limit = MSSFIX_DEFAULT;
       mtu = true;
     } else {
@@ -94,7 +101,8 @@ unsigned ovpn_mss(const OvpnConfig *c, unsigned tun_mtu, bool tcp_link, bool lin
   if (fixed)
     return limit > TCP_IP4_HEADERS ? limit - TCP_IP4_HEADERS : 0;
   unsigned outside = outside_bytes(c, mtu, tcp_link, link_ipv6, crypto_header, peer_id);
-  unsigned inside = (one_byte_comp ? 1 : 0) + (fragment ? OVPN_FRAGMENT_HEAD : 0) + (cbc ? 4 : 0);
+  unsigned inside = tun_mtu_extra(c) + (one_byte_comp ? 1 : 0) +
+                    (fragment ? OVPN_FRAGMENT_HEAD : 0) + (cbc ? 4 : 0);
   return ovpn_mss_compute(limit, outside, cbc ? block : 0, inside);
 }
 

@@ -24,8 +24,10 @@ void ovpn_frame_add(OvpnCompress mode, uint8_t **p, size_t *len);
 OvpnStatus ovpn_frame_remove(OvpnCompress mode, uint8_t **p, size_t *len, uint8_t *scratch,
                              size_t cap);
 
-/* The MSS value for inner IPv4 (IPv6: 20 less), spec §16.3; 0 = do not clamp. overhead of the data
- * key in bytes without padding; the rest from the config. */
+/* The MSS value for inner IPv4 (IPv6: 20 less), spec §16.3; 0 = do not clamp. tun_mtu: of the
+ * profile, else 1500: what a server pushes does not change the default of mssfix in OpenVPN 2.6
+ * (which was measured). crypto_header: IV and HMAC, or id and tag, bytes; the rest from the config.
+ */
 unsigned ovpn_mss(const OvpnConfig *c, unsigned tun_mtu, bool tcp_link, bool link_ipv6, bool cbc,
                   unsigned block, unsigned crypto_header, bool peer_id, bool one_byte_comp);
 /* Payload of one piece behind its header, for `fragment`; 0 = nothing is left, or fragment is off.

@@ -93,23 +93,6 @@ void datapath_set_tun(Datapath *dp, const Tun *tun)
   merge_init(&dp->merge, dp->merge.parts, dp->merge.cap, tun->tap, kinds);
 }
 
-unsigned datapath_digest_len(const char *auth)
-{
-  static const struct {
-    const char *name;
-    unsigned len;
-  } digests[] = {{"SHA1", 20},   {"SHA224", 28}, {"SHA256", 32}, {"SHA384", 48},
-                 {"SHA512", 64}, {"MD5", 16},    {"none", 0}};
-  if (!auth)
-    return 20;
-  if (strncasecmp(auth, "RSA-", 4) == 0)
-    auth += 4;
-  for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++)
-    if (strcasecmp(auth, digests[i].name) == 0)
-      return digests[i].len;
-  return 64;
-}
-
 /* What the kernel would accept and a host would not trip over: version and lengths agree with the
  * size. */
 static bool ip_ok(const uint8_t *p, size_t len)

@@ -65,5 +65,3 @@ unsigned datapath_receive(Datapath *dp, Tun *tun, Batch *rx);
 bool datapath_transmit(Datapath *dp, Tun *tun, Batch *tx);
 /* Seals one payload of our own (ping, exit) into tx; false = no key or no room. */
 bool datapath_send(Datapath *dp, Batch *tx, const uint8_t *payload, size_t len);
-/* Bytes that `auth` adds to a CBC packet. */
-unsigned datapath_digest_len(const char *auth);

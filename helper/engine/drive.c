@@ -107,8 +107,8 @@ static void set_peer(Engine *e, const OvpnDataCipher *cipher, int32_t peer_id)
   }
   unsigned block = cipher->block > 1 ? cipher->block : 0;
   bool cbc = !cipher->aead && block > 0;
-  unsigned crypto = cipher->aead ? 4 + 16 : datapath_digest_len(c->auth) + block;
-  unsigned mtu = e->tun.fd >= 0 ? e->tun.mtu : 1500;
+  unsigned crypto = cipher->aead ? 4 + 16 : ovpn_config_digest_len(c->auth) + block;
+  unsigned mtu = c->tun_mtu ? c->tun_mtu : 1500;
   DatapathPeer peer = {.compress = comp, .tap = c->tap, .tcp = tcp, .peer = e->link.peer};
   /* No IPv6 inside: what is routed here all the same is told so at once. */
   peer.block_ipv6 = p && (p->block_ipv6 || !p->has_v6);

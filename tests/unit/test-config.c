@@ -372,6 +372,32 @@ static void test_without_effect(void)
   ovpn_config_clear(&c);
 }
 
+static void test_sizes(void)
+{
+  OvpnConfig c = {0};
+  CHECK_INT(ovpn_config_tun_mtu(&c, false), 1500);
+  c.link_mtu = 1400; /* what openvpn 2.6.14 makes of it */
+  CHECK_INT(ovpn_config_tun_mtu(&c, false), 1375);
+  CHECK_INT(ovpn_config_tun_mtu(&c, true), 1373);
+  c.auth = (char *)"SHA256";
+  CHECK_INT(ovpn_config_tun_mtu(&c, false), 1363);
+  c.cipher = (char *)"AES-256-CBC";
+  CHECK_INT(ovpn_config_tun_mtu(&c, false), 1335);
+  c.auth = NULL;
+  c.cipher = (char *)"AES-128-CBC";
+  CHECK_INT(ovpn_config_tun_mtu(&c, false), 1347);
+  c.cipher = (char *)"AES-256-GCM";
+  CHECK_INT(ovpn_config_tun_mtu(&c, false), 1351);
+  c.cipher = (char *)"BF-CBC";
+  CHECK_INT(ovpn_config_tun_mtu(&c, false), 1363);
+  c.link_mtu = 60;
+  CHECK_INT(ovpn_config_tun_mtu(&c, false), 100);
+  c.tun_mtu = 1300;
+  CHECK_INT(ovpn_config_tun_mtu(&c, false), 1300);
+  CHECK_INT(ovpn_config_digest_len("RSA-SHA512"), 64);
+  CHECK_INT(ovpn_config_digest_len("none"), 0);
+}
+
 int main(void)
 {
   test_defaults();
@@ -383,5 +409,6 @@ int main(void)
   test_data();
   test_timers();
   test_without_effect();
+  test_sizes();
   TEST_END();
 }

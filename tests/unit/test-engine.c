@@ -146,8 +146,8 @@ static void test_receive_without_keys(void)
   CHECK(!dp.send);
   batch_reset(&b);
   CHECK(!datapath_send(&dp, &b, ovpn_ping_magic, 16));
-  CHECK_INT(datapath_digest_len("RSA-SHA256"), 32);
-  CHECK_INT(datapath_digest_len(NULL), 20);
+  CHECK_INT(ovpn_config_digest_len("RSA-SHA256"), 32);
+  CHECK_INT(ovpn_config_digest_len(NULL), 20);
   datapath_clear(&dp);
   batch_clear(&b);
 }

@@ -123,7 +123,7 @@ static unsigned mss_gcm(const OvpnConfig *c, unsigned mtu, bool tcp, bool v6)
 
 static void test_mss(void)
 {
-  OvpnConfig c = {.mssfix = -1};
+  OvpnConfig c = {.mssfix = -1, .tun_mtu_extra = -1};
   CHECK_INT(mss_gcm(&c, 1500, false, false), 1400);
   CHECK_INT(mss_gcm(&c, 1500, false, true), 1380);
   CHECK_INT(mss_gcm(&c, 1500, true, false), 1400 - 12 - 2);
@@ -141,7 +141,13 @@ static void test_mss(void)
   c.mssfix_fixed = true;
   CHECK_INT(mss_gcm(&c, 1500, false, false), 1160);
   c = (OvpnConfig){.mssfix = -1, .fragment = 1300};
-  CHECK_INT(mss_gcm(&c, 1500, false, false), 1300 - 64 - 4);
+  CHECK_INT(mss_gcm(&c, 1500, false, false), 1300 - 64 - 4 - 28);
+  c.tun_mtu_extra = 10;
+  CHECK_INT(mss_gcm(&c, 1500, false, false), 1300 - 64 - 4 - 28 - 10);
+  c = (OvpnConfig){.mssfix = -1, .tun_mtu_extra = -1, .tap = true};
+  CHECK_INT(mss_gcm(&c, 1500, false, false), 1368);
+  c = (OvpnConfig){.mssfix = -1, .link_mtu = 1400};
+  CHECK_INT(mss_gcm(&c, 1500, false, false), 1460);
   c = (OvpnConfig){.mssfix = 50};
   CHECK_INT(mss_gcm(&c, 1500, false, false), 0);
   /* AES-256-CBC, SHA256, peer-id: 1492-28-4-48 = 1412 -> 1408-1-40-4 */

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Sizes of packets: fragment, mssfix, the MTUs."""
-from lab import C4, check
+import json
+import os
+import re
+import signal
+
+from lab import C4, S6, check, wait_for
 from registry import add
 from sniff import Sniffer
 
@@ -41,3 +46,93 @@ for _tag, _size, _lines, _outer in (
         ('lzo', '500', ['comp-lzo no'], 0), ('stub', '1000', ['compress'], 0),
         ('v2', '900', ['compress stub-v2'], 0), ('tiny', '200', [], 0)):
     add('data', 'fragment-' + _tag, fragment(_tag, _size, _lines, _outer))
+
+
+# ---- MSS: what openvpn's own client makes of the same lines
+
+KNOCK = ('import socket, sys\ns = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)\n'
+         's.settimeout(2)\ntry:\n  s.connect((sys.argv[1], 9))\nexcept OSError:\n  pass')
+
+
+def knock(l, s, dev, mine, sdev):
+    """MSS of a connection attempt each way, over IPv4 and IPv6, as it arrives behind the tunnel."""
+    with Sniffer(['ip', 'netns', 'exec', l.server_ns], sdev) as at_server, \
+            Sniffer(['ip', 'netns', 'exec', l.client_ns], dev) as at_client:
+        for there, here in ((s.tun4, mine[0]), (s.tun6, mine[1])):
+            l.run('python3', '-c', KNOCK, there)
+            l.on_server('python3', '-c', KNOCK, here)
+    return [next((p['mss'] for p in w.syns() if p['dst'] == to and p['dport'] == 9), None)
+            for w, to in ((at_server, s.tun4), (at_client, mine[0]), (at_server, s.tun6), (at_client, mine[1]))]
+
+
+def addresses(l, dev):
+    """(IPv4, IPv6, MTU) of an interface of the client once it has both."""
+    def found():
+        rc, out = l.run('ip', '-j', 'address', 'show', 'dev', dev, ok=False)
+        if rc:
+            return None
+        d = json.loads(out)[0]
+        a = {x['family']: x['local'] for x in d.get('addr_info', []) if x.get('scope') == 'global'}
+        return len(a) == 2 and 'UP' in d['flags'] and (a['inet'], a['inet6'], d['mtu'])
+    return wait_for('addresses of ' + dev, found)
+
+
+def stock(l, s, text, sdev):
+    """The same profile with the client of the openvpn package."""
+    path = '%s/stock.ovpn' % l.scratch
+    with open(path, 'w') as f:
+        f.write(re.sub('^dev (tun|tap)$', r'dev-type \1\ndev stock0', text, flags=re.M))
+    p, pid = l.start('openvpn', '--config', path, log=l.scratch + '/stock.log')
+    try:
+        a, b, mtu = addresses(l, 'stock0')
+        return knock(l, s, 'stock0', (a, b), sdev) + [mtu]
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        p.wait(10)
+        wait_for('the stock client is gone', lambda: 'stock0' not in l.tunnels())
+
+
+def mss(tag, server_lines, rows, proto='udp', remote=None, both=(), kind='tun'):
+    def f(l):
+        net6 = 'server-ipv6 fd60:%x::/64' % (l.server_count + 1)
+        s = l.server('mss-' + tag, ['!dev', 'dev mss0', 'mssfix 0', net6, 'dev-type ' + kind] + list(server_lines) +
+                     list(both), proto=proto)
+        wrong = []
+        try:
+            for row in rows:
+                lines = ['!dev', 'dev ' + kind] + list(both) + [x for x in row.split('; ') if x]
+                want = stock(l, s, l.profile(s, lines, remote=remote), 'mss0')
+                name = l.import_profile(l.profile(s, lines, remote=remote))
+                rc, out, _ = l.up(name)
+                check(rc == 0, out)
+                dev = wait_for('the device', lambda: next(iter(l.tunnels()), None))
+                a, b, mtu = addresses(l, dev)
+                got = knock(l, s, dev, (a, b), 'mss0') + [mtu]
+                l.down(name)
+                l.delete(name)
+                if got != want:
+                    wrong.append('%s: openvpn %s, we %s' % (row or 'default', want, got))
+        finally:
+            l.drop_server(s.name)
+        check(not wrong, '; '.join(wrong))
+    return f
+
+
+NO_PUSH = 'pull-filter ignore tun-mtu'
+for _tag, _server, _rows, _more in (
+        ('gcm', [], ['', 'mssfix 1300', 'mssfix 1300 mtu', 'mssfix 1300 fixed', 'mssfix 0', 'tun-mtu 1400',
+                     'tun-mtu-extra 32; mssfix 1450 mtu; tun-mtu-max 1800', 'tun-mtu 1400; ' + NO_PUSH], {}),
+        ('link-mtu', [], ['link-mtu 1400'] + ['link-mtu 1400; ' + NO_PUSH + x for x in (
+            '', '; cipher AES-256-GCM', '; cipher AES-128-CBC', '; mssfix 1200')], {}),
+        ('link-mtu-cbc', [], ['link-mtu 1400; ' + NO_PUSH, 'link-mtu 1400; cipher AES-256-CBC; ' + NO_PUSH],
+         {'both': ['data-ciphers AES-256-CBC', 'auth SHA256']}),
+        ('cbc', [], ['', 'mssfix 1300 mtu', 'mssfix 1001'], {'both': ['data-ciphers AES-256-CBC', 'auth SHA256']}),
+        ('tcp', [], ['', 'mssfix 1300', 'link-mtu 1400; ' + NO_PUSH], {'proto': 'tcp'}),
+        ('udp6', [], ['', 'mssfix 1300'], {'proto': 'udp6', 'remote': S6}),
+        ('lzo', [], [''], {'both': ['comp-lzo no']}),
+        ('fragment', [], ['', 'mssfix 1000', 'mssfix 0'], {'both': ['fragment 1300']}),
+        ('fragment-mtu', [], [''], {'both': ['fragment 1300 mtu']}),
+        ('tap', [], ['', 'mssfix 1300'], {'kind': 'tap'}),
+        ('pushed-1400', ['tun-mtu 1400'], ['', 'tun-mtu 1450'], {}),
+        ('pushed-1700', ['tun-mtu 1700'], ['', 'tun-mtu-max 1800'], {})):
+    add('data', 'mss-' + _tag, mss(_tag, _server, _rows, **_more))
