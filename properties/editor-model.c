@@ -6,6 +6,7 @@
  * that is taken back is no change any more. spec/desktop.md §2. */
 #include "properties/editor-private.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "helper/core/conf.h"
@@ -357,8 +358,8 @@ static char *explain(const char *grammar, const char *label, const char *value)
   char *end;
   gint64 lo = g_ascii_strtoll(grammar, &end, 10);
   if (end != grammar && g_str_has_prefix(end, ".."))
-    return g_strdup_printf(_("%s: enter a number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT),
-                           label, lo, g_ascii_strtoll(end + 2, NULL, 10));
+    return g_strdup_printf(_("%s: enter a number from %" PRId64 " to %" PRId64), label, (int64_t)lo,
+                           (int64_t)g_ascii_strtoll(end + 2, NULL, 10));
   if (g_str_has_prefix(grammar, "host"))
     return g_strdup_printf(_("%s: “%s” is not a host name or address"), label, value);
   if (g_str_has_prefix(grammar, "port"))
