@@ -1,11 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Private to push.c and push-dns.c: collects dns and dhcp-option items, then hands them to an
- * OvpnPushed. */
+/* What push.c, push-apply.c, push-dns.c and push-update.c share. Nobody else includes this. */
 #pragma once
 #include "push.h"
 
 /* May a server say this? (whitelist, route-nopull) */
 bool ovpn_push_is_taken(OvpnOptionId id, const OvpnConfig *c);
+
+/* Length of the first item of a comma separated list. false = its quote never ends. */
+bool ovpn_push_item_length(const char *text, size_t *ret);
+
+/* pull-filter on one item; *ret_text: the words of the filter that spoke. */
+typedef enum OvpnPushVerdict {
+  OVPN_PUSH_ACCEPT,
+  OVPN_PUSH_IGNORE,
+  OVPN_PUSH_REJECT
+} OvpnPushVerdict;
+OvpnPushVerdict ovpn_push_filter(const OvpnOptionList *profile, const char *item, size_t len,
+                                 const char **ret_text);
+void ovpn_push_drop_last(OvpnOptionList *l);
 
 /* Collects dns and dhcp-option items, then hands them to an OvpnPushed. */
 typedef struct OvpnDnsReader {

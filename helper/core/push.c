@@ -16,7 +16,7 @@
 /* Length of the first item of a comma separated list. Double quotes at the beginning of a word and
  * backslashes hide commas, as in OpenVPN 3; OpenVPN 2 servers refuse to push an option that has
  * one. false = the quote never ends. */
-static bool item_length(const char *text, size_t *ret)
+bool ovpn_push_item_length(const char *text, size_t *ret)
 {
   bool quoted = false, word_begins = true;
   size_t i = 0;
@@ -32,11 +32,9 @@ static bool item_length(const char *text, size_t *ret)
   return !quoted;
 }
 
-typedef enum Verdict { ACCEPT, IGNORE, REJECT } Verdict;
-
 /* First match wins, on the raw text as the server wrote it. */
-static Verdict pull_filter(const OvpnOptionList *profile, const char *item, size_t len,
-                           const char **ret_text)
+OvpnPushVerdict ovpn_push_filter(const OvpnOptionList *profile, const char *item, size_t len,
+                                 const char **ret_text)
 {
   for (size_t i = 0; profile && i < profile->n; i++) {
     const OvpnOption *o = &profile->items[i];
@@ -46,9 +44,11 @@ static Verdict pull_filter(const OvpnOptionList *profile, const char *item, size
     if (n > len || memcmp(o->argv[2], item, n))
       continue;
     *ret_text = o->argv[2];
-    return !strcmp(o->argv[1], "reject") ? REJECT : !strcmp(o->argv[1], "ignore") ? IGNORE : ACCEPT;
+    return !strcmp(o->argv[1], "reject")   ? OVPN_PUSH_REJECT
+           : !strcmp(o->argv[1], "ignore") ? OVPN_PUSH_IGNORE
+                                           : OVPN_PUSH_ACCEPT;
   }
-  return ACCEPT;
+  return OVPN_PUSH_ACCEPT;
 }
 
 /* Takes the last item of the list back when it is not for a client. */
@@ -63,7 +63,7 @@ static bool keep_last(OvpnOptionList *l, const OvpnConfig *c, bool *ret_more)
   return keep;
 }
 
-static void drop_last(OvpnOptionList *l)
+void ovpn_push_drop_last(OvpnOptionList *l)
 {
   OvpnOptionList last = {0};
   last.items = calloc(1, sizeof last.items[0]);
@@ -90,7 +90,7 @@ static OvpnStatus item_parse(const char *item, size_t len, const OvpnConfig *c, 
   }
   bool continuation = l->items[l->n - 1].id == OVPN_OPT_PUSH_CONTINUATION;
   if (!keep_last(l, c, ret_more)) {
-    drop_last(l);
+    ovpn_push_drop_last(l);
     *ignored += !continuation;
   }
   return OVPN_OK;
@@ -106,16 +106,16 @@ OvpnStatus ovpn_push_parse(const char *text, const OvpnConfig *c, const OvpnOpti
     text += *text == ',';
     while (*text == ' ' || *text == '\t')
       text++;
-    if (!item_length(text, &len))
+    if (!ovpn_push_item_length(text, &len))
       return ovpn_failure_set(f, OVPN_FAIL_PUSH, "a quote does not end");
     const char *item = text, *filter = "";
     text += len;
     if (!len)
       continue;
-    Verdict v = pull_filter(profile, item, len, &filter);
-    if (v == REJECT)
+    OvpnPushVerdict v = ovpn_push_filter(profile, item, len, &filter);
+    if (v == OVPN_PUSH_REJECT)
       return ovpn_failure_set(f, OVPN_FAIL_PUSH, "pull-filter: the server pushed “%s”", filter);
-    if (v == IGNORE) {
+    if (v == OVPN_PUSH_IGNORE) {
       ignored++;
       continue;
     }

@@ -120,6 +120,13 @@ OvpnStatus ovpn_push_parse(const char *text, const OvpnConfig *c, const OvpnOpti
                            OvpnOptionList *l, bool *ret_more, unsigned *ret_ignored,
                            OvpnFailure *f);
 
+/* Changes a list by one PUSH_UPDATE message (text after "PUSH_UPDATE"), spec §13.3. *replaced: 0
+ * before the first message of a sequence; what has been replaced in it. FAIL_PUSH names what cannot
+ * be changed while the session runs, or a reject filter; the list is not to be used then. */
+OvpnStatus ovpn_push_update(const char *text, const OvpnConfig *c, const OvpnOptionList *profile,
+                            OvpnOptionList *l, unsigned *replaced, bool *ret_more,
+                            unsigned *ret_ignored, OvpnFailure *f);
+
 /* Interprets a complete list, after the profile's own (ifconfig, route, route-ipv6,
  * redirect-gateway, dns, dhcp-option, topology of `profile`, as OpenVPN merges them). Bad values of
  * an option: that option is skipped as OpenVPN does, except what makes the tunnel unusable

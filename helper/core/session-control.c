@@ -115,6 +115,31 @@ static OvpnStatus push_reply(OvpnSession *s, KeyState *k, const char *text)
   return more ? OVPN_OK : control_pushed(s);
 }
 
+/* What the list says now takes the place of what was pushed; the protocol's own settings are still
+ * in it. What cannot be changed in a running session needs a new one. spec §13.3 */
+static OvpnStatus push_update(OvpnSession *s, const char *text)
+{
+  OvpnFailure f = {0};
+  bool more = false;
+  unsigned ignored = 0;
+  if (s->state != OVPN_SESSION_UP && s->state != OVPN_SESSION_REKEYING)
+    return OVPN_OK;
+  OvpnStatus r = ovpn_push_update(text, s->p.config, s->p.profile, &s->pushed_list,
+                                  &s->update_replaced, &more, &ignored, &f);
+  if (r == OVPN_OK && ignored)
+    session_log(s, 6, OVPN_LOG_PUSH_IGNORED, "%u", ignored);
+  if (r == OVPN_OK && more)
+    return OVPN_OK;
+  s->update_replaced = 0;
+  if (r == OVPN_OK)
+    r = ovpn_pushed_from_options(&s->pushed, s->p.config, s->p.profile, &s->pushed_list, NULL, &f);
+  if (r != OVPN_OK)
+    return session_fail(s, OVPN_FAIL_SERVER_RESTART, OVPN_RESTART_PRESERVE, "PUSH_UPDATE: %s",
+                        f.text);
+  session_push_event(s, OVPN_EVENT_PUSHED);
+  return OVPN_OK;
+}
+
 /* ---- AUTH_FAILED ---- */
 
 static bool set_base64(OvpnBlob *b, const char *text, size_t len)
@@ -236,6 +261,8 @@ static OvpnStatus control_string(OvpnSession *s, KeyState *k, const char *msg)
   const char *arg;
   if (argument(msg, "PUSH_REPLY"))
     return push_reply(s, k, msg + strlen("PUSH_REPLY"));
+  if (argument(msg, "PUSH_UPDATE"))
+    return push_update(s, msg + strlen("PUSH_UPDATE"));
   if ((arg = argument(msg, "AUTH_FAILED")))
     return auth_failed(s, arg);
   if ((arg = argument(msg, "AUTH_PENDING")))

@@ -20,9 +20,10 @@ enum {
   IV_PROTO_AUTH_FAIL_TEMP = 256,
   IV_PROTO_DYN_TLS_CRYPT = 512,
   IV_PROTO_DNS_OPTION_V2 = 2048,
+  IV_PROTO_PUSH_UPDATE = 4096,
   OUR_IV_PROTO = IV_PROTO_DATA_V2 | IV_PROTO_REQUEST_PUSH | IV_PROTO_TLS_KEY_EXPORT |
                  IV_PROTO_AUTH_PENDING_KW | IV_PROTO_CC_EXIT_NOTIFY | IV_PROTO_AUTH_FAIL_TEMP |
-                 IV_PROTO_DYN_TLS_CRYPT | IV_PROTO_DNS_OPTION_V2,
+                 IV_PROTO_DYN_TLS_CRYPT | IV_PROTO_DNS_OPTION_V2 | IV_PROTO_PUSH_UPDATE,
 };
 static const char peer_version[] =
     "2.6.0_nm-ovpn"; /* servers gate features on a leading version number */

@@ -53,6 +53,7 @@ struct OvpnSession {
   OvpnOptionList pushed_list;
   OvpnPushed pushed;
   bool have_pushed;
+  unsigned update_replaced; /* of the PUSH_UPDATE that is being read */
   const OvpnDataCipher *cipher;
   char *server_occ;
 

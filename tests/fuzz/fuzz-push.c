@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* PUSH_REPLY against a profile. The input: a byte of settings (1 route-nopull, 2 tap, 4 subnet, 8
- * remote is IPv6), the profile's text up to a NUL, then the pushed text. What is checked: the
+ * remote is IPv6), the profile's text up to a NUL, the pushed text up to a NUL, then an update of
+ * it. What is checked: the
  * bounds and the promises of push.h. */
 #include "helper/core/conf.h"
 #include "helper/core/push.h"
@@ -69,6 +70,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   if (push > text + size)
     push = text + size;
 
+  char *update = push + strlen(push) + 1;
+  if (update > text + size)
+    update = text + size;
+
   OvpnConfig c;
   ovpn_config_init(&c);
   c.route_nopull = settings & 1;
@@ -89,6 +94,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   ovpn_pushed_init(&p);
   (void)ovpn_conf_parse(text, strlen(text), &profile, &error);
   if (ovpn_push_parse(push, &c, &profile, &l, &more, &ignored, &f) == OVPN_OK &&
+      ovpn_pushed_from_options(&p, &c, &profile, &l, remote, &f) == OVPN_OK)
+    check(&p);
+  unsigned replaced = settings >> 4;
+  if (ovpn_push_update(update, &c, &profile, &l, &replaced, &more, &ignored, &f) == OVPN_OK &&
       ovpn_pushed_from_options(&p, &c, &profile, &l, remote, &f) == OVPN_OK)
     check(&p);
   for (size_t i = 0; i < l.n; i++)

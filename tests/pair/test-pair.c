@@ -656,6 +656,39 @@ static void test_control_strings(void)
   }
 }
 
+/* PUSH_UPDATE changes what was pushed and is reported again; the session and its keys go on. */
+static void test_push_update(void)
+{
+  static Pair p;
+  set_up(&p, &cases[1]);
+  run(&p, 30, 0, is_up);
+  CHECK_INT(p.ups, 1);
+  server_text(&p.server, p.now, "PUSH_UPDATE,route 10.77.0.0 255.255.0.0,push-continuation 2");
+  run(&p, 3, 0, NULL);
+  CHECK_INT(p.ups, 1);
+  server_text(&p.server, p.now,
+              "PUSH_UPDATE,route 10.78.0.0 255.255.0.0,?future,push-continuation 1");
+  run(&p, 3, 1, NULL);
+  CHECK_INT(p.ups, 2);
+  const OvpnPushed *pushed = ovpn_session_pushed(p.client);
+  CHECK_INT(pushed->n_routes4, 2);
+  CHECK(pushed->has_v4 && pushed->ping == 10);
+  server_text(&p.server, p.now, "PUSH_UPDATE,-route");
+  run(&p, 3, 1, NULL);
+  CHECK_INT(p.ups, 3);
+  CHECK_INT(ovpn_session_pushed(p.client)->n_routes4, 0);
+  server_renegotiate(&p.server, p.now);
+  run(&p, 30, 1, two_keys);
+  CHECK_INT(p.generated, 2);
+  CHECK_INT(p.failure.status, OVPN_OK);
+  server_text(&p.server, p.now, "PUSH_UPDATE,cipher AES-128-GCM");
+  run(&p, 3, 0, NULL);
+  CHECK_INT(p.failure.status, OVPN_FAIL_SERVER_RESTART);
+  CHECK_INT(p.failure.arg, OVPN_RESTART_PRESERVE);
+  CHECK_STR(p.failure.text, "PUSH_UPDATE: cipher");
+  tear_down(&p);
+}
+
 static void test_no_answer(void)
 {
   static Pair p;
@@ -703,7 +736,7 @@ static void test_credentials(void)
   CHECK(is_up(&p));
   CHECK_STR(p.server.username, "anna");
   CHECK_STR(p.server.password, "geheim");
-  CHECK(strstr(p.server.peer_info, "IV_PROTO=2974\n") != NULL);
+  CHECK(strstr(p.server.peer_info, "IV_PROTO=7070\n") != NULL);
   server_renegotiate(&p.server, p.now);
   run(&p, 30, 0, two_keys);
   CHECK_STR(p.server.password, "SESS_ID_x");
@@ -760,6 +793,7 @@ int main(int argc, char **argv)
   test_auth_failed();
   test_push_failures();
   test_control_strings();
+  test_push_update();
   test_no_answer();
   test_silence();
   test_credentials();

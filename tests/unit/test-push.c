@@ -419,6 +419,85 @@ static void test_many_routes(void)
   fixture_clear(&x);
 }
 
+/* One message of a sequence on what has been pushed; then the meaning of the whole. */
+static OvpnStatus update(Fixture *x, unsigned *replaced, const char *text)
+{
+  x->f = (OvpnFailure){0};
+  OvpnStatus s =
+      ovpn_push_update(text, &x->c, &x->profile, &x->list, replaced, &x->more, &x->ignored, &x->f);
+  return s != OVPN_OK ? s
+                      : ovpn_pushed_from_options(&x->p, &x->c, &x->profile, &x->list,
+                                                 (const struct sockaddr *)&x->remote, &x->f);
+}
+
+static void test_update(void)
+{
+  Fixture x;
+  unsigned r = 0;
+  fixture_init(&x,
+               "pull-filter ignore \"route 10.66.\"\npull-filter reject \"dhcp-option DNS 6.\"\n");
+  CHECK_INT(apply(&x, ",ifconfig 10.8.0.2 255.255.255.0,topology subnet,peer-id 7,"
+                      "route 10.1.0.0 255.255.0.0,route 10.2.0.0 255.255.0.0,ping 10,"
+                      "ping-restart 60,dhcp-option DNS 1.1.1.1,route-ipv6 fd00:1::/64,"
+                      "cipher AES-256-GCM,redirect-gateway def1,tun-mtu 1400"),
+            OVPN_OK);
+  /* the first route takes the place of all, the second adds; other kinds stay */
+  CHECK_INT(update(&x, &r, ",route 10.77.0.0 255.255.0.0, ?block-ipv6,route 10.78.0.0 255.255.0.0"),
+            OVPN_OK);
+  CHECK(!x.more && x.ignored == 0);
+  CHECK_INT(x.p.n_routes4, 2);
+  CHECK_STR(ip4(x.p.routes4[0].net), "10.77.0.0");
+  CHECK_INT(x.p.n_routes6, 1);
+  CHECK(x.p.block_ipv6 && x.p.has_peer_id && x.p.peer_id == 7 && x.p.cipher);
+  CHECK_INT(x.p.n_dns, 1);
+  /* removal, by both spellings, and what is not there */
+  r = 0;
+  CHECK_INT(update(&x, &r, ",-block-ipv6, -?route-ipv6,-dns,-redirect-private,-tun-mtu"), OVPN_OK);
+  CHECK(!x.p.block_ipv6 && x.p.n_routes6 == 0 && x.p.redirect == 0 && x.p.mtu == 0);
+  CHECK_INT(x.p.n_routes4, 2);
+  /* a sequence of messages is one update */
+  r = 0;
+  CHECK_INT(update(&x, &r, ",dhcp-option DNS 2.2.2.2,push-continuation 2"), OVPN_OK);
+  CHECK(x.more);
+  CHECK_INT(update(&x, &r, ",dhcp-option DNS 3.3.3.3,keepalive 5 25,push-continuation 1"), OVPN_OK);
+  CHECK(!x.more);
+  CHECK_INT(x.p.n_dns, 1);
+  CHECK_INT(x.p.dns[0].n_addrs, 2);
+  CHECK_INT(x.p.ping, 5);
+  CHECK_INT(x.p.ping_restart, 25);
+  /* another address */
+  r = 0;
+  CHECK_INT(update(&x, &r, ",ifconfig 10.9.0.9 255.255.0.0"), OVPN_OK);
+  CHECK_STR(ip4(x.p.addr4), "10.9.0.9");
+  CHECK_INT(x.p.prefix4, 16);
+  /* optional ones that nobody knows; bad values; filters */
+  r = 0;
+  CHECK_INT(update(&x, &r,
+                   ",?no-such thing,-?cipher,?cipher AES-128-GCM,tun-mtu x,"
+                   "route 10.66.0.0 255.255.0.0"),
+            OVPN_OK);
+  CHECK_INT(x.ignored, 5);
+  CHECK_INT(x.p.n_routes4, 2);
+  CHECK_STR(x.p.cipher, "AES-256-GCM");
+  /* what needs another session */
+  static const char *const fatal[][2] = {
+      {",cipher AES-128-GCM", "cipher"},
+      {",-peer-id", "peer-id"},
+      {",no-such", "no-such"},
+      {",?-route", "-route"},
+      {",dhcp-option DNS 6.6.6.6", "pull-filter: the server pushed “dhcp-option DNS 6.”"},
+      {",echo \"a", "a quote does not end"}};
+  for (size_t i = 0; i < sizeof fatal / sizeof fatal[0]; i++) {
+    r = 0;
+    CHECK_INT(update(&x, &r, fatal[i][0]), OVPN_FAIL_PUSH);
+    CHECK_STR(x.f.text, fatal[i][1]);
+  }
+  r = 0;
+  CHECK_INT(update(&x, &r, ",-keepalive,-ifconfig,-dhcp-option,-route"), OVPN_OK);
+  CHECK(!x.p.has_v4 && x.p.ping == -1 && x.p.n_dns == 0 && x.p.n_routes4 == 0);
+  fixture_clear(&x);
+}
+
 int main(void)
 {
   test_split();
@@ -431,5 +510,6 @@ int main(void)
   test_protocol();
   test_field();
   test_many_routes();
+  test_update();
   TEST_END();
 }
