@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "auth-dialog/browser.h"
 #include "auth-dialog/request.h"
 #ifdef NMOVPN_WITH_GTK4
 #include "auth-dialog/prompt.h"
@@ -184,6 +185,8 @@ static int run(const Arguments *args)
                         .key_is_encrypted = key_file_is_encrypted(vpn)};
   g_autoptr(Request) r =
       request_new(vpn, args->name, (const char *const *)args->hints->pdata, flags);
+  if (args->external && r->open_page)
+    browser_open(r->page); /* the agent's window has no button for it */
   if (args->external)
     return print_and_wipe(request_to_key_file(r)) ? 0 : 1;
   if (request_has_questions(r) && !ask(r))

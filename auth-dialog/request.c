@@ -14,6 +14,7 @@
 
 #include "helper/core/conf.h"
 #include "helper/core/secret.h"
+#include "helper/core/signin.h"
 #include "service/profile.h"
 
 #define SECRET_PROXY_USERNAME "http-proxy-username"
@@ -34,6 +35,7 @@ void request_free(Request *r)
     return;
   g_free(r->title);
   g_free(r->message);
+  g_free(r->page);
   g_ptr_array_unref(r->items);
   g_free(r);
 }
@@ -124,6 +126,32 @@ static gboolean can_be_key(const char *text)
   return strcmp(text, UI_GROUP) != 0;
 }
 
+/* The page is the last line of the message (service/attempt-signin.c). */
+static void find_page(Request *r)
+{
+  char address[OVPN_WEB_ADDRESS_MAX];
+  const char *line = strrchr(r->message, '\n');
+  if (r->server_decides && line && ovpn_web_address(line + 1, address, sizeof address))
+    r->page = g_strdup(address);
+  r->open_page &= r->page != NULL;
+}
+
+/* The server waits for something else than an answer. Agents show a message only together with a
+ * question, and some insist on an answer: so there is one, filled in, with the page to copy. */
+static void add_wait(Request *r)
+{
+  find_page(r);
+  for (guint i = 0; r->server_decides && i < r->items->len; i++) {
+    RequestItem *item = r->items->pdata[i];
+    request_item_set_value(item, r->page ? r->page : _("waiting"));
+    item->echo = TRUE;
+    g_free(item->label);
+    /* TRANSLATORS: label of a field that is filled in, with the page to sign in at or “waiting”.
+     * The connection goes on by itself. */
+    item->label = g_strdup(_("No answer is needed here"));
+  }
+}
+
 /* One hint; FALSE when it names no secret. */
 static gboolean add_hinted(Request *r, NMSettingVpn *vpn, const char *hint)
 {
@@ -132,6 +160,11 @@ static gboolean add_hinted(Request *r, NMSettingVpn *vpn, const char *hint)
   if (g_str_has_prefix(hint, NMOVPN_HINT_MESSAGE)) {
     g_free(r->message);
     r->message = g_utf8_make_valid(hint + strlen(NMOVPN_HINT_MESSAGE), -1);
+    return FALSE;
+  }
+  if (!strcmp(hint, NMOVPN_HINT_BROWSER) || !strcmp(hint, NMOVPN_HINT_PATIENCE)) {
+    r->server_decides = TRUE;
+    r->open_page = !strcmp(hint, NMOVPN_HINT_BROWSER);
     return FALSE;
   }
   if (!can_be_key(hint))
@@ -190,10 +223,13 @@ Request *request_new(NMSettingVpn *vpn, const char *name, const char *const *hin
   r->title = g_strdup_printf(_("Sign in to “%s”"), shown);
   for (; hints && *hints; hints++)
     hinted |= add_hinted(r, vpn, *hints);
+  if (r->message)
+    add_wait(r);
   add_needed(r, vpn, flags, hinted);
   if (!r->message)
     r->message =
         g_strdup_printf(_("The VPN connection “%s” needs the following to sign in"), shown);
+  r->open_page &= flags.interactive;
   for (guint i = 0; i < r->items->len; i++)
     ((RequestItem *)r->items->pdata[i])->should_ask &= flags.interactive;
   /* An answer without any secret would mean "this agent has none". */

@@ -13,7 +13,10 @@ typedef struct RequestItem {
 
 typedef struct Request {
   char *title, *message;
-  GPtrArray *items; /* of RequestItem; never empty */
+  char *page;              /* to sign in at with a browser; NULL = none. A checked address */
+  gboolean open_page;      /* it is new: open it now */
+  gboolean server_decides; /* nothing is asked; the server goes on by itself */
+  GPtrArray *items;        /* of RequestItem; never empty */
 } Request;
 
 typedef struct RequestFlags {

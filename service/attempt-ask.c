@@ -11,13 +11,12 @@
 #include "service/profile.h"
 
 void nmovpn_attempt_ask(NmOvpnAttempt *a, OvpnNeed need, gboolean need_link, const char *message,
-                        const char *const *hints)
+                        const char *const *hints, const char *log)
 {
   if (!a->interactive) {
     OvpnFailure f = {0};
-    ovpn_failure_set(&f,
-                     need == OVPN_NEED_PASSPHRASE ? OVPN_FAIL_PASSPHRASE : OVPN_FAIL_CREDENTIALS,
-                     "%s", message);
+    ovpn_failure_set(
+        &f, need == OVPN_NEED_PASSPHRASE ? OVPN_FAIL_PASSPHRASE : OVPN_FAIL_CREDENTIALS, "%s", log);
     nmovpn_attempt_fail(a, &f);
     return;
   }
@@ -25,7 +24,7 @@ void nmovpn_attempt_ask(NmOvpnAttempt *a, OvpnNeed need, gboolean need_link, con
   a->need_link = need_link;
   nmovpn_attempt_stop_limit(a); /* a person may take long */
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_WAITING_SECRETS);
-  nmovpn_log(LOG_NOTICE, "asking: %s", message);
+  nmovpn_log(LOG_NOTICE, "asking: %s", log);
   a->callbacks.secrets_required(message, hints, a->user_data);
 }
 
@@ -45,7 +44,7 @@ void nmovpn_attempt_ask_user_pass(NmOvpnAttempt *a, gboolean need_link, const ch
                    : g_strdup(a->config.static_challenge);
   else
     text = g_strdup(message ? message : _("A password is needed to connect."));
-  nmovpn_attempt_ask(a, OVPN_NEED_USER_PASS, need_link, text, hints);
+  nmovpn_attempt_ask(a, OVPN_NEED_USER_PASS, need_link, text, hints, text);
 }
 
 void nmovpn_attempt_ask_passphrase(NmOvpnAttempt *a, gboolean need_link, gboolean wrong)
@@ -57,10 +56,9 @@ void nmovpn_attempt_ask_passphrase(NmOvpnAttempt *a, gboolean need_link, gboolea
     return;
   }
   nmovpn_secrets_set(&a->secrets.cert_pass, NULL);
-  nmovpn_attempt_ask(a, OVPN_NEED_PASSPHRASE, need_link,
-                     wrong ? _("The password of the private key is wrong.")
-                           : _("The private key is protected by a password."),
-                     hints);
+  const char *text = wrong ? _("The password of the private key is wrong.")
+                           : _("The private key is protected by a password.");
+  nmovpn_attempt_ask(a, OVPN_NEED_PASSPHRASE, need_link, text, hints, text);
 }
 
 gboolean nmovpn_attempt_answer_user_pass(NmOvpnAttempt *a, GError **error)
@@ -141,10 +139,19 @@ gboolean nmovpn_attempt_new_secrets(NmOvpnAttempt *a, NMConnection *connection, 
     else if (given)
       ok = nmovpn_engine_answer_passphrase(a->engine, a->secrets.cert_pass, error);
     break;
+  case OVPN_NEED_BROWSER:
+  case OVPN_NEED_PATIENCE:
+    nmovpn_secrets_set(&a->secrets.challenge, NULL); /* what the dialog filled in */
+    if (!a->need_link) {
+      nmovpn_attempt_go_on_waiting(a);
+      return TRUE;
+    }
+    break;
   case OVPN_NEED_CHALLENGE:
+  case OVPN_NEED_QUESTION:
     given = a->secrets.challenge != NULL;
-    ok = given && nmovpn_engine_answer_challenge(a->engine, OVPN_NEED_CHALLENGE,
-                                                 a->secrets.challenge, error);
+    ok =
+        given && nmovpn_engine_answer_challenge(a->engine, a->pending, a->secrets.challenge, error);
     nmovpn_secrets_set(&a->secrets.challenge, NULL);
     break;
   }

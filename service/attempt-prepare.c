@@ -11,6 +11,7 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 #include <unistd.h>
+#include "service/announce.h"
 #include "service/log.h"
 #include "service/profile.h"
 
@@ -169,6 +170,11 @@ gboolean nmovpn_attempt_prepare(NmOvpnAttempt *a, GError **error)
   }
   if (!check_supported(&a->config, error))
     return FALSE;
+  if (!nmovpn_announce(&a->options, a->config.push_peer_info, a->interactive)) {
+    g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_FAILED, "%s",
+                _("There is not enough memory."));
+    return FALSE;
+  }
   shuffle_remotes(&a->config);
   nmovpn_secrets_update(&a->secrets, vpn);
   for (int id = 0; id < OVPN_FILE_MAX; id++) {

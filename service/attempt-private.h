@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Shared by attempt.c (states, engine events, timers), attempt-ask.c (passwords), attempt-prepare.c
+/* Shared by attempt.c (states, engine events, timers), attempt-ask.c (passwords),
+ * attempt-signin.c (servers that take their time), attempt-prepare.c
  * (profile and files) and attempt-link.c (addresses and sockets). Only attempt.c changes the state.
  */
 #pragma once
@@ -55,9 +56,14 @@ struct NmOvpnAttempt {
   OvpnFailure first_failure; /* of this round; the cause that is told */
 
   /* asking */
-  OvpnNeed pending;   /* what NewSecrets answers */
-  gboolean need_link; /* the session is over: the answer is followed by a new link */
-  guint n_refused;    /* passwords that the server refused in a row */
+  OvpnNeed pending;              /* what NewSecrets answers */
+  gboolean need_link;            /* the session is over: the answer is followed by a new link */
+  guint n_refused;               /* passwords that the server refused in a row */
+  OvpnNeed signin;               /* what the server waits for in this session: attempt-signin.c */
+  char *page;                    /* to open in a browser; wiped */
+  char *refusal;                 /* sentence about the answer before */
+  gint64 started_at, wait_until; /* monotonic, us; until when the server waits, 0 = not told */
+  GSource *wait_timer;
 
   /* the tunnel */
   NmOvpnBrokerTun
@@ -101,10 +107,20 @@ void nmovpn_attempt_open_link(NmOvpnAttempt *a); /* to next_address */
 void nmovpn_attempt_cancel_link(NmOvpnAttempt *a);
 
 /* attempt-ask.c */
+/* log: the message as it may be written down. */
 void nmovpn_attempt_ask(NmOvpnAttempt *a, OvpnNeed need, gboolean need_link, const char *message,
-                        const char *const *hints);
+                        const char *const *hints, const char *log);
 void nmovpn_attempt_ask_user_pass(NmOvpnAttempt *a, gboolean need_link, const char *message);
 void nmovpn_attempt_ask_passphrase(NmOvpnAttempt *a, gboolean need_link, gboolean wrong);
 gboolean nmovpn_attempt_answer_user_pass(NmOvpnAttempt *a, GError **error);
 gboolean nmovpn_attempt_have_user_pass(const NmOvpnAttempt *a);
 void nmovpn_attempt_refused(NmOvpnAttempt *a, const OvpnFailure *f);
+
+/* attempt-signin.c */
+void nmovpn_attempt_needs(NmOvpnAttempt *a, const NmOvpnQuestion *q); /* the engine asks */
+gboolean nmovpn_attempt_is_waiting(const NmOvpnAttempt *a); /* for the server, in a live session */
+void nmovpn_attempt_end_wait(NmOvpnAttempt *a);             /* the server has decided */
+void nmovpn_attempt_go_on_waiting(NmOvpnAttempt *a); /* a request was answered without need */
+void nmovpn_attempt_forget_signin(NmOvpnAttempt *a);
+/* TRUE: the failure belongs to a sign-in and is dealt with. */
+gboolean nmovpn_attempt_signin_failed(NmOvpnAttempt *a, const OvpnFailure *f);

@@ -37,7 +37,7 @@ static const guint legal_next[] = {
     [NMOVPN_ATTEMPT_CONFIGURING] =
         BIT(UP) | BIT(LINKING) | BIT(RESOLVING) | BIT(RECONNECTING) | BIT(WAITING_SECRETS),
     [NMOVPN_ATTEMPT_UP] = BIT(RECONNECTING) | BIT(RESOLVING) | BIT(WAITING_SECRETS),
-    [NMOVPN_ATTEMPT_RECONNECTING] = BIT(RESOLVING),
+    [NMOVPN_ATTEMPT_RECONNECTING] = BIT(RESOLVING) | BIT(LINKING),
     [NMOVPN_ATTEMPT_STOPPING] = 0,
 };
 
@@ -111,6 +111,7 @@ static void release(NmOvpnAttempt *a)
   nmovpn_attempt_cancel_link(a);
   clear_source(&a->overall_timer);
   clear_source(&a->state_timer);
+  nmovpn_attempt_forget_signin(a);
   g_clear_pointer(&a->engine, nmovpn_engine_free);
   a->engine_ready = FALSE;
   close_tun(a);
@@ -157,7 +158,7 @@ void nmovpn_attempt_stop(NmOvpnAttempt *a)
   if (a->state == NMOVPN_ATTEMPT_STOPPING)
     return;
   gboolean in_session = a->state == NMOVPN_ATTEMPT_UP || a->state == NMOVPN_ATTEMPT_CONFIGURING ||
-                        a->state == NMOVPN_ATTEMPT_NEGOTIATING;
+                        a->state == NMOVPN_ATTEMPT_NEGOTIATING || nmovpn_attempt_is_waiting(a);
   nmovpn_attempt_cancel_link(a);
   clear_source(&a->overall_timer);
   if (in_session && a->engine && nmovpn_engine_send_close(a->engine, NULL)) {
@@ -375,42 +376,9 @@ static void on_state(NmOvpnEngine *e, OvpnSessionState state, gpointer user_data
   clear_source(&a->state_timer); /* from here the session's own limits hold */
 }
 
-static void on_need(NmOvpnEngine *e, OvpnNeed need, gboolean echo, gboolean wrong, const char *text,
-                    gpointer user_data)
+static void on_need(NmOvpnEngine *e, const NmOvpnQuestion *question, gpointer user_data)
 {
-  NmOvpnAttempt *a = user_data;
-  g_autoptr(GError) error = NULL;
-  if (a->state != NMOVPN_ATTEMPT_PREPARING && a->state != NMOVPN_ATTEMPT_NEGOTIATING &&
-      a->state != NMOVPN_ATTEMPT_CONFIGURING && a->state != NMOVPN_ATTEMPT_UP)
-    return;
-  switch (need) {
-  case OVPN_NEED_NONE:
-    return;
-  case OVPN_NEED_USER_PASS:
-  case OVPN_NEED_STATIC_CHALLENGE:
-    if (wrong)
-      nmovpn_secrets_set(&a->secrets.password, NULL);
-    if (nmovpn_attempt_have_user_pass(a)) {
-      if (!nmovpn_attempt_answer_user_pass(a, &error))
-        nmovpn_attempt_fail_internal(a, error->message);
-    } else {
-      nmovpn_attempt_ask_user_pass(a, FALSE, text && *text ? text : NULL);
-    }
-    return;
-  case OVPN_NEED_PASSPHRASE:
-    if (wrong || !a->secrets.cert_pass)
-      nmovpn_attempt_ask_passphrase(a, FALSE, wrong);
-    else if (!nmovpn_engine_answer_passphrase(a->engine, a->secrets.cert_pass, &error))
-      nmovpn_attempt_fail_internal(a, error->message);
-    return;
-  case OVPN_NEED_CHALLENGE: {
-    const char *hints[] = {nmovpn_secrets_challenge_hint(echo), NULL};
-    nmovpn_secrets_set(&a->secrets.challenge, NULL);
-    nmovpn_attempt_ask(a, OVPN_NEED_CHALLENGE, FALSE,
-                       text && *text ? text : _("The server asks for a further code."), hints);
-    return;
-  }
-  }
+  nmovpn_attempt_needs(user_data, question);
 }
 
 static gboolean ensure_tun(NmOvpnAttempt *a, OvpnFailure *f)
@@ -458,6 +426,7 @@ static void on_pushed(NmOvpnEngine *e, const OvpnOptionList *pushed, gpointer us
   NmOvpnAttempt *a = user_data;
   OvpnFailure f = {0};
   g_autoptr(GError) error = NULL;
+  nmovpn_attempt_end_wait(a); /* nobody needs to press a button for this */
   if (a->state != NMOVPN_ATTEMPT_NEGOTIATING && a->state != NMOVPN_ATTEMPT_CONFIGURING &&
       a->state != NMOVPN_ATTEMPT_UP)
     return;
@@ -502,6 +471,9 @@ static void on_failed(NmOvpnEngine *e, const OvpnFailure *f, gpointer user_data)
 {
   NmOvpnAttempt *a = user_data;
   NmOvpnFailureAction action = nmovpn_failure_action(f->status);
+  nmovpn_attempt_end_wait(a);
+  if (nmovpn_attempt_signin_failed(a, f))
+    return;
   switch (a->state) {
   case NMOVPN_ATTEMPT_IDLE:
   case NMOVPN_ATTEMPT_STOPPING:
@@ -665,6 +637,7 @@ gboolean nmovpn_attempt_start(NmOvpnAttempt *a, NMConnection *connection, gboole
 {
   a->connection = g_object_ref(connection);
   a->interactive = interactive;
+  a->started_at = g_get_monotonic_time();
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_PREPARING);
   g_autoptr(GError) local = NULL;
   if (nmovpn_attempt_prepare(a, error)) {

@@ -14,6 +14,8 @@ typedef struct NmOvpnAttemptCallbacks {
    */
   void (*config)(GVariant *generic, GVariant *ip4, GVariant *ip6, gpointer user_data);
   void (*secrets_required)(const char *message, const char *const *hints, gpointer user_data);
+  /* what was asked for is not needed any more; `config` or `failed` follows */
+  void (*secrets_not_required)(gpointer user_data);
   void (*failed)(NMVpnPluginFailure reason, const char *sentence, gpointer user_data);
   void (*stopped)(gpointer user_data); /* after nmovpn_attempt_stop() */
 } NmOvpnAttemptCallbacks;

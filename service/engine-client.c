@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "helper/core/signin.h"
 #include "ovpn-build.h"
 #include "service/engine-process.h"
 
@@ -252,7 +253,9 @@ gboolean nmovpn_engine_answer_passphrase(NmOvpnEngine *e, const char *passphrase
 gboolean nmovpn_engine_answer_challenge(NmOvpnEngine *e, OvpnNeed need, const char *response,
                                         GError **error)
 {
-  g_return_val_if_fail(need == OVPN_NEED_STATIC_CHALLENGE || need == OVPN_NEED_CHALLENGE, FALSE);
+  g_return_val_if_fail(need == OVPN_NEED_STATIC_CHALLENGE || need == OVPN_NEED_CHALLENGE ||
+                           need == OVPN_NEED_QUESTION,
+                       FALSE);
   return send_answer(e, need, NULL, response, error);
 }
 
@@ -327,13 +330,21 @@ static gboolean got_state(NmOvpnEngine *e, OvpnReader *r)
 static gboolean got_need(NmOvpnEngine *e, OvpnReader *r)
 {
   unsigned need = ovpn_read_u8(r), flags = ovpn_read_u8(r);
-  char *text = read_text(r);
+  NmOvpnQuestion q = {.need = (OvpnNeed)need,
+                      .echo = (flags & 1) != 0,
+                      .wrong = (flags & 2) != 0,
+                      .required = (flags & 4) != 0,
+                      .seconds = ovpn_read_u16(r)};
+  char *text = ovpn_ipc_read_str(r, OVPN_SIGNIN_TEXT_MAX - 1), address[OVPN_WEB_ADDRESS_MAX];
   gboolean before = need == OVPN_NEED_PASSPHRASE;
-  gboolean ok = text && complete(r) && flags <= 3 && need != OVPN_NEED_NONE &&
-                need <= OVPN_NEED_CHALLENGE && (before ? e->started && !e->ready : e->live);
+  gboolean ok = text && text_ok(text) && complete(r) && flags <= 7 && need != OVPN_NEED_NONE &&
+                need <= OVPN_NEED_PATIENCE && (before ? e->started && !e->ready : e->live);
+  if (ok && need == OVPN_NEED_BROWSER) /* only what is clean already stays the same */
+    ok = ovpn_web_address(text, address, sizeof address) && g_str_equal(text, address);
+  q.text = text;
   if (ok && e->cb.on_need)
-    e->cb.on_need(e, (OvpnNeed)need, (flags & 1) != 0, (flags & 2) != 0, text, e->user_data);
-  free(text);
+    e->cb.on_need(e, &q, e->user_data);
+  ovpn_secret_free(text);
   return ok;
 }
 

@@ -24,14 +24,19 @@ typedef enum {
 
 typedef struct NmOvpnEngine NmOvpnEngine;
 
+typedef struct NmOvpnQuestion {
+  OvpnNeed need;
+  gboolean echo, wrong, required; /* wrong: the previous answer was refused */
+  guint seconds;                  /* the server waits that long, 0 = not told */
+  const char *text; /* the server's prompt, may be ""; for BROWSER a checked address */
+} NmOvpnQuestion;
+
 /* Any member may be NULL. */
 typedef struct NmOvpnEngineCallbacks {
   /* configuration and keys are loaded (after START): send links now */
   void (*on_ready)(NmOvpnEngine *e, gpointer user_data);
   void (*on_state)(NmOvpnEngine *e, OvpnSessionState state, gpointer user_data);
-  /* text: the server's prompt, may be "". wrong: the previous answer was refused */
-  void (*on_need)(NmOvpnEngine *e, OvpnNeed need, gboolean echo, gboolean wrong, const char *text,
-                  gpointer user_data);
+  void (*on_need)(NmOvpnEngine *e, const NmOvpnQuestion *question, gpointer user_data);
   /* the complete list (chunks are joined). Answer with nmovpn_engine_send_tun(), every time */
   void (*on_pushed)(NmOvpnEngine *e, const OvpnOptionList *pushed, gpointer user_data);
   void (*on_up)(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_data);
@@ -74,7 +79,7 @@ gboolean nmovpn_engine_send_link(NmOvpnEngine *e, OvpnProto proto, gboolean ipv6
 gboolean nmovpn_engine_answer_user_pass(NmOvpnEngine *e, const char *user, const char *password,
                                         GError **error);
 gboolean nmovpn_engine_answer_passphrase(NmOvpnEngine *e, const char *passphrase, GError **error);
-/* need: OVPN_NEED_STATIC_CHALLENGE (send it before USER_PASS) or OVPN_NEED_CHALLENGE */
+/* need: OVPN_NEED_STATIC_CHALLENGE (send it before USER_PASS), CHALLENGE or QUESTION */
 gboolean nmovpn_engine_answer_challenge(NmOvpnEngine *e, OvpnNeed need, const char *response,
                                         GError **error);
 gboolean nmovpn_engine_send_tun(NmOvpnEngine *e, gboolean tap, guint vnet_hdr, guint mtu, int fd,

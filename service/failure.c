@@ -109,6 +109,10 @@ static char *network_sentence(const OvpnFailure *f, const NmOvpnFailureContext *
     return g_strdup_printf(_("%s answered but the secure connection was not finished in time."),
                            server);
   case OVPN_FAIL_NO_PUSH_REPLY:
+    if (f->arg)
+      return g_strdup_printf(ngettext("The sign-in was not finished within %u second.",
+                                      "The sign-in was not finished within %u seconds.", f->arg),
+                             f->arg);
     return g_strdup_printf(_("%s accepted the connection but did not send the settings in time."),
                            server);
   case OVPN_FAIL_PROXY:

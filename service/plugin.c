@@ -61,6 +61,15 @@ static void on_secrets_required(const char *message, const char *const *hints, g
                                          (const char **)(gpointer)hints);
 }
 
+/* A step from STARTED to STARTING takes NetworkManager back to connecting, and with that it
+ * withdraws the request from the agent; in its state "need authentication" it would not take a
+ * configuration (read in nm-vpn-connection.c of 1.42 to 1.58, seen with 1.42). */
+static void on_secrets_not_required(gpointer user_data)
+{
+  set_state(user_data, NM_VPN_SERVICE_STATE_STARTED);
+  set_state(user_data, NM_VPN_SERVICE_STATE_STARTING);
+}
+
 static void on_failed(NMVpnPluginFailure reason, const char *sentence, gpointer user_data)
 {
   NmOvpnPlugin *p = user_data;
@@ -80,6 +89,7 @@ static void on_stopped(gpointer user_data)
 static const NmOvpnAttemptCallbacks attempt_callbacks = {
     .config = on_config,
     .secrets_required = on_secrets_required,
+    .secrets_not_required = on_secrets_not_required,
     .failed = on_failed,
     .stopped = on_stopped,
 };

@@ -32,6 +32,10 @@ typedef enum {
 #define NMOVPN_HINT_MESSAGE "x-vpn-message:"
 #define NMOVPN_HINT_CHALLENGE "x-dynamic-challenge:"
 #define NMOVPN_HINT_CHALLENGE_ECHO "x-dynamic-challenge-echo:"
+/* Stand before the hint of a challenge whose answer means nothing, while the server waits for
+ * something else: a page (last line of the message) to be opened, or nothing but patience. */
+#define NMOVPN_HINT_BROWSER "x-nm-ovpn-browser"
+#define NMOVPN_HINT_PATIENCE "x-nm-ovpn-patience"
 
 /* vpn.data (+ secret "key") -> options in OpenVPN's terms, in the order OpenVPN would see them;
  * extra-options follow. Adds what the old plugin always passed (client, nobind, reneg-sec 0 when

@@ -42,7 +42,8 @@ enum {
   X(READY, 32, 0)                                                                                  \
   X(STATE, 33, 0) /* u8 OvpnSessionState */                                                        \
   X(NEED, 34,                                                                                      \
-    0) /* u8 OvpnNeed | u8 flags (1 = echo, 2 = previous answer was wrong) | str16 text */         \
+    0) /* u8 OvpnNeed | u8 flags (1 = echo, 2 = previous answer was wrong, 4 = an empty answer     \
+          will not do) | u16 seconds the server waits, 0 = not told | str16 clean text */          \
   X(PUSHED, 35, 0) /* u8 last | u16 n | n options; repeated until last = 1 */                      \
   X(UP, 36, 0)     /* keys and TUN in place; str16 cipher | u16 tun payload mtu */                 \
   X(FAILED, 37,                                                                                    \

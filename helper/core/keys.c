@@ -312,8 +312,10 @@ size_t ovpn_peer_info_format(const OvpnConfig *c, unsigned iv_proto, const char 
     add(&t, "IV_SSL=GnuTLS_%s\n", gnutls_check_version(NULL));
   for (size_t i = 0; i < c->uv.n; i++) {
     const char *v = c->uv.v[i];
-    bool always = strncmp(v, "IV_", 3) == 0; /* IV_GUI_VER, IV_SSO; UV_ only with push-peer-info */
-    if (is_line(v) && (always || (c->push_peer_info && strncmp(v, "UV_", 3) == 0)))
+    /* the others tell who or what this is: only with push-peer-info */
+    bool always = strncmp(v, "IV_GUI_VER=", 11) == 0 || strncmp(v, "IV_SSO=", 7) == 0;
+    bool empty = v[strcspn(v, "=")] && !v[strcspn(v, "=") + 1];
+    if (is_line(v) && !empty && (always || c->push_peer_info))
       add(&t, "%s\n", v);
   }
   return text_end(&t);

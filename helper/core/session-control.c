@@ -6,6 +6,7 @@
  * split at NUL, strings with control characters are dropped, lengths are bounded, and nothing of it
  * is run or opened. */
 #include "helper/core/session-private.h"
+#include "helper/core/signin.h"
 #include <gnutls/gnutls.h>
 #include <gnutls/crypto.h>
 #include <ctype.h>
@@ -176,23 +177,11 @@ static OvpnStatus dynamic_challenge(OvpnSession *s, const char *p)
   OvpnEvent *e = session_push_event(s, OVPN_EVENT_NEED);
   e->need = OVPN_NEED_CHALLENGE;
   e->echo = memchr(field[0], 'E', (size_t)(field[1] - field[0])) != NULL;
-  ovpn_failure_set(&e->failure, OVPN_FAIL_AUTH, "%s", field[3]);
+  e->required = memchr(field[0], 'R', (size_t)(field[1] - field[0])) != NULL;
+  e->text = calloc(1, OVPN_SIGNIN_TEXT_MAX);
+  if (e->text)
+    ovpn_text_clean(e->text, OVPN_SIGNIN_TEXT_MAX, field[3]);
   return session_fail(s, OVPN_FAIL_AUTH, 1, "%s", field[3]);
-}
-
-/* TEMP[flags]:text */
-static OvpnStatus temporary(OvpnSession *s, const char *p)
-{
-  unsigned backoff = 0;
-  if (*p == '[') {
-    const char *end = strchr(p, ']'), *b = strstr(p, "backoff ");
-    if (end && b && b < end)
-      backoff = (unsigned)strtoul(b + 8, NULL, 10);
-    p = end ? end + 1 : p;
-  }
-  if (*p == ':')
-    p++;
-  return session_fail(s, OVPN_FAIL_AUTH_TEMP, backoff > 3600 ? 3600 : backoff, "%s", p);
 }
 
 static OvpnStatus auth_failed(OvpnSession *s, const char *reason)
@@ -200,8 +189,8 @@ static OvpnStatus auth_failed(OvpnSession *s, const char *reason)
   OvpnCredentials *c = s->p.credentials;
   if (strncmp(reason, "CRV1:", 5) == 0)
     return dynamic_challenge(s, reason + 5);
-  if (strncmp(reason, "TEMP", 4) == 0 && strchr("[:", reason[4]))
-    return temporary(s, reason + 4);
+  if (strncmp(reason, "TEMP", 4) == 0 && (reason[4] == 0 || strchr("[:", reason[4])))
+    return signin_temporary(s, reason + 4);
   if (strncmp(reason, "Data channel cipher negotiation failed", 38) == 0)
     return session_fail(s, OVPN_FAIL_NO_COMMON_CIPHER, 0, "%s", reason);
   const char *text = strncmp(reason, "SESSION:", 8) == 0 ? reason + 8 : reason;
@@ -212,22 +201,6 @@ static OvpnStatus auth_failed(OvpnSession *s, const char *reason)
 }
 
 /* ---- the others ---- */
-
-/* The server needs time, for example for a second factor. spec §13.6 */
-static void auth_pending(OvpnSession *s, const char *arg)
-{
-  const OvpnConfig *c = s->p.config;
-  if (s->state != OVPN_SESSION_PULL)
-    return;
-  uint64_t n = c->hand_window,
-           limit = c->reneg_sec / 2 > c->hand_window ? c->reneg_sec / 2 : c->hand_window;
-  if (strncmp(arg, "timeout ", 8) == 0)
-    n = strtoul(arg + 8, NULL, 10);
-  if (c->reneg_sec == 0)
-    limit = 1800;
-  s->push_deadline = s->push_start + (n < limit ? n : limit) * NS_PER_S;
-  session_log(s, 5, OVPN_LOG_SERVER_TEXT, "AUTH_PENDING %s", arg);
-}
 
 /* RESTART and HALT: [flags]message */
 static OvpnStatus server_says(OvpnSession *s, OvpnStatus status, const char *p)
@@ -266,7 +239,7 @@ static OvpnStatus control_string(OvpnSession *s, KeyState *k, const char *msg)
   if ((arg = argument(msg, "AUTH_FAILED")))
     return auth_failed(s, arg);
   if ((arg = argument(msg, "AUTH_PENDING")))
-    auth_pending(s, arg);
+    signin_pending(s, arg);
   else if ((arg = argument(msg, "RESTART")))
     return server_says(s, OVPN_FAIL_SERVER_RESTART, arg);
   else if ((arg = argument(msg, "HALT")))
@@ -274,7 +247,7 @@ static OvpnStatus control_string(OvpnSession *s, KeyState *k, const char *msg)
   else if (argument(msg, "EXIT"))
     return session_fail(s, OVPN_FAIL_SERVER_EXIT, 0, "%s", "");
   else if ((arg = argument(msg, "INFO_PRE")) || (arg = argument(msg, "INFO")))
-    session_log(s, 5, OVPN_LOG_SERVER_TEXT, "%s", arg);
+    signin_info(s, arg);
   return OVPN_OK; /* unknown messages are ignored, spec §13 */
 }
 

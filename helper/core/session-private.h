@@ -60,6 +60,7 @@ struct OvpnSession {
   uint64_t now;             /* the newest time a caller told */
   uint64_t push_request_at; /* NEVER = none due */
   uint64_t push_deadline, push_start;
+  uint32_t pending_seconds; /* AUTH_PENDING */
   uint64_t last_received, last_sent, last_activity, up_since;
   uint64_t close_deadline, exit_at;
   unsigned exits_left;
@@ -106,6 +107,11 @@ static inline uint8_t key_next_id(uint8_t id)
 {
   return id == 7 ? 1 : (uint8_t)(id + 1);
 }
+
+/* session-signin.c */
+void signin_pending(OvpnSession *s, const char *arg);           /* AUTH_PENDING */
+void signin_info(OvpnSession *s, const char *arg);              /* INFO and INFO_PRE */
+OvpnStatus signin_temporary(OvpnSession *s, const char *flags); /* AUTH_FAILED,TEMP */
 
 /* session-control.c */
 OvpnStatus control_record(OvpnSession *s, KeyState *k, const char *data, size_t len);

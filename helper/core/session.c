@@ -96,8 +96,10 @@ OvpnStatus session_fail(OvpnSession *s, OvpnStatus status, uint32_t arg, const c
 
 void ovpn_event_clear(OvpnEvent *e)
 {
-  if (e)
-    ovpn_wipe(e, sizeof *e);
+  if (!e)
+    return;
+  ovpn_secret_free(e->text);
+  ovpn_wipe(e, sizeof *e);
 }
 
 void ovpn_credentials_clear(OvpnCredentials *c)
@@ -193,6 +195,8 @@ void ovpn_session_free(OvpnSession *s)
     ovpn_wrap_clear(&s->dynamic);
   ovpn_option_list_clear(&s->pushed_list);
   ovpn_pushed_clear(&s->pushed);
+  for (unsigned i = 0; i < EVENTS_MAX; i++)
+    ovpn_event_clear(&s->events[i]);
   free(s->server_occ);
   ovpn_wipe(s, sizeof *s);
   free(s);
@@ -480,7 +484,7 @@ static void tick_negotiation(OvpnSession *s)
       session_fail(s, OVPN_FAIL_HANDSHAKE_TIMEOUT, s->state == OVPN_SESSION_KEY_EXCHANGE, "%s",
                    s->state == OVPN_SESSION_KEY_EXCHANGE ? "key exchange" : "TLS handshake");
   } else if (s->state == OVPN_SESSION_PULL && s->now >= s->push_deadline) {
-    session_fail(s, OVPN_FAIL_NO_PUSH_REPLY, 0, "%s", "");
+    session_fail(s, OVPN_FAIL_NO_PUSH_REPLY, s->pending_seconds, "%s", "");
   } else if (s->state == OVPN_SESSION_PULL && s->now >= s->push_request_at) {
     s->push_request_at = after(s->now, 5);
     (void)key_send_text(s, k, "PUSH_REQUEST");
@@ -637,8 +641,8 @@ bool ovpn_session_pop_event(OvpnSession *s, OvpnEvent *ret)
 {
   if (s->n_events > 0) {
     OvpnEvent *e = &s->events[s->first_event];
-    *ret = *e;
-    ovpn_event_clear(e);
+    *ret = *e; /* with what it owns */
+    ovpn_wipe(e, sizeof *e);
     s->first_event = (s->first_event + 1) % EVENTS_MAX;
     s->n_events--;
     return true;

@@ -35,6 +35,10 @@ typedef enum OvpnNeed {
   OVPN_NEED_STATIC_CHALLENGE, /* b = response; asked together with USER_PASS by the service's own
                                  knowledge */
   OVPN_NEED_CHALLENGE,        /* CRV1: b = response */
+  /* The session is alive and waits for the server's decision; see `seconds` of the event. */
+  OVPN_NEED_QUESTION, /* CR_TEXT: b = response */
+  OVPN_NEED_BROWSER,  /* text = address to open; no answer, the server says when it is enough */
+  OVPN_NEED_PATIENCE, /* AUTH_PENDING; no answer */
 } OvpnNeed;
 
 /* Survives sessions of one connection: what a reconnection must know. Owned by the engine. */
@@ -49,7 +53,7 @@ void ovpn_credentials_clear(OvpnCredentials *c);
 
 typedef enum OvpnEventType {
   OVPN_EVENT_STATE,   /* state */
-  OVPN_EVENT_NEED,    /* need, text (prompt of the server, escaped), echo */
+  OVPN_EVENT_NEED,    /* need, text (clean text of the server or NULL), echo, required, seconds */
   OVPN_EVENT_PUSHED,  /* pushed list: see ovpn_session_pushed() */
   OVPN_EVENT_KEYS,    /* new data keys: key_id, keys; may receive at once; sends only if first, see
                          USE_KEY */
@@ -66,14 +70,16 @@ typedef struct OvpnEvent {
   OvpnEventType type;
   OvpnSessionState state;
   OvpnNeed need;
-  bool echo;
+  bool echo, required; /* required: the server wants an answer, an empty one will not do */
+  uint32_t seconds;    /* how long the server waits from now on, 0 = not told */
+  char *text;          /* owned */
   uint8_t key_id;
   uint8_t key_block[OVPN_KEY_BLOCK_LEN]; /* EVENT_KEYS; wiped by ovpn_event_clear */
   const char *cipher;                    /* EVENT_KEYS: canonical name, static */
   int32_t peer_id;                       /* EVENT_KEYS: -1 = send DATA_V1 */
   uint16_t log_code;
   int level;
-  OvpnFailure failure; /* FAILED; text also for NEED and LOG */
+  OvpnFailure failure; /* FAILED; text also for LOG */
 } OvpnEvent;
 void ovpn_event_clear(OvpnEvent *e);
 
@@ -103,6 +109,8 @@ void ovpn_session_tick(OvpnSession *s, uint64_t now);
 bool ovpn_session_pop_event(OvpnSession *s, OvpnEvent *ret); /* caller clears the event */
 /* Credentials arrived in params->credentials: go on. */
 void ovpn_session_answer(OvpnSession *s, uint64_t now);
+/* The answer to OVPN_NEED_QUESTION goes to the server; dropped when it does not wait any more. */
+void ovpn_session_respond(OvpnSession *s, uint64_t now, const void *text, size_t len);
 /* Facts from the data path, once per batch: authenticated packets received, any packet sent on the
  * data channel, payload bytes moved both ways (for `inactive`), ids used of the sending key. */
 void ovpn_session_note_data(OvpnSession *s, uint64_t now, bool received, bool sent,

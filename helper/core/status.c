@@ -43,7 +43,7 @@ static unsigned utf8_length(const unsigned char *p, size_t left)
   return n;
 }
 
-static void make_harmless(char *dst, size_t cap, const char *src)
+void ovpn_text_clean(char *dst, size_t cap, const char *src)
 {
   const unsigned char *p = (const unsigned char *)src;
   size_t left = strlen(src), out = 0;
@@ -77,6 +77,6 @@ OvpnStatus ovpn_failure_set(OvpnFailure *f, OvpnStatus status, const char *fmt, 
     raw[0] = 0;
   va_end(ap);
   f->status = status;
-  make_harmless(f->text, sizeof f->text, raw);
+  ovpn_text_clean(f->text, sizeof f->text, raw);
   return status;
 }

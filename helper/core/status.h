@@ -9,6 +9,7 @@
  * The words for a person live in service/ (one sentence per FAIL code). */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define OVPN_DROP_LIST(X)                                                                          \
@@ -87,6 +88,13 @@ typedef enum OvpnStatus {
       OVPN_FAIL_END_,
 } OvpnStatus;
 
+/* `arg` of OVPN_FAIL_AUTH_TEMP: seconds to wait in the low bits, and where to go on. Without a
+ * flag: the next address. */
+enum {
+  OVPN_TEMP_SECONDS = 0xffff,
+  OVPN_TEMP_STAY = 1 << 16,       /* the same address */
+  OVPN_TEMP_NEXT_REMOTE = 1 << 17 /* leave out the other addresses of this server */
+};
 /* RESTART flags carried as `arg` of OVPN_FAIL_SERVER_RESTART. */
 enum { OVPN_RESTART_PRESERVE = 1 /* P */, OVPN_RESTART_NEXT = 2 /* N */ };
 
@@ -117,3 +125,7 @@ typedef struct OvpnFailure {
  * NULL. */
 OvpnStatus ovpn_failure_set(OvpnFailure *f, OvpnStatus status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* src (a peer's text) without control characters and bytes that are not UTF-8, cut to cap - 1 bytes
+ * between two characters. */
+void ovpn_text_clean(char *dst, size_t cap, const char *src);

@@ -6,6 +6,7 @@
  * engine ends at once. Invariants: a received descriptor has one owner; a message is decoded
  * completely before anything happens; message memory that held a secret is wiped. Sending waits for
  * a slow service for a few seconds, then ends; log lines are never waited for. */
+#include "helper/core/signin.h"
 #include "helper/engine/engine.h"
 #include <errno.h>
 #include <poll.h>
@@ -62,14 +63,16 @@ void control_send_state(Engine *e, OvpnSessionState s)
   send_message(e, &w, false);
 }
 
-void control_send_need(Engine *e, OvpnNeed need, unsigned flags, const char *text)
+void control_send_need(Engine *e, OvpnNeed need, unsigned flags, uint32_t seconds, const char *text)
 {
-  uint8_t buf[OVPN_IPC_HEADER + OVPN_FAILURE_TEXT_MAX + 8];
+  uint8_t buf[OVPN_IPC_HEADER + OVPN_SIGNIN_TEXT_MAX + 8];
   OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_NEED);
   ovpn_write_u8(&w, (uint8_t)need);
   ovpn_write_u8(&w, (uint8_t)flags);
+  ovpn_write_u16(&w, seconds > UINT16_MAX ? UINT16_MAX : (uint16_t)seconds);
   ovpn_ipc_write_str(&w, text);
   send_message(e, &w, false);
+  ovpn_wipe(buf, sizeof buf); /* addresses may hold tickets */
 }
 
 /* As many options per message as fit, at most PUSHED_CHUNK. */
@@ -216,6 +219,12 @@ static void take_answer(Engine *e, OvpnNeed need, OvpnBlob *a, OvpnBlob *b)
     c->have_crv_response = true;
     *b = (OvpnBlob){0};
     break;
+  case OVPN_NEED_QUESTION:
+    if (e->session)
+      ovpn_session_respond(e->session, e->now, b->data, b->len);
+    break;
+  case OVPN_NEED_BROWSER:
+  case OVPN_NEED_PATIENCE:
   case OVPN_NEED_NONE:
     return;
   }
@@ -229,7 +238,7 @@ static bool on_answer(Engine *e, OvpnReader *r)
   unsigned need = ovpn_read_u8(r);
   ovpn_ipc_read_blob(r, &a, ANSWER_MAX);
   ovpn_ipc_read_blob(r, &b, ANSWER_MAX);
-  if (!complete(r) || need == OVPN_NEED_NONE || need > OVPN_NEED_CHALLENGE)
+  if (!complete(r) || need == OVPN_NEED_NONE || need > OVPN_NEED_QUESTION)
     return false;
   take_answer(e, (OvpnNeed)need, &a, &b);
   return true;

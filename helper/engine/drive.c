@@ -165,11 +165,12 @@ static void on_pushed(Engine *e)
 
 static void on_need(Engine *e, const OvpnEvent *ev)
 {
-  unsigned flags = ev->echo ? 1 : 0;
+  unsigned flags = (ev->echo ? 1 : 0) | (ev->required ? 4 : 0);
   if (ev->need == OVPN_NEED_USER_PASS && e->answered_once)
     flags |= 2;
-  e->answer_wanted = true;
-  control_send_need(e, ev->need, flags, ev->failure.text);
+  if (ev->need != OVPN_NEED_BROWSER && ev->need != OVPN_NEED_PATIENCE)
+    e->answer_wanted = true;
+  control_send_need(e, ev->need, flags, ev->seconds, ev->text ? ev->text : "");
 }
 
 /* false: the session is gone. */

@@ -58,7 +58,8 @@ typedef struct Engine {
 bool control_receive(Engine *e); /* one message; exits on an illegal one; false: none is there */
 void control_send_ready(Engine *e);
 void control_send_state(Engine *e, OvpnSessionState s);
-void control_send_need(Engine *e, OvpnNeed need, unsigned flags, const char *text);
+void control_send_need(Engine *e, OvpnNeed need, unsigned flags, uint32_t seconds,
+                       const char *text);
 void control_send_pushed(Engine *e, const OvpnOptionList *l);
 void control_send_up(Engine *e, const char *cipher, unsigned mtu);
 void control_send_failed(Engine *e, const OvpnFailure *f);

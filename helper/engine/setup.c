@@ -80,14 +80,14 @@ static void load_keys(Engine *e)
   bool needed = ovpn_tls_needs_passphrase(&e->config);
   if (needed && !phrase) {
     e->phase = ENGINE_PASSPHRASE;
-    control_send_need(e, OVPN_NEED_PASSPHRASE, 0, "");
+    control_send_need(e, OVPN_NEED_PASSPHRASE, 0, 0, "");
     return;
   }
   OvpnStatus st = ovpn_tls_context_new(&e->config, phrase, false, &e->tls, &f);
   ovpn_blob_clear(&e->passphrase);
   if (st == OVPN_FAIL_PASSPHRASE) {
     e->phase = ENGINE_PASSPHRASE;
-    control_send_need(e, OVPN_NEED_PASSPHRASE, 2, "");
+    control_send_need(e, OVPN_NEED_PASSPHRASE, 2, 0, "");
     return;
   }
   if (st != OVPN_OK) {

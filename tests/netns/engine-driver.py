@@ -74,7 +74,7 @@ class Engine:
             elif name == "FAILED":
                 val = (*struct.unpack(">HI", b[:6]), b[8:].decode())
             elif name == "NEED":
-                val = (b[0], b[1], b[4:].decode())
+                val = (b[0], b[1], b[6:].decode())
             elif name == "UP":
                 val = (b[2:-2].decode(), struct.unpack(">H", b[-2:])[0])
             elif name == "STATS":

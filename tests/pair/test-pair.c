@@ -305,7 +305,7 @@ static void on_event(Pair *p, const OvpnEvent *e)
     break;
   case OVPN_EVENT_NEED:
     p->need = e->need;
-    snprintf(p->need_text, sizeof p->need_text, "%s", e->failure.text);
+    snprintf(p->need_text, sizeof p->need_text, "%s", e->text ? e->text : "");
     break;
   case OVPN_EVENT_PUSHED:
     p->ups++;

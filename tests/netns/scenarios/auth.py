@@ -201,3 +201,4 @@ def shared_profile_private_files(l):
 
 
 import auth_challenge  # noqa: E402,F401
+import auth_web  # noqa: E402,F401
