@@ -468,6 +468,13 @@ bool session_own_certificate_expired(const OvpnSession *s, char ret_date[64])
   return end > 0 && wall > (uint64_t)end;
 }
 
+/* Servers tell a refusal only in answer to a request: soon for those that decide soon. */
+static unsigned push_interval(const OvpnSession *s)
+{
+  uint64_t passed = (s->now - s->push_start) / NS_PER_S;
+  return passed < 1 ? 1 : passed < 4 ? 2 : 5;
+}
+
 static void tick_negotiation(OvpnSession *s)
 {
   KeyState *k = current_key(s);
@@ -486,7 +493,7 @@ static void tick_negotiation(OvpnSession *s)
   } else if (s->state == OVPN_SESSION_PULL && s->now >= s->push_deadline) {
     session_fail(s, OVPN_FAIL_NO_PUSH_REPLY, s->pending_seconds, "%s", "");
   } else if (s->state == OVPN_SESSION_PULL && s->now >= s->push_request_at) {
-    s->push_request_at = after(s->now, 5);
+    s->push_request_at = after(s->now, push_interval(s));
     (void)key_send_text(s, k, "PUSH_REQUEST");
   }
 }

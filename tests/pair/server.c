@@ -82,6 +82,8 @@ static void make_data_key(TestServer *s, ServerKey *k)
   }
 }
 
+static void server_decide(TestServer *s, ServerKey *k);
+
 /* The client's key method 2 message: answer, make the data key, push or reject. */
 static void client_keys(TestServer *s, ServerKey *k, const uint8_t *buf, size_t len)
 {
@@ -106,6 +108,12 @@ static void client_keys(TestServer *s, ServerKey *k, const uint8_t *buf, size_t 
   make_data_key(s, k);
   if (k->key_id > 0)
     return;
+  if (!s->undecided)
+    server_decide(s, k);
+}
+
+static void server_decide(TestServer *s, ServerKey *k)
+{
   char text[4096];
   if (s->reject)
     snprintf(text, sizeof text, "AUTH_FAILED%s%s", *s->reject ? "," : "", s->reject);
@@ -135,7 +143,7 @@ static OvpnStatus drive(TestServer *s, ServerKey *k)
     buf[len] = 0;
     if (!k->km_done)
       client_keys(s, k, buf, len);
-    else
+    else if (strcmp((char *)buf, "PUSH_REQUEST") != 0)
       snprintf(s->last_text, sizeof s->last_text, "%.255s", (char *)buf);
   }
   flush(s, k);
@@ -251,6 +259,12 @@ void server_text(TestServer *s, uint64_t now, const char *text)
 {
   s->now = now;
   say(s, &s->keys[s->cur], text);
+}
+
+void server_push(TestServer *s, uint64_t now)
+{
+  s->now = now;
+  server_decide(s, &s->keys[s->cur]);
 }
 
 void server_renegotiate(TestServer *s, uint64_t now)

@@ -27,6 +27,7 @@ typedef struct TestServer {
   const char *push, *cipher; /* push: text after PUSH_REPLY */
   int32_t peer_id;
   bool dyn_tls_crypt;
+  bool undecided;     /* no word after the key exchange: the test says it */
   const char *reject; /* AUTH_FAILED text instead of a push */
   uint32_t wall;
   uint64_t now;
@@ -41,6 +42,7 @@ OvpnStatus server_input(TestServer *s, uint64_t now, const uint8_t *pkt, size_t 
 size_t server_output(TestServer *s, uint64_t now, uint8_t *buf, size_t cap);
 uint64_t server_deadline(const TestServer *s);
 void server_text(TestServer *s, uint64_t now, const char *text); /* a control string */
+void server_push(TestServer *s, uint64_t now);                   /* after `undecided` */
 void server_renegotiate(TestServer *s, uint64_t now);
 OvpnDataKey *server_data_key(TestServer *s, uint8_t key_id); /* NULL if none */
 OvpnDataKey *server_send_key(TestServer *s);

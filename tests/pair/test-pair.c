@@ -61,6 +61,8 @@ typedef struct Pair {
   bool closed, up;
   bool told_peer_keys; /* the client is told which key the server sends with */
   OvpnNeed need;
+  uint32_t need_seconds;
+  bool need_required, need_echo;
   char need_text[256];
 } Pair;
 
@@ -305,6 +307,9 @@ static void on_event(Pair *p, const OvpnEvent *e)
     break;
   case OVPN_EVENT_NEED:
     p->need = e->need;
+    p->need_seconds = e->seconds;
+    p->need_required = e->required;
+    p->need_echo = e->echo;
     snprintf(p->need_text, sizeof p->need_text, "%s", e->text ? e->text : "");
     break;
   case OVPN_EVENT_PUSHED:
@@ -594,7 +599,10 @@ static void test_auth_failed(void)
 {
   expect_failure("", OVPN_FAIL_AUTH, 0, "");
   expect_failure("No such user", OVPN_FAIL_AUTH, 0, "No such user");
-  expect_failure("TEMP[backoff 42,advance no]:full", OVPN_FAIL_AUTH_TEMP, 42, "full");
+  expect_failure("TEMP[backoff 42,advance no]:full", OVPN_FAIL_AUTH_TEMP, 42 | OVPN_TEMP_STAY,
+                 "full");
+  expect_failure("TEMP[advance remote]:full", OVPN_FAIL_AUTH_TEMP, OVPN_TEMP_NEXT_REMOTE, "full");
+  expect_failure("TEMP[advance addr,backoff 99999999999999999999]", OVPN_FAIL_AUTH_TEMP, 3600, "");
   expect_failure("TEMP", OVPN_FAIL_AUTH_TEMP, 0, "");
   expect_failure("SESSION: old", OVPN_FAIL_AUTH, 0, " old");
   expect_failure("Data channel cipher negotiation failed (no shared cipher)",
@@ -743,6 +751,53 @@ static void test_credentials(void)
   tear_down(&p);
 }
 
+/* A server that waits for a person: page, question, its time, its yes. */
+static void test_pending(void)
+{
+  static Pair p;
+  Case c = cases[1];
+  set_up(&p, &c);
+  p.server.undecided = true;
+  run(&p, 3, 0, NULL);
+  CHECK_INT(ovpn_session_state(p.client), OVPN_SESSION_PULL);
+  server_text(&p.server, p.now, "AUTH_PENDING,timeout 100");
+  run(&p, 1, 0, NULL);
+  CHECK_INT(p.need, OVPN_NEED_PATIENCE);
+  CHECK(p.need_seconds >= 90 && p.need_seconds <= 100);
+  server_text(&p.server, p.now,
+              "INFO_PRE,WEB_AUTH:external,proxy=[fd00::1];8080:https://a.example/b c");
+  run(&p, 1, 0, NULL);
+  CHECK_INT(p.need, OVPN_NEED_BROWSER);
+  CHECK_STR(p.need_text, "https://a.example/b%20c");
+  server_text(&p.server, p.now, "INFO_PRE,CR_TEXT:R,E:Code: now");
+  run(&p, 1, 0, NULL);
+  CHECK_INT(p.need, OVPN_NEED_QUESTION);
+  CHECK(p.need_required && p.need_echo);
+  CHECK_STR(p.need_text, "Code: now");
+  ovpn_session_respond(p.client, p.now, "123456", 6);
+  run(&p, 1, 0, NULL);
+  CHECK_STR(p.server.last_text, "CR_RESPONSE,MTIzNDU2");
+  run(&p, 70, 0, NULL); /* longer than without AUTH_PENDING */
+  CHECK_INT(ovpn_session_state(p.client), OVPN_SESSION_PULL);
+  server_push(&p.server, p.now);
+  run(&p, 10, 0, is_up);
+  CHECK(is_up(&p));
+  p.need = OVPN_NEED_NONE;
+  server_text(&p.server, p.now, "INFO_PRE,OPEN_URL:https://a.example/");
+  run(&p, 1, 0, NULL);
+  CHECK_INT(p.need, OVPN_NEED_NONE); /* too late to mean a sign-in */
+  tear_down(&p);
+
+  set_up(&p, &c);
+  p.server.undecided = true;
+  run(&p, 3, 0, NULL);
+  server_text(&p.server, p.now, "AUTH_PENDING,timeout 7");
+  run(&p, 20, 0, NULL);
+  CHECK_INT(p.failure.status, OVPN_FAIL_NO_PUSH_REPLY);
+  CHECK_INT(p.failure.arg, 7);
+  tear_down(&p);
+}
+
 static void test_static_challenge(void)
 {
   static Pair p;
@@ -799,6 +854,7 @@ int main(int argc, char **argv)
   test_credentials();
   test_key_follows_the_server();
   test_static_challenge();
+  test_pending();
   uint64_t packets = argc > 1 ? strtoull(argv[1], NULL, 10) : 100000;
   test_long(packets, &cases[2]);
   pki_clear(&pki);
