@@ -393,6 +393,24 @@ static gboolean ensure_tun(NmOvpnAttempt *a, OvpnFailure *f)
   return FALSE;
 }
 
+/* NetworkManager (1.42 to 1.58) takes addresses, routes and MTU of a running VPN anew, but looks at
+ * its name servers only when it comes up. */
+static gboolean same_dns(const NmOvpnNetconfig *x, const NmOvpnNetconfig *y)
+{
+  static const char *const keys[] = {NM_VPN_PLUGIN_IP4_CONFIG_DNS, NM_VPN_PLUGIN_IP4_CONFIG_DOMAIN,
+                                     NM_VPN_PLUGIN_IP4_CONFIG_DOMAINS};
+  GVariant *const pairs[][2] = {{x->ip4, y->ip4}, {x->ip6, y->ip6}};
+  gboolean same = TRUE;
+  for (gsize i = 0; i < G_N_ELEMENTS(pairs) * G_N_ELEMENTS(keys); i++) {
+    GVariant *const *p = pairs[i / G_N_ELEMENTS(keys)];
+    const char *key = keys[i % G_N_ELEMENTS(keys)];
+    g_autoptr(GVariant) a = p[0] ? g_variant_lookup_value(p[0], key, NULL) : NULL;
+    g_autoptr(GVariant) b = p[1] ? g_variant_lookup_value(p[1], key, NULL) : NULL;
+    same = same && (a && b ? g_variant_equal(a, b) : a == b);
+  }
+  return same;
+}
+
 static void report(NmOvpnAttempt *a)
 {
   OvpnFailure f = {0};
@@ -414,6 +432,9 @@ static void report(NmOvpnAttempt *a)
   }
   for (guint i = 0; i < n.notes->len; i++)
     nmovpn_log(LOG_WARNING, "%s", (const char *)n.notes->pdata[i]);
+  if (a->have_netconfig && !same_dns(&a->netconfig, &n))
+    nmovpn_log(LOG_WARNING, "the server changed the name servers; NetworkManager will use them "
+                            "when the connection is started again");
   if (a->have_netconfig)
     nmovpn_netconfig_clear(&a->netconfig);
   a->netconfig = n;

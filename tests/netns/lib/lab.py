@@ -159,12 +159,22 @@ class Journal(threading.Thread):
             yield key.decode(), value.decode(errors='replace')
 
 
+def newer_openvpn():
+    """Command of the openvpn of a newer Debian, from the tree that OVPN_SID_ROOT names (tests/netns/make-sid)."""
+    root = os.environ.get('OVPN_SID_ROOT')
+    if not root or not os.path.exists(root + '/usr/sbin/openvpn'):
+        raise Skipped('no openvpn 2.7: set OVPN_SID_ROOT, see tests/netns/make-sid')
+    return [root + '/lib64/ld-linux-x86-64.so.2', '--library-path', root + '/usr/lib/x86_64-linux-gnu',
+            root + '/usr/sbin/openvpn']
+
+
 class Server:
     """openvpn in the server namespace. `lines` are added to a small base; a line with one word and '!' in
     front removes a directive of the base."""
 
-    def __init__(self, lab, name, lines=(), proto='udp', ca='ec', cert=None, mode='server'):
-        self.lab, self.name, self.proto, self.ca = lab, name, proto, ca
+    def __init__(self, lab, name, lines=(), proto='udp', ca='ec', cert=None, mode='server',
+                 program=('openvpn',)):
+        self.lab, self.name, self.proto, self.ca, self.program = lab, name, proto, ca, list(program)
         lab.server_count += 1
         n = self.n = lab.server_count
         self.port = 11940 + n
@@ -189,7 +199,7 @@ class Server:
             f.write(self.config)
         self.logfile = self.dir + '/log'
         self.out = open(self.logfile, 'w')
-        self.proc = subprocess.Popen(['ip', 'netns', 'exec', self.lab.server_ns, 'openvpn', '--config',
+        self.proc = subprocess.Popen(['ip', 'netns', 'exec', self.lab.server_ns] + self.program + ['--config',
                                       self.dir + '/server.conf'], stdout=self.out,
                                      stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         wait_for('server %s starts: %s' % (self.name, self.logfile), self.started)

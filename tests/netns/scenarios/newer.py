@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What only servers of OpenVPN 2.7 can do; skipped without one (OVPN_SID_ROOT)."""
+import re
+
+from lab import check, newer_openvpn, wait_for
+from registry import scenario
+
+
+def modern(l, name, lines=(), **kw):
+    return l.server(name, ['disable-dco'] + list(lines), program=newer_openvpn(), **kw)
+
+
+@scenario
+def push_update(l):
+    """Routes, DNS, addresses and the default route change while the tunnel is up; NetworkManager follows."""
+    s = modern(l, 'update', ['server-ipv6 fd60:77::/64', 'push "route 198.18.1.0 255.255.255.0"',
+                             'push "dhcp-option DNS 10.9.9.9"'])
+
+    def tell(text):
+        out = s.manage('push-update-broad "%s"' % text, wait=r'SUCCESS|ERROR')
+        check('SUCCESS' in out, out)
+        l.ping(s, 2)  # a server without traffic sends it only when its next timer fires
+
+    def then(name):
+        dev, mark = l.device(s), l.mark()
+
+        def default():
+            return re.search('^default .*dev ' + dev, l.run('ip', 'route'), re.M)
+        check('198.18.1.0/24' in l.run('ip', 'route'), 'the first route')
+        tell('route 198.18.2.0 255.255.255.0, route 198.18.3.0 255.255.255.0, ?block-ipv6')
+        wait_for('new routes', lambda: '198.18.2.0/24' in l.run('ip', 'route'), 5)
+        routes = l.run('ip', 'route')
+        check('198.18.3.0/24' in routes and '198.18.1.0/24' not in routes, routes)
+        l.ping(s)
+        tell('dhcp-option DNS 10.9.9.8, dhcp-option DOMAIN corp.test')
+        # NetworkManager (1.42 to 1.58) looks at the name servers of a VPN once only
+        wait_for('a word about it', lambda: 'changed the name servers' in l.log_since(mark), 5)
+        tell('-route, -dhcp-option, tun-mtu 1320')
+        wait_for('no routes', lambda: '198.18' not in l.run('ip', 'route'), 5)
+        wait_for('the MTU', lambda: l.tunnels()[dev][1] == 1320, 5)
+        tell('redirect-gateway def1')
+        wait_for('the default route', default, 5)
+        l.ping(s)
+        tell('-redirect-gateway')
+        wait_for('no default route', lambda: not default(), 5)
+        check(l.device(s) == dev, 'the device stayed')
+        l.ping(s, 5)
+        check('RECONNECTING' not in l.log_since(mark), 'the session went on')
+    l.cycle(s, then=then)
+    l.drop_server(s.name)
