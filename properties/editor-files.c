@@ -274,7 +274,10 @@ static void remove_it(GtkButton *button, gpointer editor)
 static void add_button(Row *r, int i, GtkWidget *line, const char *icon, const char *name,
                        GCallback clicked)
 {
+  g_autofree char *title = editor_row_title(r->binding);
+  g_autofree char *full = g_strdup_printf(_("%s: %s"), title, name);
   r->buttons[i] = editor_icon_button(icon, name);
+  editor_name_control(r->buttons[i], full, NULL);
   g_object_set_data(G_OBJECT(r->buttons[i]), "row", r);
   g_signal_connect_object(r->buttons[i], "clicked", clicked, r->editor, 0);
   gtk_box_append(GTK_BOX(line), r->buttons[i]);

@@ -111,7 +111,8 @@ struct Editor {
   gboolean is_new;
   gboolean loading; /* widgets are being filled: no change of the user's */
   Row *rows;
-  GtkWidget *widget;
+  GtkWidget *widget; /* what the host gets */
+  GtkWidget *page;   /* in it */
   GtkWidget *type_row;
   GtkWidget *sections[SECTION_COUNT];
   GtkWidget *search;
@@ -155,9 +156,12 @@ char *editor_check(OvpnOptionId id, const char *label, const char *args, gboolea
 void editor_row_build(Row *r);
 void editor_row_load(Row *r);
 void editor_row_check(Row *r);
-char *editor_row_summary(Row *r); /* "Port: 443", NULL when it does not deviate */
+char *editor_row_title(const Binding *b); /* without the mark of the mnemonic */
+char *editor_row_summary(Row *r);         /* "Port: 443", NULL when it does not deviate */
+/* For assistive technology; `name` is NULL when a label is bound to the control already. */
 void editor_name_control(GtkWidget *w, const char *name, const char *description);
 void editor_show_note(GtkWidget *note, GtkWidget *control, const char *error, const char *warning);
+void editor_mark_field(GtkWidget *control, const char *error); /* NULL: good */
 GtkWidget *editor_note_new(void);
 GtkWidget *editor_field_row(const char *title, const char *subtitle, gboolean mnemonic,
                             GtkWidget *control, GtkWidget **ret_box);

@@ -10,7 +10,8 @@
 
 void editor_name_control(GtkWidget *w, const char *name, const char *description)
 {
-  gtk_accessible_update_property(GTK_ACCESSIBLE(w), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
+  if (name)
+    gtk_accessible_update_property(GTK_ACCESSIBLE(w), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
   if (!description)
     return;
   g_object_set_data_full(G_OBJECT(w), "description", g_strdup(description), g_free);
@@ -65,6 +66,22 @@ GtkWidget *editor_drop_down_new(GtkStringList *names)
   return list;
 }
 
+/* What is wrong with a field, for the eye and for assistive technology. */
+void editor_mark_field(GtkWidget *control, const char *error)
+{
+  const char *usual = g_object_get_data(G_OBJECT(control), "description");
+  if (error)
+    gtk_widget_add_css_class(control, "error");
+  else
+    gtk_widget_remove_css_class(control, "error");
+  gtk_accessible_update_state(GTK_ACCESSIBLE(control), GTK_ACCESSIBLE_STATE_INVALID,
+                              error ? GTK_ACCESSIBLE_INVALID_TRUE : GTK_ACCESSIBLE_INVALID_FALSE,
+                              -1);
+  if (error || usual)
+    gtk_accessible_update_property(GTK_ACCESSIBLE(control), GTK_ACCESSIBLE_PROPERTY_DESCRIPTION,
+                                   error ? error : usual, -1);
+}
+
 /* A sentence under the field, and the same for assistive technology. */
 void editor_show_note(GtkWidget *note, GtkWidget *control, const char *error, const char *warning)
 {
@@ -73,19 +90,8 @@ void editor_show_note(GtkWidget *note, GtkWidget *control, const char *error, co
   gtk_widget_set_visible(note, text != NULL);
   gtk_widget_remove_css_class(note, error ? "warning" : "error");
   gtk_widget_add_css_class(note, error ? "error" : "warning");
-  if (!control)
-    return;
-  if (error)
-    gtk_widget_add_css_class(control, "error");
-  else
-    gtk_widget_remove_css_class(control, "error");
-  gtk_accessible_update_state(GTK_ACCESSIBLE(control), GTK_ACCESSIBLE_STATE_INVALID,
-                              error ? GTK_ACCESSIBLE_INVALID_TRUE : GTK_ACCESSIBLE_INVALID_FALSE,
-                              -1);
-  const char *usual = g_object_get_data(G_OBJECT(control), "description");
-  if (error || usual)
-    gtk_accessible_update_property(GTK_ACCESSIBLE(control), GTK_ACCESSIBLE_PROPERTY_DESCRIPTION,
-                                   error ? error : usual, -1);
+  if (control)
+    editor_mark_field(control, error);
 }
 
 static GtkWidget *new_label(const char *text, const char *css)
@@ -127,7 +133,7 @@ GtkWidget *editor_field_row(const char *title, const char *subtitle, gboolean mn
   return row;
 }
 
-static char *plain_title(const Binding *b)
+char *editor_row_title(const Binding *b)
 {
   const char *title = _(b->label);
   GString *s = g_string_new(NULL);
@@ -165,7 +171,7 @@ void editor_row_check(Row *r)
 {
   if (r->binding->kind != ROW_TEXT)
     return;
-  g_autofree char *value = editor_row_get(r), *label = plain_title(r->binding);
+  g_autofree char *value = editor_row_get(r), *label = editor_row_title(r->binding);
   g_clear_pointer(&r->error, g_free);
   if (value && r->touched)
     r->error = check_text(r, label, value);
@@ -269,7 +275,7 @@ void editor_row_build(Row *r)
 {
   const Binding *b = r->binding;
   const char *title = _(b->label);
-  g_autofree char *plain = plain_title(b);
+  g_autofree char *plain = editor_row_title(b);
   switch (b->kind) {
   case ROW_SWITCH:
     build_switch(r, title);
@@ -288,7 +294,12 @@ void editor_row_build(Row *r)
     break;
   }
   g_object_set_data(G_OBJECT(r->control), "row", r);
-  editor_name_control(r->control, plain, option_name(r));
+  /* A label with a mnemonic, or the row of a switch, names the control already; GTK would say the
+   * name twice. */
+  gboolean named = b->kind == ROW_SWITCH || strchr(title, '_');
+  editor_name_control(r->control, named ? NULL : plain, option_name(r));
+  if (b->kind != ROW_SWITCH)
+    editor_name_control(r->widget, plain, NULL);
   gtk_widget_set_name(r->control, r->name);
 }
 
@@ -363,7 +374,7 @@ void editor_reload_lines(Editor *e, Row *except)
 
 char *editor_row_summary(Row *r)
 {
-  g_autofree char *title = plain_title(r->binding), *value = NULL;
+  g_autofree char *title = editor_row_title(r->binding), *value = NULL;
   if (!r->shown || r->binding->kind == ROW_SECRET)
     return NULL;
   value = editor_row_get(r);

@@ -85,7 +85,8 @@ void editor_secret_build(Row *r)
   g_object_set_data(G_OBJECT(r->extra), "row", r);
   g_autofree char *name = g_strconcat(r->name, FLAGS_SUFFIX, NULL);
   gtk_widget_set_name(r->extra, name);
-  editor_name_control(r->extra, _("Where the password is kept"), _(b->label));
+  g_autofree char *title = editor_row_title(b);
+  editor_name_control(r->extra, _("Where the password is kept"), title);
   g_signal_connect_object(r->control, "changed", G_CALLBACK(password_changed), r->editor, 0);
   g_signal_connect_object(r->extra, "notify::selected", G_CALLBACK(storage_changed), r->editor, 0);
 }

@@ -59,13 +59,7 @@ static void check_server(Server *s)
   GtkWidget *fields[] = {s->host_entry, s->port_entry};
   for (guint i = 0; i < G_N_ELEMENTS(fields); i++) {
     gboolean bad = s->error && (i == 1) == bad_port;
-    if (bad)
-      gtk_widget_add_css_class(fields[i], "error");
-    else
-      gtk_widget_remove_css_class(fields[i], "error");
-    gtk_accessible_update_state(GTK_ACCESSIBLE(fields[i]), GTK_ACCESSIBLE_STATE_INVALID,
-                                bad ? GTK_ACCESSIBLE_INVALID_TRUE : GTK_ACCESSIBLE_INVALID_FALSE,
-                                -1);
+    editor_mark_field(fields[i], bad ? s->error : NULL);
   }
 }
 

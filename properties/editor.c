@@ -106,7 +106,7 @@ static void interface_init(NMVpnEditorInterface *iface)
 
 /* ---- the page */
 
-enum { SUMMARY_MAX = 3, FOUND_MAX = 6 };
+enum { SUMMARY_MAX = 3, FOUND_MAX = 6, PAGE_MIN = 160, PAGE_MAX = 480 };
 
 static char *section_summary(Editor *e, EditorSection section)
 {
@@ -248,7 +248,7 @@ static GtkWidget *build_sign_in(Editor *e)
   adw_combo_row_set_use_subtitle(ADW_COMBO_ROW(e->type_row), TRUE);
   adw_combo_row_set_selected(ADW_COMBO_ROW(e->type_row), editor_type(e));
   gtk_widget_set_name(e->type_row, KEY_CONNECTION_TYPE);
-  editor_name_control(e->type_row, _("Sign in with"), NULL);
+  editor_name_control(e->type_row, NULL, _("Decides which of the fields below are needed"));
   g_signal_connect_object(e->type_row, "notify::selected", G_CALLBACK(type_changed), e, 0);
   adw_preferences_group_add(ADW_PREFERENCES_GROUP(group), e->type_row);
   return group;
@@ -307,18 +307,42 @@ static void build_rows(Editor *e, GtkWidget *sign_in)
     editor_row_load(&e->rows[i]);
 }
 
+/* GNOME Settings 43 does not scroll its page, newer ones do: two bars would be one too many. */
+static void find_scrolling(GtkWidget *w, GParamSpec *spec, gpointer editor)
+{
+  GtkWidget *parent = gtk_widget_get_parent(w);
+  gboolean mine = !parent || !gtk_widget_get_ancestor(parent, GTK_TYPE_SCROLLED_WINDOW);
+  GtkScrolledWindow *scroll = GTK_SCROLLED_WINDOW(w);
+  if (!gtk_widget_get_root(w))
+    return;
+  gtk_scrolled_window_set_policy(scroll, GTK_POLICY_NEVER,
+                                 mine ? GTK_POLICY_AUTOMATIC : GTK_POLICY_NEVER);
+  gtk_scrolled_window_set_min_content_height(scroll, mine ? PAGE_MIN : -1);
+  gtk_scrolled_window_set_max_content_height(scroll, mine ? PAGE_MAX : -1);
+}
+
 static void build_page(Editor *e)
 {
   e->loading = TRUE;
-  e->widget = g_object_ref_sink(gtk_box_new(GTK_ORIENTATION_VERTICAL, 18));
+  e->widget = g_object_ref_sink(gtk_scrolled_window_new());
+  e->page = gtk_box_new(GTK_ORIENTATION_VERTICAL, 18);
+  /* Room for the shadows of the cards. */
+  g_object_set(e->page, "margin-start", 3, "margin-end", 3, "margin-top", 3, "margin-bottom", 3,
+               NULL);
+  gtk_scrolled_window_set_child(GTK_SCROLLED_WINDOW(e->widget), e->page);
+  gtk_scrolled_window_set_propagate_natural_height(GTK_SCROLLED_WINDOW(e->widget), TRUE);
+  gtk_scrolled_window_set_policy(GTK_SCROLLED_WINDOW(e->widget), GTK_POLICY_NEVER,
+                                 GTK_POLICY_NEVER);
+  gtk_widget_set_vexpand(e->widget, TRUE);
+  g_signal_connect_object(e->widget, "notify::root", G_CALLBACK(find_scrolling), e, 0);
   GtkWidget *servers = editor_servers_build(e);
   GtkWidget *sign_in = build_sign_in(e), *sections = build_sections(e);
   build_rows(e, sign_in);
   editor_other_build(e, ADW_EXPANDER_ROW(e->sections[SECTION_OTHER]));
-  gtk_box_append(GTK_BOX(e->widget), servers);
-  gtk_box_append(GTK_BOX(e->widget), sign_in);
-  gtk_box_append(GTK_BOX(e->widget), e->search);
-  gtk_box_append(GTK_BOX(e->widget), sections);
+  gtk_box_append(GTK_BOX(e->page), servers);
+  gtk_box_append(GTK_BOX(e->page), sign_in);
+  gtk_box_append(GTK_BOX(e->page), e->search);
+  gtk_box_append(GTK_BOX(e->page), sections);
   editor_update_page(e);
   e->loading = FALSE;
 }

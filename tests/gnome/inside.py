@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The scenarios in the real GNOME Settings. Started by tests/gnome/run inside the client of the lab.
+
+usage: inside.py JOB.json with work (a .ovpn that connects), target (address behind the tunnel), shots, log, pattern.
+Prints `ok NAME`, `FAIL NAME: why`, and ends with `gnome: N passed, N failed`."""
+import json
+import re
+import subprocess
+import sys
+import time
+import traceback
+
+import atspi as A
+from session import Failed, Session, check, data, nmcli
+
+NAME = 'work'
+SCENARIOS = []
+
+
+def scenario(f):
+    SCENARIOS.append((f.__name__.replace('_', '-'), f))
+    return f
+
+
+def take(job, **extra):
+    """The profile as nmcli imports it, with what no editor knows."""
+    nmcli('connection', 'import', 'type', 'openvpn', 'file', job['work'])
+    nmcli('connection', 'modify', NAME, '+vpn.data', 'some-key=kept', '+vpn.data', 'username=alice',
+          '+vpn.data', 'password-flags=0', '+vpn.secrets', 'password=secret')
+
+
+def connected():
+    return nmcli('-g', 'GENERAL.STATE', 'connection', 'show', NAME, ok=False) == 'activated'
+
+
+@scenario
+def import_save_connect(s, job):
+    s.open_settings()
+    s.import_file(job['work'])
+    w = s.editor_window(NAME)
+    s.picture('imported')
+    A.set_text(A.find(w, 'User name', A.TEXTS), 'alice')
+    s.choose(w, 'Where the password is kept', 'Save for all users')
+    A.set_text(A.find(w, 'Password', A.TEXTS), 'secret')
+    save = s.save_button(w)
+    A.wait('Add can be pressed', lambda: A.sensitive(save))
+    A.press(save)
+    A.wait('the connection', lambda: NAME in nmcli('-g', 'NAME', 'connection').splitlines())
+    kept = data(NAME)
+    check(kept.get('username') == 'alice' and kept.get('password-flags', '0') == '0', 'saved: %s' % kept)
+    check(kept.get('remote-cert-tls') == 'server', 'saved: %s' % kept)
+    row = s.row(NAME)
+    switch = A.wait('switch of the connection', lambda: A.find_all(row, None, A.SWITCHES))[0]
+    A.press(switch)
+    A.wait('the connection is up', connected, 20)
+    s.picture('connected')
+    out = subprocess.run(['ping', '-n', '-c', '2', '-i', '0.1', '-W', '2', job['target']], stdout=subprocess.PIPE,
+                         text=True).stdout
+    check('2 received' in out, out)
+    A.press(switch)
+    A.wait('the connection is down', lambda: not connected(), 10)
+
+
+@scenario
+def edit_and_save(s, job):
+    take(job)
+    before = data(NAME)
+    s.open_settings()
+    w = s.options(NAME)
+    save = s.save_button(w)
+    check(not A.sensitive(save), 'Apply can be pressed although nothing was changed')
+    A.set_text(A.find(w, prefix='Port of server 1', roles=A.TEXTS), '1195')
+    A.wait('Apply can be pressed', lambda: A.sensitive(save))
+    s.picture('edited')
+    A.press(save)
+    A.wait('the new port', lambda: data(NAME)['remote'].endswith(':1195'))
+    after = data(NAME)
+    before['remote'] = after['remote']
+    check(before == after, 'other keys became others: %s' % {k: (before.get(k), after.get(k)) for k in
+                                                             set(before) | set(after)
+                                                             if before.get(k) != after.get(k)})
+    secret = nmcli('-s', '-g', 'vpn.secrets', 'connection', 'show', NAME)
+    check(secret == 'password = secret', 'secrets: ' + secret)
+
+
+@scenario
+def open_and_cancel(s, job):
+    take(job)
+    before = nmcli('-s', 'connection', 'show', NAME)
+    s.open_settings()
+    w = s.options(NAME)
+    A.press(s.button(w, 'Cancel'))
+    time.sleep(0.5)
+    check(nmcli('-s', 'connection', 'show', NAME) == before, 'the connection changed')
+
+
+@scenario
+def wrong_input(s, job):
+    take(job)
+    s.open_settings()
+    w = s.options(NAME)
+    host, save = A.find(w, prefix='Host of server 1', roles=A.TEXTS), s.save_button(w)
+    A.set_text(host, 'not valid')
+    sentence = '“not valid” is not a host name or address'
+    A.find(w, sentence, ('label',))
+    check(not A.sensitive(save), 'Apply can be pressed with a wrong host')
+    # GTK 4.8 tells the state only in a signal; the sentence is there for all
+    check(host.get_description() == sentence, 'the field is described as ' + host.get_description())
+    s.picture('wrong')
+    A.set_text(host, 'vpn.example.org')
+    A.wait('Apply can be pressed', lambda: A.sensitive(save))
+    check(host.get_description() != sentence, 'the field is still described as wrong')
+
+
+@scenario
+def new_connection(s, job):
+    s.open_settings()
+    s.add(0)
+    w = s.editor_window('Add VPN')
+    s.picture('new')
+    check(not A.sensitive(s.save_button(w)), 'Add can be pressed without a server')
+    bad = [A.name(x) for x in A.walk(w) if A.has(x, A.Atspi.StateType.INVALID_ENTRY)]
+    check(not bad, 'marked wrong before anything was typed: %s' % bad)
+
+
+@scenario
+def import_of_something_else(s, job):
+    path = s.write('list.txt', 'milk\nbread\n')
+    s.open_settings()
+    s.import_file(path)
+    label = A.find(s.app, None, ('label',), prefix='The file “list.txt” could not be read')
+    s.picture('refused')
+    check('Error: ' in A.name(label) and not A.name(label).endswith('..'), A.name(label))
+    s.close_settings()  # three windows deep
+
+
+@scenario
+def every_control_has_a_name(s, job):
+    take(job)
+    s.open_settings()
+    w = s.options(NAME)
+    roles = A.TEXTS + A.SWITCHES + ('combo box', 'push button', 'button')
+    page = A.find(w, prefix='Host of server 1', roles=A.TEXTS)
+    while A.role(page) not in ('scroll pane', 'page tab', 'dialog', 'frame'):
+        page = page.get_parent()
+    for node in A.walk(page, closed=True):
+        inner = A.role(node.get_parent()) == 'combo box'
+        if A.role(node) in roles and not inner:
+            n = A.name(node)
+            check(n and not n.startswith('Gtk') and not n.startswith('Adw'), 'a %s has no name' % A.role(node))
+            half = n[:len(n) // 2]
+            check(n != half + ' ' + half, 'a name is said twice: ' + n)
+            check('_' not in n, 'a mark in the name: ' + n)
+
+
+@scenario
+def keyboard_only(s, job):
+    take(job)
+    s.open_settings()
+    w = s.options(NAME)
+    s.picture('existing')
+    s.keys('alt+n')  # the host's mark of “Name”
+    seen = []
+    for _ in range(20):
+        s.keys('Tab')
+        node = next((x for x in A.walk(w) if A.has(x, A.Atspi.StateType.FOCUSED) and A.role(x) != 'panel'), None)
+        name = A.name(node) if node else '?'
+        if not seen or name != seen[-1]:
+            seen.append(name)
+        if name == 'Search all options':
+            break
+    wanted = ['Add a server', 'Host of server 1', 'Port of server 1', 'User name', 'Password', 'Search all options']
+    where = [seen.index(x) if x in seen else -1 for x in wanted]
+    check(where == sorted(where) and where[0] >= 0, 'order of the focus: %s' % seen)
+
+
+def run(s, name, f, job):
+    begin, line = time.monotonic(), 'ok ' + name
+    try:
+        f(s, job)
+    except (Failed, A.Missing) as e:
+        line = 'FAIL %s: %s' % (name, e)
+    except Exception:  # one scenario must not end the others
+        line = 'FAIL %s: %s' % (name, traceback.format_exc())
+    if line.startswith('FAIL'):
+        s.picture('failed-' + name)
+    try:
+        if s.settings:
+            s.close_windows()
+        good = line.startswith('ok')
+    except (A.Missing, AttributeError, A.GLib.Error):
+        good = False
+    if not good:
+        s.close_settings()
+    nmcli('connection', 'delete', NAME, ok=False)
+    print('%s (%.1fs)' % (line, time.monotonic() - begin), flush=True)
+    return line.startswith('ok')
+
+
+def main():
+    with open(sys.argv[1]) as f:
+        job = json.load(f)
+    s = Session(job['shots'], job['log'])
+    passed = [run(s, name, f, job) for name, f in SCENARIOS if re.search(job['pattern'], name)]
+    print('gnome: %d passed, %d failed, 0 skipped' % (sum(passed), len(passed) - sum(passed)))
+    s.close_settings()
+    return 0 if all(passed) else 1
+
+
+sys.exit(main())

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A private desktop session inside the client of the lab: session bus, window manager, GNOME Settings.
+
+The display comes from outside ($DISPLAY). Everything else, also the home folder, lies on the client's own /run, and
+ends with the client. Keys and the mouse are those of xdotool; all else goes over AT-SPI."""
+import os
+import subprocess
+import time
+
+import atspi as A
+
+RUN = '/run/gnome'
+HOME = RUN + '/home'
+
+
+class Failed(Exception):
+    """A scenario's expectation did not hold."""
+
+
+def check(cond, why):
+    if not cond:
+        raise Failed(why)
+
+
+def environment():
+    env = {k: v for k, v in os.environ.items() if k in ('PATH', 'DISPLAY')}
+    env.update(HOME=HOME, XDG_RUNTIME_DIR=RUN, DBUS_SESSION_BUS_ADDRESS='unix:path=%s/bus' % RUN, LC_ALL='C.UTF-8',
+               XDG_CURRENT_DESKTOP='GNOME', GDK_BACKEND='x11', GSK_RENDERER='cairo', GSETTINGS_BACKEND='memory',
+               XDG_DATA_DIRS='/usr/share')
+    return env
+
+
+def nmcli(*args, ok=True):
+    p = subprocess.run(('nmcli',) + args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    check(p.returncode == 0 or not ok, 'nmcli %s: %s' % (' '.join(args), p.stdout))
+    return p.stdout.strip()
+
+
+def data(name):
+    """{key: value} of vpn.data; values hold no ', '."""
+    text = nmcli('-e', 'no', '-g', 'vpn.data', 'connection', 'show', name)
+    return dict(x.strip().split(' = ', 1) for x in text.split(', ') if ' = ' in x)
+
+
+class Session:
+    def __init__(self, shots, log):
+        self.shots, self.settings = shots, None
+        os.makedirs(HOME + '/.config/gtk-4.0')
+        os.chmod(RUN, 0o700)
+        self.write('.config/gtk-4.0/settings.ini', '[Settings]\ngtk-font-name=Cantarell 11\ngtk-enable-animations=0\n')
+        os.environ.update(environment())
+        self.log = open(log, 'a')
+        self.start('dbus-daemon', '--session', '--address=' + os.environ['DBUS_SESSION_BUS_ADDRESS'], '--nofork',
+                   '--nopidfile')
+        A.wait('session bus', lambda: os.path.exists(RUN + '/bus'))
+        self.start('openbox')
+
+    def start(self, *cmd):
+        return subprocess.Popen(cmd, stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+    @staticmethod
+    def write(name, text):
+        path = '%s/%s' % (HOME, name)
+        with open(path, 'w') as f:
+            f.write(text)
+        return path
+
+    def open_settings(self):
+        """The main window; it stays open from one scenario to the next unless one failed."""
+        if not self.settings or self.settings.poll() is not None:
+            self.settings = self.start('gnome-control-center', 'network')
+        self.app = A.application('gnome-control-center')
+        self.main = self.window('Settings', 'Network')
+        A.find(self.main, 'Add connection', A.BUTTONS)
+
+    def close_settings(self):
+        if self.settings:
+            self.settings.terminate()
+            try:
+                self.settings.wait(5)
+            except subprocess.TimeoutExpired:
+                self.settings.kill()
+                self.settings.wait()
+        self.settings = None
+
+    def close_windows(self):
+        def closed():
+            others = [w for w in self.windows() if A.name(w) not in ('Settings', 'Network')]
+            for w in others[-1:]:
+                for b in A.find_all(w, None, A.BUTTONS):
+                    if A.name(b).endswith(('Cancel', 'OK')):
+                        A.press(b)
+                        break
+                else:
+                    self.keys('Escape')
+            return not others
+        A.wait('the windows are closed', closed)
+
+    def picture(self, name):
+        if self.shots:
+            time.sleep(0.4)
+            subprocess.run(['import', '-window', 'root', '%s/%s.png' % (self.shots, name)], check=False)
+
+    # -- keys
+
+    @staticmethod
+    def keys(*names):
+        for k in names:
+            subprocess.run(['xdotool', 'key', k], check=True)
+            time.sleep(0.15)
+
+    @staticmethod
+    def type(text):
+        subprocess.run(['xdotool', 'type', '--delay', '12', text], check=True)
+
+    # -- what GNOME Settings has
+
+    def windows(self):
+        self.app.clear_cache()
+        found = [self.app.get_child_at_index(i) for i in range(self.app.get_child_count())]
+        return [w for w in found if w]
+
+    def window(self, *titles):
+        def look():
+            return next((w for w in self.windows() if any(A.name(w).startswith(t) for t in titles)), None)
+        return A.wait('window ' + ' or '.join(titles), look)
+
+    def editor_window(self, name):
+        """The window of a new connection, or of the one with that name."""
+        w = self.window('Add VPN', name)
+        A.find(w, prefix='Host of server 1', roles=A.TEXTS)
+        if A.find_all(w, 'Details', ('label',)):
+            self.keys('Tab', 'ctrl+Next')  # an existing one is shown with its details first
+        return w
+
+    def add(self, row):
+        """Opens "Add VPN" and its row of that number."""
+        A.press(A.find(self.main, 'Add connection', A.BUTTONS))
+        A.find(lambda: self.window('Add VPN'), 'Import from file…', ('label',))
+        self.keys(*(['Down'] * row + ['Return']))
+
+    def import_file(self, path):
+        self.add(1)
+        A.wait('the file dialog', lambda: self.window('Select file to import'))
+        time.sleep(0.5)
+        self.type(path)
+        time.sleep(0.4)
+        self.keys('Return')
+
+    def options(self, name):
+        """Opens the window of a connection in the list."""
+        row = self.row(name)
+        A.press(A.find(row, 'Options…', A.BUTTONS))
+        return self.editor_window(name)
+
+    def row(self, name):
+        def look():
+            for label in A.find_all(self.main, None, ('label',)):
+                if A.name(label) in (name, name + ' VPN'):
+                    node = label.get_parent()
+                    while node and not A.find_all(node, 'Options…', A.BUTTONS):
+                        node = node.get_parent()
+                    return node
+            return None
+        return A.wait('row of ' + name, look)
+
+    @staticmethod
+    def button(window, *names):
+        """The one that saves is called Add or Apply, and on some versions with its mark: “_Apply Apply”."""
+        def look():
+            for b in A.find_all(window, None, A.BUTTONS):
+                if any(A.name(b) == n or A.name(b).endswith(' ' + n) for n in names):
+                    return b
+            return None
+        return A.wait('button ' + ' or '.join(names), look)
+
+    def save_button(self, window):
+        return self.button(window, 'Add', 'Apply')
+
+    @staticmethod
+    def choose(window, list_name, item):
+        """An item of a drop-down list, by its toggle button and the keys."""
+        box = A.find(window, list_name)
+        names = [A.name(x) for x in A.find_all(box, None, ('label',))]
+        if item in names:
+            return
+        toggle = next(x for x in A.find_all(box, None, A.BUTTONS))
+        A.press(toggle)
+        A.wait('items of ' + list_name, lambda: [x for x in A.find_all(box, item, ('label',))])
+        time.sleep(0.2)
+        Session.keys('Home')
+        for _ in range(12):
+            if Session.pick_focused(box, item):
+                break
+            Session.keys('Down')
+        Session.keys('Return')
+        A.wait('choice of ' + item, lambda: item in [A.name(x) for x in A.find_all(box, None, ('label',))])
+
+    @staticmethod
+    def pick_focused(box, item):
+        for node in A.walk(box):
+            if A.has(node, A.Atspi.StateType.FOCUSED) and A.find_all(node, item, ('label',)):
+                return True
+        return False
