@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Plays the service and the helper for nm-ovpn-engine, against a real openvpn server: two network namespaces joined by a
-veth pair, no NetworkManager. For looking at the engine alone; the scenarios next to it test the whole.
+"""Plays the service for nm-ovpn-engine and nm-ovpn-helper, against a real openvpn server: two network namespaces joined
+by a veth pair, no NetworkManager. For looking at the engine alone; the scenarios next to it test the whole.
 
-  engine-driver.py ENGINE [case ...]     as root; keys are made by tests/keys/make"""
-import array, fcntl, os, re, select, shutil, socket, struct, subprocess, sys, tempfile, time
+  engine-driver.py BUILD [case ...]     as root; keys are made by tests/keys/make"""
+import array, ctypes, os, re, select, shutil, socket, struct, subprocess, sys, tempfile, time
 
 T = dict(OPTIONS=1, FILE=2, START=3, LINK=4, ANSWER=5, TUN=6, CLOSE=7, GET_STATS=8, RESTART=9, READY=32, STATE=33,
          NEED=34, PUSHED=35, UP=36, FAILED=37, LOG=38, STATS=39, CLOSED=40)
@@ -22,15 +22,66 @@ def s16(b):
     return struct.pack(">H", len(b)) + b
 
 
+def start_program(path, preload=None):
+    """A program with a socket as descriptor 3. preload: (library, value of OLD_KERNEL)"""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    env = dict(os.environ, **({"LD_PRELOAD": preload[0], "OLD_KERNEL": preload[1]} if preload else {}))
+    proc = subprocess.Popen([path], preexec_fn=lambda: os.dup2(theirs.fileno(), 3), close_fds=False, env=env)
+    theirs.close()
+    return ours, proc
+
+
+class Request(ctypes.Structure):
+    """OvpnBrokerRequest of helper/core/ipc.h, as far as it is used here"""
+    class Any(ctypes.Union):
+        class Tun(ctypes.Structure):
+            _fields_ = [("tap", ctypes.c_uint8), ("vnet_hdr", ctypes.c_uint8), ("name", ctypes.c_char * 16)]
+        class Link(ctypes.Structure):
+            _fields_ = [("tcp", ctypes.c_uint8), ("has_local", ctypes.c_uint8), ("pmtu_disc", ctypes.c_uint8),
+                        ("mark", ctypes.c_uint32), ("sndbuf", ctypes.c_uint32), ("rcvbuf", ctypes.c_uint32),
+                        ("remote", ctypes.c_uint64 * 16), ("local", ctypes.c_uint64 * 16), ("bind_dev", ctypes.c_char * 16)]
+        class File(ctypes.Structure):
+            _fields_ = [("path", ctypes.c_char * 4096), ("owner", ctypes.c_char * 64), ("directory", ctypes.c_uint8)]
+        _fields_ = [("tun", Tun), ("link", Link), ("file", File)]
+    _fields_ = [("version", ctypes.c_uint32), ("op", ctypes.c_uint32), ("serial", ctypes.c_uint32), ("any", Any)]
+
+
+class Helper:
+    def __init__(self, path, preload=None):
+        self.sock, self.proc = start_program(path, preload)
+
+    def ask(self, q):
+        """-> descriptor, vnet_hdr flags"""
+        q.version, q.serial = 1, 1
+        self.sock.send(bytes(q))
+        reply, anc, _, _ = self.sock.recvmsg(256, socket.CMSG_SPACE(4))
+        error, vnet_hdr = struct.unpack_from("i", reply, 12)[0], reply[36]
+        assert error == 0, os.strerror(error)
+        return struct.unpack("i", anc[0][2])[0], vnet_hdr
+
+    def tun(self, name, tap=False):
+        q = Request(op=1)
+        q.any.tun.tap, q.any.tun.vnet_hdr, q.any.tun.name = tap, 1, name.encode()
+        return self.ask(q)
+
+    def link(self, proto, addr, port=1194):
+        q = Request(op=2)
+        q.any.link.tcp = proto == "tcp"
+        raw = (struct.pack("=HHIQQI4x", socket.AF_INET6, socket.htons(port), 0, *struct.unpack("=QQ", socket.inet_pton(
+            socket.AF_INET6, addr)), 0) if ":" in addr else
+               struct.pack("=HH4s8x", socket.AF_INET, socket.htons(port), socket.inet_aton(addr)))
+        ctypes.memmove(q.any.link.remote, raw, len(raw))
+        return self.ask(q)[0]
+
+    def stop(self):
+        self.sock.close()
+        return self.proc.wait(5)
+
+
 class Engine:
-    def __init__(self, path):
-        self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def __init__(self, path, preload=None):
+        self.sock, self.proc = start_program(path, preload)
         self.log = []
-        def pre():
-            os.dup2(theirs.fileno(), 3)
-        os.set_inheritable(3, True)
-        self.proc = subprocess.Popen([path], preexec_fn=pre, close_fds=False)
-        theirs.close()
 
     def send(self, name, body=b"", fd=None):
         msg = struct.pack(">HHI", T[name], 1, len(body)) + body
@@ -126,7 +177,6 @@ def sh(cmd, **kw):
 def in_ns(ns, func):
     """Runs func with this process's network namespace changed for its duration."""
     back, there = os.open("/proc/self/ns/net", os.O_RDONLY), os.open(f"/run/netns/{ns}", os.O_RDONLY)
-    import ctypes
     libc = ctypes.CDLL(None)
     assert libc.setns(there, 0x40000000) == 0
     try:
@@ -137,8 +187,9 @@ def in_ns(ns, func):
 
 
 class Lab:
-    def __init__(self, engine):
-        self.engine_path, self.tmp = engine, tempfile.mkdtemp(prefix="ovpn-engine-")
+    def __init__(self, build):
+        self.build, self.tmp, self.preload = build, tempfile.mkdtemp(prefix="ovpn-engine-"), None
+        self.helper = None
         os.chmod(self.tmp, 0o755)
         self.c, self.s = f"ec{os.getpid()}", f"es{os.getpid()}"
         self.server = self.tun = None
@@ -153,6 +204,9 @@ class Lab:
 
     def close(self):
         self.stop_server()
+        self.drop_tun()
+        if self.helper:
+            self.helper.stop()
         for ns in (self.c, self.s):
             sh(f"ip netns del {ns}", check=False)
         shutil.rmtree(self.tmp, ignore_errors=True)
@@ -192,7 +246,10 @@ port 1194
 
     def engine(self, lines, files=None, passphrase=None, user=None):
         k = f"{self.tmp}/keys"
-        e = Engine(self.engine_path)
+        e = Engine(f"{self.build}/helper/engine/nm-ovpn-engine", self.preload)
+        if self.helper:
+            self.helper.stop()
+        self.helper = in_ns(self.c, lambda: Helper(f"{self.build}/helper/broker/nm-ovpn-helper", self.preload))
         files = files or dict(ca="{k}/ca.crt", cert="{k}/client.crt", key="{k}/client.key")
         e.options(["client", "dev tun", "remote 192.0.2.1 1194", "nobind"] +
                   [f"{name.replace('_', '-')} {name}.pem" for name in files] + lines)
@@ -204,28 +261,16 @@ port 1194
         return e
 
     def link(self, e, proto="udp", addr="192.0.2.1"):
-        def make():
-            fam = socket.AF_INET6 if ":" in addr else socket.AF_INET
-            s = socket.socket(fam, socket.SOCK_STREAM if proto == "tcp" else socket.SOCK_DGRAM)
-            s.connect((addr, 1194))
-            if proto == "tcp":
-                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            s.setblocking(False)
-            return s
-        s = in_ns(self.c, make)
-        e.send("LINK", struct.pack(">BBI", proto == "tcp", 6 if ":" in addr else 4, 0), s.fileno())
-        s.close()
+        fd = self.helper.link(proto, addr)
+        e.send("LINK", struct.pack(">BBI", proto == "tcp", 6 if ":" in addr else 4, 0), fd)
+        os.close(fd)
 
     def give_tun(self, e, pushed, tap=False):
         if self.tun is None:
-            def make():
-                fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-                fcntl.ioctl(fd, 0x400454CA, struct.pack("16sH22x", b"tunC", (2 if tap else 1) | 0x1000))
-                return fd
-            self.tun = in_ns(self.c, make)
+            self.tun, self.vnet_hdr = self.helper.tun("tunC", tap)
             addr = next(o[1] for o in pushed if o[0] == "ifconfig")
             sh(f"ip -n {self.c} addr add {addr}/24 dev tunC && ip -n {self.c} link set tunC up mtu 1500")
-        e.send("TUN", struct.pack(">BBH", tap, 0, 1500), self.tun)
+        e.send("TUN", struct.pack(">BBH", tap, self.vnet_hdr, 1500), self.tun)
 
     def drop_tun(self):
         if self.tun is not None:
@@ -569,4 +614,5 @@ def main():
     sys.exit(1 if bad else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()
