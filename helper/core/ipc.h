@@ -97,6 +97,13 @@ typedef struct OvpnStats {
   uint64_t tun_rx_calls, tun_tx_calls;   /* super-packets and single ones */
   uint64_t link_tx_calls, link_rx_calls; /* messages of one or many datagrams; UDP only */
   uint64_t fallbacks; /* ways of batching given up because the kernel or the path refused */
+  /* more reasons */
+  uint64_t drops_key;    /* received: no key of that number */
+  uint64_t drops_format; /* received: framing or IP header; read from TUN: no packet at all */
+  uint64_t drops_down;   /* no payload flows yet, or there is no key to send with */
+  uint64_t drops_back;   /* read from TUN: to the server itself */
+  uint64_t drops_ipv6;   /* read from TUN: answered, the tunnel has no IPv6 */
+  uint64_t drops_room;   /* no room for the pieces of a packet */
 } OvpnStats;
 enum { OVPN_STATS_FIELDS = sizeof(OvpnStats) / sizeof(uint64_t) };
 

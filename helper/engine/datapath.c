@@ -19,6 +19,7 @@ enum {
   READS_MAX = 32,              /* per batch */
   BUDGET_PACKETS = 448,        /* beyond these no more is read: more costs cache, not calls */
   BUDGET_BYTES = 640 * 1024,
+  FRAMING_MAX = 2,
   BUDGET_BYTES_TCP = 128 * 1024, /* what waits for a slow stream waits in the TUN's own queue */
 };
 
@@ -91,6 +92,7 @@ void datapath_set_tun(Datapath *dp, const Tun *tun)
   unsigned kinds = (tun->flags & TUN_TSO ? MERGE_TCP4 | MERGE_TCP6 : 0u) |
                    (tun->flags & TUN_USO ? MERGE_UDP : 0u);
   merge_init(&dp->merge, dp->merge.parts, dp->merge.cap, tun->tap, kinds);
+  dp->pending = dp->merge_refused = false;
 }
 
 /* What the kernel would accept and a host would not trip over: version and lengths agree with the
@@ -123,25 +125,36 @@ static bool leads_back(const DatapathPeer *peer, const uint8_t *p, size_t len)
   return false;
 }
 
+/* 0 or an errno; counted either way. */
+static int write_merged(Datapath *dp, Tun *tun, const MergeOut *out)
+{
+  int err = tun_write_super(tun, out->iov, out->n, out->len);
+  if (err) {
+    dp->stats.drops_tun += out->packets;
+    return err;
+  }
+  dp->stats.tun_tx_bytes += out->len;
+  dp->stats.tun_tx_packets += out->packets;
+  dp->stats.tun_tx_calls++;
+  dp->notes.payload += out->len;
+  return 0;
+}
+
 /* What has been merged goes to the TUN. A kernel that refuses a super-packet is given single ones
  * from then on. */
 static void drain(Datapath *dp, Tun *tun)
 {
   MergeOut out;
   while (merge_next(&dp->merge, &out)) {
-    int err = tun_write_super(tun, out.iov, out.n, out.len);
-    if (err) {
-      dp->stats.drops_tun += out.packets;
-      if (err == EINVAL && out.packets > 1) {
-        dp->merge.kinds = 0;
-        dp->stats.fallbacks++;
-      }
+    if (write_merged(dp, tun, &out) != EINVAL || out.packets == 1)
       continue;
-    }
-    dp->stats.tun_tx_bytes += out.len;
-    dp->stats.tun_tx_packets += out.packets;
-    dp->stats.tun_tx_calls++;
-    dp->notes.payload += out.len;
+    if (!dp->merge_refused)
+      dp->stats.fallbacks++;
+    dp->merge.kinds = 0;
+    dp->merge_refused = true;
+    dp->stats.drops_tun -= out.packets; /* they get a second chance */
+    while (merge_single(&dp->merge, &out))
+      write_merged(dp, tun, &out);
   }
 }
 
@@ -159,7 +172,7 @@ static void deliver_super(Datapath *dp, Tun *tun, uint8_t *p, size_t len, bool b
 static void deliver(Datapath *dp, Tun *tun, uint8_t *p, size_t len, bool borrowed)
 {
   if (!dp->up || (dp->peer.tap ? len < 14 : !ip_ok(p, len))) {
-    dp->stats.drops_other++;
+    *(dp->up ? &dp->stats.drops_format : &dp->stats.drops_down) += 1;
     return;
   }
   if (dp->peer.mss)
@@ -187,7 +200,8 @@ static void receive_one(Datapath *dp, Tun *tun, Packet *in)
   if (st != OVPN_OK) {
     *(st == OVPN_DROP_AUTH     ? &dp->stats.drops_auth
       : st == OVPN_DROP_REPLAY ? &dp->stats.drops_replay
-                               : &dp->stats.drops_other) += 1;
+      : st == OVPN_DROP_KEY_ID ? &dp->stats.drops_key
+                               : &dp->stats.drops_format) += 1;
     return;
   }
   dp->notes.received = true;
@@ -200,7 +214,7 @@ static void receive_one(Datapath *dp, Tun *tun, Packet *in)
   if (st == OVPN_OK)
     st = ovpn_frame_remove(dp->peer.compress, &p, &len, dp->scratch, PACKET_MAX);
   if (st != OVPN_OK || len == 0) {
-    dp->stats.drops_other++;
+    dp->stats.drops_format++;
     return;
   }
   switch (ovpn_inner_classify(p, len)) {
@@ -223,7 +237,7 @@ unsigned datapath_receive(Datapath *dp, Tun *tun, Batch *rx)
     Packet *p = &rx->p[i];
     p->control = false;
     if (p->len == 0)
-      dp->stats.drops_other++;
+      dp->stats.drops_format++;
     else if (ovpn_op_is_data(ovpn_opcode(p->data[0])))
       receive_one(dp, tun, p);
     else
@@ -255,7 +269,7 @@ static bool seal_pieces(Datapath *dp, Batch *tx, const uint8_t *p, size_t len)
   size_t room = OVPN_FRAGMENT_HEAD + plan.size;
   uint8_t *slot = plan.n ? batch_reserve(tx, plan.n, room) : NULL;
   if (!slot) {
-    dp->stats.drops_other++;
+    dp->stats.drops_room++;
     return false;
   }
   dp->sequence = (uint8_t)(dp->sequence + (plan.n > 1));
@@ -302,7 +316,7 @@ static bool refuse_ipv6(Datapath *dp, Tun *tun, const uint8_t *p, size_t len)
     (void)tun_write_super(tun, iov, 2, n);
   else if (n > 0)
     (void)tun_write(tun, answer, n);
-  dp->stats.drops_other++;
+  dp->stats.drops_ipv6++;
   return true;
 }
 
@@ -316,36 +330,69 @@ static void send_packet(Datapath *dp, Batch *tx, uint8_t *slot, size_t len, bool
     dp->notes.payload += len;
 }
 
-static bool unwanted(const Datapath *dp, const uint8_t *p, size_t len)
+static bool unwanted(Datapath *dp, const uint8_t *p, size_t len)
 {
-  return !dp->send || (!dp->peer.tap && leads_back(&dp->peer, p, len));
+  bool back = dp->send && !dp->peer.tap && leads_back(&dp->peer, p, len);
+  dp->stats.drops_back += back;
+  dp->stats.drops_down += !dp->send;
+  return !dp->send || back;
+}
+
+/* How many payloads of `len` bytes the batch still takes, with the pieces they may be cut into. */
+static unsigned payloads_left(const Datapath *dp, const Batch *tx, size_t len)
+{
+  size_t packets = 1, bytes = batch_stride(len);
+  if (dp->peer.fragment) {
+    OvpnPieces plan = ovpn_fragment_plan(len + FRAMING_MAX, dp->peer.fragment);
+    packets = plan.n ? plan.n : 1;
+    bytes += packets * batch_stride(OVPN_FRAGMENT_HEAD + plan.size);
+  }
+  size_t by_packets = (BATCH_PACKETS - tx->n) / packets, by_bytes = (BATCH_SLAB - tx->used) / bytes;
+  return (unsigned)(by_packets < by_bytes ? by_packets : by_bytes);
+}
+
+/* Segments of the super-packet, as many as the batch takes. The others come with the next one. */
+static void transmit_segments(Datapath *dp, Batch *tx)
+{
+  OffloadSuper *s = &dp->split;
+  while (dp->pending) {
+    unsigned left = s->segments - s->next, n = payloads_left(dp, tx, s->len);
+    n = n < left ? n : left;
+    uint8_t *slot = n > 0 && dp->send ? source_slots(dp, tx, n, s->len) : NULL;
+    if (!slot && !batch_empty(tx) && dp->send)
+      return;
+    if (!slot) {
+      *(dp->send ? &dp->stats.drops_room : &dp->stats.drops_down) += left;
+      dp->pending = false;
+      return;
+    }
+    OffloadSlots slots = {slot, batch_stride(s->len), PACKET_HEADROOM, n};
+    OffloadRun run;
+    if (offload_next(s, &slots, &run))
+      for (unsigned i = 0; i < run.n; i++)
+        send_packet(dp, tx, slot + i * slots.stride, i + 1 < run.n ? run.len : run.last, s->syn);
+    dp->pending = s->next < s->segments;
+  }
 }
 
 static ssize_t transmit_super(Datapath *dp, Tun *tun, Batch *tx)
 {
   struct virtio_net_hdr vnet;
-  OffloadSuper s;
   ssize_t n = tun_read_super(tun, &vnet, dp->super, SUPER_MAX);
   if (n <= 0)
     return n;
   size_t len = (size_t)n;
   dp->stats.tun_rx_bytes += len;
   dp->stats.tun_rx_calls++;
-  bool ok = !unwanted(dp, dp->super, len);
-  if (ok && refuse_ipv6(dp, tun, dp->super, len))
+  if (unwanted(dp, dp->super, len) || refuse_ipv6(dp, tun, dp->super, len))
     return n;
-  ok = ok && offload_open(&s, &vnet, dp->super, len, tun->tap, PACKET_MAX) == OFFLOAD_OK;
-  uint8_t *slot = ok ? source_slots(dp, tx, s.segments, s.len) : NULL;
-  if (!slot) { /* also: segments of a few bytes, thousands of them */
-    dp->stats.drops_other++;
+  if (offload_open(&dp->split, &vnet, dp->super, len, tun->tap, PACKET_MAX) != OFFLOAD_OK) {
+    dp->stats.drops_format++;
     return n;
   }
-  OffloadSlots slots = {slot, batch_stride(s.len), PACKET_HEADROOM, s.segments};
-  OffloadRun run;
-  dp->stats.tun_rx_packets += s.segments;
-  while (offload_next(&s, &slots, &run))
-    for (unsigned i = 0; i < run.n; i++)
-      send_packet(dp, tx, slot + i * slots.stride, i + 1 < run.n ? run.len : run.last, s.syn);
+  dp->stats.tun_rx_packets += dp->split.segments;
+  dp->pending = true;
+  transmit_segments(dp, tx);
   return n;
 }
 
@@ -364,9 +411,7 @@ static ssize_t transmit_plain(Datapath *dp, Tun *tun, Batch *tx)
   dp->stats.tun_rx_bytes += len;
   dp->stats.tun_rx_packets++;
   dp->stats.tun_rx_calls++;
-  if (unwanted(dp, p, len))
-    dp->stats.drops_other++;
-  else if (!refuse_ipv6(dp, tun, p, len))
+  if (!unwanted(dp, p, len) && !refuse_ipv6(dp, tun, p, len))
     send_packet(dp, tx, slot, len, true);
   return n;
 }
@@ -375,8 +420,9 @@ bool datapath_transmit(Datapath *dp, Tun *tun, Batch *tx)
 {
   size_t budget = dp->peer.tcp ? BUDGET_BYTES_TCP : BUDGET_BYTES;
   dp->tun_more = false;
-  for (unsigned reads = 0; reads < READS_MAX && tx->n < BUDGET_PACKETS && tx->used < budget;
-       reads++) {
+  transmit_segments(dp, tx);
+  for (unsigned reads = 0;
+       !dp->pending && reads < READS_MAX && tx->n < BUDGET_PACKETS && tx->used < budget; reads++) {
     ssize_t n =
         tun->flags & TUN_VNET_HDR ? transmit_super(dp, tun, tx) : transmit_plain(dp, tun, tx);
     if (n <= 0)

@@ -10,6 +10,7 @@
 #include "helper/core/packet.h"
 #include <malloc.h>
 #include <string.h>
+#include <syslog.h>
 #include <time.h>
 
 enum { CLOSE_LIMIT_S = 3 };
@@ -118,6 +119,27 @@ static void set_peer(Engine *e, const OvpnDataCipher *cipher, int32_t peer_id)
     peer.fragment = max > OVPN_FRAGMENT_HEAD ? max : OVPN_FRAGMENT_HEAD;
   }
   datapath_set_peer(&e->dp, &peer);
+}
+
+/* What cannot be done in batches here, each once: words of OVPN_LOG_FALLBACK. */
+static void tell_fallbacks(Engine *e)
+{
+  bool udp = e->link.proto == OVPN_PROTO_UDP, vnet = e->tun.flags & TUN_VNET_HDR;
+  const struct {
+    bool now;
+    const char *word;
+  } all[] = {{udp && e->link.single, "udp-segment"},
+             {udp && e->link.alone, "udp-gro"},
+             {!vnet, "vnet-hdr"},
+             {vnet && !(e->tun.flags & TUN_TSO), "tso"},
+             {vnet && !(e->tun.flags & TUN_USO), "uso"},
+             {e->dp.merge_refused, "merge"}};
+  for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++) {
+    if (!all[i].now || e->fallbacks_told & 1u << i)
+      continue;
+    e->fallbacks_told |= 1u << i;
+    control_log(e, LOG_INFO, OVPN_LOG_FALLBACK, all[i].word);
+  }
 }
 
 static void maybe_up(Engine *e)
@@ -284,6 +306,8 @@ void drive_settle(Engine *e)
       return;
     maybe_up(e);
     drive_flush(e);
+    if (e->session && e->dp.up)
+      tell_fallbacks(e);
     if (!e->session || !batch_empty(&e->tx))
       return;
     gather_output(e);

@@ -47,6 +47,7 @@ typedef struct Engine {
   Datapath dp;
   Batch rx, tx; /* tx is the only queue towards the server: control and data packets alike */
   bool rx_more; /* the last receive filled its budget */
+  unsigned fallbacks_told;
   /* loop */
   int epoll;
   Watch ipc_watch, link_watch, tun_watch;

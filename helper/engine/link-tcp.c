@@ -114,6 +114,8 @@ bool link_open(Link *l, OvpnProto proto, bool ipv6, int fd)
     l->peer.ss_family =
         AF_UNSPEC; /* TCP that is still connecting has one too: this is a bad descriptor */
   link_set_mtu(l, 0);
+  if (!tcp)
+    link_udp_probe(l);
   if (tcp)
     l->in = malloc(IN_CAP);
   if (!tcp || l->in)

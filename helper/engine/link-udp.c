@@ -132,7 +132,7 @@ static unsigned run_length(const Link *l, const Packet *p, unsigned max)
 {
   unsigned n = 1;
   size_t size = p[0].len, total = size;
-  if (l->single || size == 0)
+  if (l->single || size == 0 || size > l->segment_max)
     return 1;
   max = max < SEGMENTS_MAX ? max : SEGMENTS_MAX;
   while (n < max && p[n].len > 0 && p[n].len <= size && total + p[n].len <= SEGMENTED_MAX) {
@@ -185,6 +185,24 @@ static void note_sent(Batch *b, const SendCall *c, unsigned n, OvpnStats *stats)
   stats->link_tx_calls += n;
 }
 
+/* A message with UDP_SEGMENT was refused. Nothing of it has been sent. Longer segments than the
+ * path takes in one piece are the one curable reason: those go alone, the others together as
+ * before. */
+static void give_up_segments(Link *l, size_t size, int err, OvpnStats *stats)
+{
+  int mtu = 0;
+  socklen_t len = sizeof mtu;
+  size_t heads = l->ipv6 ? 48 : 28;
+  bool known = l->ipv6 ? getsockopt(l->fd, IPPROTO_IPV6, IPV6_MTU, &mtu, &len) == 0
+                       : getsockopt(l->fd, IPPROTO_IP, IP_MTU, &mtu, &len) == 0;
+  if (err != EIO && known && mtu > (int)heads && size > (size_t)mtu - heads) {
+    l->segment_max = (size_t)mtu - heads;
+    return;
+  }
+  l->single = true;
+  stats->fallbacks++;
+}
+
 static LinkResult udp_send(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
 {
   SendCall c;
@@ -203,8 +221,7 @@ static LinkResult udp_send(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
     if (is_fatal(err) && !(first > 1 && err == EOPNOTSUPP))
       return lost(err, "send", f);
     if (first > 1 && (err == EINVAL || err == EIO || err == EMSGSIZE || err == EOPNOTSUPP)) {
-      l->single = true; /* for good: nothing of it has been sent */
-      stats->fallbacks++;
+      give_up_segments(l, c.iov[0].iov_len, err, stats);
       continue;
     }
     note_error(l, err);
@@ -218,6 +235,17 @@ static LinkResult udp_send(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
   }
   batch_reset(b);
   return LINK_OK;
+}
+
+/* A kernel without UDP_SEGMENT does not complain about the control message, it ignores it. */
+void link_udp_probe(Link *l)
+{
+  int value = 0;
+  socklen_t len = sizeof value;
+  l->segment_max = UINT16_MAX;
+  l->single = getsockopt(l->fd, SOL_UDP, UDP_SEGMENT, &value, &len) < 0;
+  value = 0;
+  l->alone = getsockopt(l->fd, SOL_UDP, UDP_GRO, &value, &len) < 0 || !value;
 }
 
 const LinkOps link_udp_ops = {udp_recv, udp_send};

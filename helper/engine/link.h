@@ -25,10 +25,12 @@ struct Link {
   const LinkOps *ops;
   OvpnProto proto;
   bool ipv6;
-  bool single;    /* UDP: the kernel or the path refused UDP_SEGMENT */
-  bool refused;   /* UDP: the peer's host answered "port unreachable" */
-  bool heard;     /* something was received */
-  int last_error; /* UDP: last errno that was not fatal */
+  bool single;        /* UDP: the kernel has no UDP_SEGMENT, or the path refused it */
+  size_t segment_max; /* UDP: longer datagrams go alone: fragments cannot be segments */
+  bool alone;         /* UDP: the kernel has no UDP_GRO */
+  bool refused;       /* UDP: the peer's host answered "port unreachable" */
+  bool heard;         /* something was received */
+  int last_error;     /* UDP: last errno that was not fatal */
   /* where packets go, so that they are not led into the tunnel again */
   struct sockaddr_storage peer;
   /* TCP only */
@@ -38,6 +40,7 @@ struct Link {
 };
 
 extern const LinkOps link_udp_ops, link_tcp_ops;
+void link_udp_probe(Link *l); /* what the kernel has */
 
 /* Takes over fd. false = no memory (fd is closed). */
 bool link_open(Link *l, OvpnProto proto, bool ipv6, int fd);

@@ -142,7 +142,7 @@ static void tun_in(Engine *e)
 static int timeout_ms(const Engine *e)
 {
   uint64_t d = drive_deadline(e);
-  if (e->rx_more)
+  if (e->rx_more || (e->dp.pending && wants_tun(e)))
     return 0;
   if (d == UINT64_MAX)
     return -1;
@@ -160,7 +160,7 @@ static void turn(Engine *e, const struct epoll_event *ev, int n)
     drive_flush(e);
   if ((on[TAG_LINK] & ~(uint32_t)EPOLLOUT || e->rx_more) && e->session)
     link_in(e);
-  if (on[TAG_TUN])
+  if (on[TAG_TUN] || e->dp.pending)
     tun_in(e);
   for (int i = 0; on[TAG_IPC] && i < IPC_ROUNDS && !e->exit && control_receive(e); i++)
     drive_settle(e);

@@ -212,6 +212,7 @@ static Fit fit_tcp(const Merge *m, MergePart *part, View *v)
   if (head < INET_TCP_HEAD || head >= v->l4_len) /* no payload: nothing to join */
     return FIT_CLOSES;
   part->head = (uint16_t)(part->l4 + head);
+  _Static_assert(MERGE_HEAD_MAX >= 14 + 2 * 4 + INET_IP6_HEAD + 60, "no options, no extensions");
   v->payload = (uint16_t)(v->l4_len - head);
   v->push = flags & INET_PSH;
   bool plain = (flags & ~INET_PSH) == INET_ACK && !(v->l4[12] & 15);
@@ -352,11 +353,14 @@ bool merge_next(Merge *m, MergeOut *ret)
     start_batch(m);
     return false;
   }
+  m->single = (uint16_t)m->at;
   MergePart *part = &m->parts[m->at++];
   unsigned n = 0;
   m->vnet = (struct virtio_net_hdr){0};
-  if (part->count > 1)
+  if (part->count > 1) {
+    memcpy(m->head, part->p, part->head);
     finish_headers(m, part);
+  }
   m->iov[n++] = (struct iovec){&m->vnet, sizeof m->vnet};
   m->iov[n++] = (struct iovec){part->p, part->len};
   for (uint16_t i = part->next; i != NONE; i = m->parts[i].next)
@@ -364,5 +368,20 @@ bool merge_next(Merge *m, MergeOut *ret)
   m->stats.outputs++;
   m->stats.merged += part->count - 1u;
   *ret = (MergeOut){m->iov, n, part->count, part->total};
+  return true;
+}
+
+bool merge_single(Merge *m, MergeOut *ret)
+{
+  if (m->single == NONE)
+    return false;
+  MergePart *part = &m->parts[m->single];
+  if (part->count > 1)
+    memcpy(part->p, m->head, part->head);
+  m->vnet = (struct virtio_net_hdr){0};
+  m->iov[0] = (struct iovec){&m->vnet, sizeof m->vnet};
+  m->iov[1] = (struct iovec){part->p, part->len};
+  m->single = part->next;
+  *ret = (MergeOut){m->iov, 2, 1, part->len};
   return true;
 }

@@ -20,6 +20,7 @@ enum {
   MERGE_FLOWS = 16, /* that can grow in one batch; packets of further ones are written plain */
   MERGE_BUCKETS = 2 * MERGE_FLOWS,
   MERGE_SEGMENTS_TCP = 128,
+  MERGE_HEAD_MAX = 160,    /* Ethernet, IP and TCP headers at their longest, and more */
   MERGE_SEGMENTS_UDP = 64, /* the kernel refuses more than 128, its own GRO stops here */
 };
 
@@ -61,6 +62,8 @@ typedef struct Merge {
   MergeFlow flows[MERGE_FLOWS];
   struct virtio_net_hdr vnet;
   struct iovec iov[1 + MERGE_SEGMENTS_TCP];
+  uint8_t head[MERGE_HEAD_MAX]; /* the leading packet's own, before finishing */
+  uint16_t single;              /* packet of the latest output that merge_single gives next */
   MergeStats stats;
 } Merge;
 
@@ -78,3 +81,6 @@ void merge_init(Merge *m, MergePart *parts, unsigned cap, bool tap, unsigned kin
 bool merge_add(Merge *m, uint8_t *p, size_t len);
 /* In the order in which the first packet of each came; false: drained. */
 bool merge_next(Merge *m, MergeOut *ret);
+/* The packets of the latest output one by one as they came, for a kernel that refused it; false: no
+ * more. Once only. */
+bool merge_single(Merge *m, MergeOut *ret);

@@ -4,7 +4,7 @@
 by a veth pair, no NetworkManager. For looking at the engine alone; the scenarios next to it test the whole.
 
   engine-driver.py BUILD [case ...]     as root; keys are made by tests/keys/make"""
-import array, ctypes, os, re, select, shutil, socket, struct, subprocess, sys, tempfile, time
+import array, ctypes, json, os, re, select, shutil, socket, struct, subprocess, sys, tempfile, time
 
 T = dict(OPTIONS=1, FILE=2, START=3, LINK=4, ANSWER=5, TUN=6, CLOSE=7, GET_STATS=8, RESTART=9, READY=32, STATE=33,
          NEED=34, PUSHED=35, UP=36, FAILED=37, LOG=38, STATS=39, CLOSED=40)
@@ -12,7 +12,8 @@ NAME = {v: k for k, v in T.items()}
 FILES = dict(ca=0, cert=1, key=2, pkcs12=4, tls_auth=5, tls_crypt=6, tls_crypt_v2=7)
 STATS = ("link_rx_bytes link_tx_bytes link_rx_packets link_tx_packets tun_rx_bytes tun_tx_bytes tun_rx_packets "
          "tun_tx_packets drops_auth drops_replay drops_other drops_tun drops_link wakeups "
-         "tun_rx_calls tun_tx_calls link_tx_calls link_rx_calls fallbacks").split()
+         "tun_rx_calls tun_tx_calls link_tx_calls link_rx_calls fallbacks "
+         "drops_key drops_format drops_down drops_back drops_ipv6 drops_room").split()
 HERE = os.path.dirname(os.path.abspath(__file__))
 VERBOSE = bool(os.environ.get("VERBOSE"))
 
@@ -81,7 +82,7 @@ class Helper:
 class Engine:
     def __init__(self, path, preload=None):
         self.sock, self.proc = start_program(path, preload)
-        self.log = []
+        self.log, self.coded = [], []
 
     def send(self, name, body=b"", fd=None):
         msg = struct.pack(">HHI", T[name], 1, len(body)) + body
@@ -129,13 +130,14 @@ class Engine:
             elif name == "UP":
                 val = (b[2:-2].decode(), struct.unpack(">H", b[-2:])[0])
             elif name == "STATS":
-                val = dict(zip(STATS, struct.unpack(">19Q", b)))
+                val = dict(zip(STATS, struct.unpack(">%dQ" % len(STATS), b)))
             elif name == "PUSHED":
                 val = (b[0], parse_options(b[1:]))
             if VERBOSE:
                 print("   ", name, b[5:].decode() if name == "LOG" else val, flush=True)
             if name == "LOG":
                 self.log.append(b[5:].decode())
+                self.coded.append((struct.unpack(">H", b[1:3])[0], b[5:].decode()))
                 continue
             return name, val
 
@@ -146,6 +148,9 @@ class Engine:
                 return name, val
             if name in ("TIMEOUT", "EOF", "FAILED", "NEED"):
                 raise AssertionError(f"waited for {names}, got {name} {val}; log {self.log[-5:]}")
+
+    def log_of(self, code):
+        return [text for c, text in self.coded if c == code]
 
     def stats(self):
         self.send("GET_STATS")
@@ -499,6 +504,43 @@ def tcp_throughput(lab):
     assert s["drops_auth"] == s["drops_replay"] == s["drops_other"] == 0, s
     lab.ping(n=5)
     close(lab, e)
+
+
+def transfer(lab, *more, seconds=1):
+    """Bytes that iperf3 received; its own checks of order and content are TCP's."""
+    srv = subprocess.Popen(["ip", "netns", "exec", lab.s, "iperf3", "-s", "-1", "-B", "10.77.0.1"], stdout=subprocess.DEVNULL)
+    time.sleep(0.3)
+    out = json.loads(sh(f"ip netns exec {lab.c} iperf3 -J -c 10.77.0.1 -t {seconds} {' '.join(more)}").stdout)
+    srv.wait(5)
+    return out["end"]["sum_received" if "sum_received" in out["end"] else "sum"]["bytes"]
+
+
+@case
+def fallbacks(lab):
+    """Older kernels and paths that refuse: the programs notice, say so once, and go on without losing a packet."""
+    lab.start_server("verb 1")
+    for words, told in (("", []), ("no-vnet", ["vnet-hdr"]), ("no-uso", ["uso"]), ("no-tso", ["tso", "uso"]),
+                        ("no-gro", ["udp-gro"]), ("no-segment", ["udp-segment"]), ("eio", ["udp-segment"]),
+                        ("einval", ["udp-segment"]), ("no-super", ["merge"]),
+                        ("no-vnet no-gro no-segment", ["udp-segment", "udp-gro", "vnet-hdr"])):
+        lab.preload = (f"{lab.build}/tests/netns/old-kernel.so", words)
+        e, up, _ = connect(lab)
+        lab.ping(n=10)
+        lab.ping(n=5, size=30000)
+        up, down = transfer(lab), transfer(lab, "-R")
+        s = e.stats()
+        print(f"    {words or 'everything':27} up {up * 8e-9:.2f} down {down * 8e-9:.2f} Gbit/s; packets per TUN read "
+              f"{s['tun_rx_packets'] / s['tun_rx_calls']:.1f}, write {s['tun_tx_packets'] / s['tun_tx_calls']:.1f}, message out "
+              f"{s['link_tx_packets'] / s['link_tx_calls']:.1f}, in {s['link_rx_packets'] / s['link_rx_calls']:.1f}")
+        lost = {k: v for k, v in s.items() if k.startswith("drops") and v and k not in ("drops_down", "drops_ipv6")}
+        assert up > 5e6 and down > 5e6, (up, down)
+        assert e.log_of(8) == told, e.log_of(8)
+        assert not lost, lost
+        assert s["fallbacks"] == (1 if words in ("eio", "einval", "no-super") else 0), s["fallbacks"]
+        if "no-segment" in words:
+            assert s["link_tx_packets"] == s["link_tx_calls"], s
+        close(lab, e)
+        lab.drop_tun()
 
 
 @case

@@ -140,7 +140,8 @@ static void test_receive_without_keys(void)
   batch_push(&b, batch_room(&b, 4), 0, false);
   CHECK_INT(datapath_receive(&dp, &tun, &b), 2);
   CHECK(b.p[0].control && !b.p[1].control && b.p[2].control && !b.p[3].control);
-  CHECK_INT(dp.stats.drops_other, 3);
+  CHECK_INT(dp.stats.drops_key, 2);
+  CHECK_INT(dp.stats.drops_format, 1);
   datapath_use_key(&dp, 5);
   datapath_del_key(&dp, 5);
   CHECK(!dp.send);
@@ -152,11 +153,184 @@ static void test_receive_without_keys(void)
   batch_clear(&b);
 }
 
+/* ---- data path against a socket pair that stands for the TUN ---- */
+
+typedef struct End {
+  Datapath dp;
+  Batch b;
+  Tun tun;
+  int device; /* the other side of the TUN */
+} End;
+
+static OvpnDataKey *make_key(bool client, uint8_t id)
+{
+  uint8_t block[256];
+  OvpnDataKey *k = NULL;
+  OvpnFailure f = {0};
+  for (unsigned i = 0; i < sizeof block; i++)
+    block[i] = (uint8_t)(i + id * 3u + 1);
+  CHECK_INT(ovpn_data_key_new(ovpn_data_cipher("AES-128-GCM"), "none", block, client, id, 7, 64,
+                              NULL, NULL, &k, &f),
+            OVPN_OK);
+  return k;
+}
+
+static void end_open(End *e, bool client)
+{
+  int fd[2], size = 1 << 20;
+  memset(e, 0, sizeof *e);
+  CHECK(datapath_init(&e->dp) && batch_init(&e->b));
+  CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fd) == 0);
+  for (unsigned i = 0; i < 2; i++)
+    setsockopt(fd[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+  e->tun.fd = -1;
+  tun_open(&e->tun, fd[0], false, 1500, TUN_FLAGS);
+  e->device = fd[1];
+  datapath_set_tun(&e->dp, &e->tun);
+  for (uint8_t id = 0; id < 2; id++)
+    datapath_set_key(&e->dp, make_key(client, id));
+  datapath_use_key(&e->dp, 0);
+  e->dp.up = true;
+}
+
+static void end_close(End *e)
+{
+  datapath_clear(&e->dp);
+  batch_clear(&e->b);
+  tun_close(&e->tun);
+  close(e->device);
+}
+
+/* An IPv4 TCP packet with `payload` bytes that count up; its checksums are left to the receiver. */
+static size_t tcp_packet(uint8_t *p, size_t payload, uint32_t seq, struct virtio_net_hdr *h)
+{
+  static const uint8_t heads[40] = {0x45, 0, 0, 0, 0,  1, 0x40, 0, 64, 6,    0, 0,
+                                    10,   0, 0, 1, 10, 0, 0,    2, 0,  80,   1, 2,
+                                    0,    0, 0, 0, 0,  0, 0,    9, 80, 0x10, 1, 0};
+  size_t len = sizeof heads + payload;
+  memcpy(p, heads, sizeof heads);
+  inet_store16(p + 2, htons((uint16_t)len));
+  inet_store32(p + 24, htonl(seq));
+  inet_store16(p + 10, (uint16_t)~inet_fold(inet_sum(p, 20)));
+  for (size_t i = 0; i < payload; i++)
+    p[sizeof heads + i] = (uint8_t)(seq + i);
+  uint64_t pseudo = inet_pseudo(p, false, 6) + htons((uint16_t)(len - 20));
+  *h = (struct virtio_net_hdr){
+      .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 20, .csum_offset = INET_TCP_CHECK};
+  inet_store16(p + 36, inet_fold(pseudo));
+  return len;
+}
+
+static void device_put(End *e, const struct virtio_net_hdr *h, uint8_t *p, size_t len)
+{
+  struct iovec iov[2] = {{(void *)h, sizeof *h}, {p, len}};
+  CHECK_INT(writev(e->device, iov, 2), sizeof *h + len);
+}
+
+/* A super-packet of more segments than a batch holds comes out in several, complete and in order.
+ */
+static void test_parts(unsigned fragment)
+{
+  static uint8_t p[65536];
+  End a, b;
+  struct virtio_net_hdr h;
+  end_open(&a, true);
+  end_open(&b, false);
+  a.dp.peer.fragment = b.dp.peer.fragment = fragment;
+  if (fragment)
+    CHECK(datapath_want_fragments(&b.dp, 2000));
+  unsigned size = fragment ? 20 : 8;
+  size_t len = tcp_packet(p, 60000, 1000, &h);
+  h.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+  h.gso_size = (uint16_t)size;
+  device_put(&a, &h, p, len);
+  unsigned batches = 0, packets = 0;
+  uint32_t seq = 1000;
+  do {
+    CHECK(datapath_transmit(&a.dp, &a.tun, &a.b));
+    CHECK(a.b.n <= BATCH_PACKETS && a.b.used <= BATCH_SLAB);
+    datapath_receive(&b.dp, &b.tun, &a.b);
+    for (struct virtio_net_hdr got;;) {
+      struct iovec iov[2] = {{&got, sizeof got}, {p, sizeof p}};
+      struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
+      ssize_t n = recvmsg(b.device, &m, MSG_DONTWAIT);
+      if (n < 0)
+        break;
+      CHECK_INT(ntohl(inet_load32(p + 24)), seq);
+      for (size_t i = 40; i < (size_t)n - sizeof got; i++)
+        CHECK_INT(p[i], (uint8_t)seq++);
+      packets++;
+    }
+    batch_reset(&a.b);
+    batches++;
+  } while (a.dp.pending && batches < 1000);
+  CHECK(batches > 1 && packets > 1);
+  CHECK_INT(seq, 61000);
+  CHECK_INT(a.dp.stats.drops_room + a.dp.stats.drops_other + b.dp.stats.drops_format, 0);
+  CHECK_INT(a.dp.stats.tun_rx_packets, 60000 / size);
+  end_close(&a);
+  end_close(&b);
+}
+
+/* One received buffer holds packets of the old and the new key and a control packet: all arrive,
+ * and the flow is merged across them. */
+static void test_two_keys_in_one_buffer(void)
+{
+  static uint8_t p[65536], buffer[65536];
+  enum { N = 20 };
+  End a, b;
+  struct virtio_net_hdr h;
+  end_open(&a, true);
+  end_open(&b, false);
+  Batch *rx = &b.b;
+  size_t used = 0;
+  for (unsigned i = 0; i < N; i++) {
+    datapath_use_key(&a.dp, i < 8 ? 0 : i % 3 ? 1 : 0); /* late ones of the old key */
+    size_t len = tcp_packet(p, 1000, 1000 + i * 1000, &h);
+    inet_store16(p + 10, 0);
+    inet_store16(p + 4, htons((uint16_t)(1 + i)));
+    inet_store16(p + 10, (uint16_t)~inet_fold(inet_sum(p, 20)));
+    device_put(&a, &h, p, len);
+    CHECK(datapath_transmit(&a.dp, &a.tun, &a.b));
+    CHECK_INT(a.b.n, 1);
+    memcpy(buffer + used, a.b.p[0].data, a.b.p[0].len);
+    rx->p[rx->n++] = (Packet){.data = buffer + used, .len = a.b.p[0].len};
+    used += a.b.p[0].len;
+    batch_reset(&a.b);
+    if (i == 10) {
+      memcpy(buffer + used,
+             "\x20"
+             "control",
+             8);
+      rx->p[rx->n++] = (Packet){.data = buffer + used, .len = 8};
+      used += 8;
+    }
+  }
+  CHECK_INT(datapath_receive(&b.dp, &b.tun, rx), 1);
+  CHECK(rx->p[11].control);
+  CHECK_INT(b.dp.stats.tun_tx_packets, N);
+  CHECK_INT(b.dp.stats.tun_tx_calls, 1);
+  CHECK_INT(recv(b.device, p, sizeof p, MSG_DONTWAIT), sizeof h + 40 + N * 1000);
+  for (unsigned i = 0; i < N * 1000; i++)
+    CHECK_INT(p[sizeof h + 40 + i], (uint8_t)(1000 + i));
+  /* the old key goes: what still comes with it is counted */
+  datapath_use_key(&a.dp, 0);
+  datapath_del_key(&b.dp, 0);
+  CHECK(datapath_send(&a.dp, &a.b, ovpn_ping_magic, 16));
+  CHECK_INT(datapath_receive(&b.dp, &b.tun, &a.b), 0);
+  CHECK_INT(b.dp.stats.drops_key, 1);
+  end_close(&a);
+  end_close(&b);
+}
+
 int main(void)
 {
   test_frames_in();
   test_many_frames();
   test_partial_send();
   test_receive_without_keys();
+  test_parts(0);
+  test_parts(200);
+  test_two_keys_in_one_buffer();
   TEST_END();
 }
