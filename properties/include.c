@@ -113,7 +113,7 @@ static gboolean take(Include *in, const OvpnOption *o, OvpnOptionList *to, gbool
   OvpnConfError e = {0};
   const char *name = o->argv[1];
   *ret_taken = FALSE;
-  if (!is_beside(name))
+  if (!in->directory || !is_beside(name))
     return warn(in, o, _("only files in the folder of the profile are read")), TRUE;
   if (in->depth >= DEPTH_MAX || ++in->files > FILES_MAX)
     return warn(in, o, _("too many files that include each other")), TRUE;
@@ -160,7 +160,7 @@ gboolean nmovpn_include_files(OvpnOptionList *l, const char *directory, GPtrArra
 {
   ovpn_auto_option_list whole = {0};
   Include in = {.directory = directory, .warnings = warnings};
-  if (!directory || !ovpn_option_list_last(l, OVPN_OPT_CONFIG))
+  if (!ovpn_option_list_last(l, OVPN_OPT_CONFIG))
     return TRUE;
   if (!splice_in(&in, l, &whole, error))
     return FALSE;

@@ -99,14 +99,28 @@ static gboolean wants_default6(const OvpnPushed *p)
   return any;
 }
 
-static GVariant *routes4(NmOvpnNetconfig *n, const OvpnPushed *p)
+/* NetworkManager keeps the way to the server outside the tunnel by itself. */
+static gboolean is_server4(const struct sockaddr *server, const OvpnRoute4 *r)
+{
+  const struct sockaddr_in *s4 = (const struct sockaddr_in *)(const void *)server;
+  return server->sa_family == AF_INET && r->prefix == 32 && s4->sin_addr.s_addr == r->net.s_addr;
+}
+
+static gboolean is_server6(const struct sockaddr *server, const OvpnRoute6 *r)
+{
+  const struct sockaddr_in6 *s6 = (const struct sockaddr_in6 *)(const void *)server;
+  return server->sa_family == AF_INET6 && r->prefix == 128 &&
+         IN6_ARE_ADDR_EQUAL(&s6->sin6_addr, &r->net);
+}
+
+static GVariant *routes4(NmOvpnNetconfig *n, const OvpnPushed *p, const struct sockaddr *server)
 {
   GVariantBuilder all;
   g_variant_builder_init(&all, G_VARIANT_TYPE("aau"));
   for (size_t i = 0; i < p->n_routes4; i++) {
     const OvpnRoute4 *r = &p->routes4[i];
     char net[INET_ADDRSTRLEN];
-    if (is_default4(r))
+    if (is_default4(r) || (r->via_net_gateway && is_server4(server, r)))
       continue;
     inet_ntop(AF_INET, &r->net, net, sizeof(net));
     if (r->via_net_gateway) {
@@ -127,14 +141,14 @@ static GVariant *routes4(NmOvpnNetconfig *n, const OvpnPushed *p)
   return g_variant_builder_end(&all);
 }
 
-static GVariant *routes6(NmOvpnNetconfig *n, const OvpnPushed *p)
+static GVariant *routes6(NmOvpnNetconfig *n, const OvpnPushed *p, const struct sockaddr *server)
 {
   GVariantBuilder all;
   g_variant_builder_init(&all, G_VARIANT_TYPE("a(ayuayu)"));
   for (size_t i = 0; i < p->n_routes6; i++) {
     const OvpnRoute6 *r = &p->routes6[i];
     char net[INET6_ADDRSTRLEN];
-    if (is_default6(r))
+    if (is_default6(r) || (r->via_net_gateway && is_server6(server, r)))
       continue;
     inet_ntop(AF_INET6, &r->net, net, sizeof(net));
     if (r->via_net_gateway) {
@@ -276,7 +290,7 @@ static GVariant *build4(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in,
   if (p->has_gateway4 && on_link4(p, p->gateway4))
     add(&b, NM_VPN_PLUGIN_IP4_CONFIG_INT_GATEWAY, g_variant_new_uint32(p->gateway4.s_addr));
   if (p->n_routes4)
-    add(&b, NM_VPN_PLUGIN_IP4_CONFIG_ROUTES, routes4(n, p));
+    add(&b, NM_VPN_PLUGIN_IP4_CONFIG_ROUTES, routes4(n, p, in->server));
   if (in->default_route_auto)
     add(&b, NM_VPN_PLUGIN_IP4_CONFIG_NEVER_DEFAULT, g_variant_new_boolean(!wants_default4(p)));
   add_dns(n, &b, dns, AF_INET);
@@ -300,7 +314,7 @@ static GVariant *build6(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in,
   add(&b, NM_VPN_PLUGIN_IP6_CONFIG_ADDRESS, variant6(&p->addr6));
   add(&b, NM_VPN_PLUGIN_IP6_CONFIG_PREFIX, g_variant_new_uint32(p->prefix6));
   if (p->n_routes6)
-    add(&b, NM_VPN_PLUGIN_IP6_CONFIG_ROUTES, routes6(n, p));
+    add(&b, NM_VPN_PLUGIN_IP6_CONFIG_ROUTES, routes6(n, p, in->server));
   if (in->default_route_auto)
     add(&b, NM_VPN_PLUGIN_IP6_CONFIG_NEVER_DEFAULT, g_variant_new_boolean(!wants_default6(p)));
   add_dns(n, &b, dns, AF_INET6);

@@ -542,7 +542,8 @@ static gboolean append_line(From *c, const OvpnOption *o)
   if (append_list_block(c, o))
     return TRUE;
   if ((info->flags & OVPN_OPTF_FILE) && !o->is_inline && o->argc > 1 && *o->argv[1] &&
-      !is_marker_line(o) && !profile_is_token_uri(o->argv[1])) {
+      !is_marker_line(o) && !profile_is_token_uri(o->argv[1]) &&
+      !(o->id == OVPN_OPT_DH && !strcmp(o->argv[1], "none"))) {
     path = absolute_path(c, o->argv[1]);
     argv = g_memdup2(o->argv, sizeof(*argv) * (o->argc + 1));
     argv[1] = path;

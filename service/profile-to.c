@@ -95,7 +95,8 @@ static gboolean add_flag(const To *t, const OvpnOptionInfo *info, const char *ke
 static gboolean to_client(const To *t)
 {
   /* The file said tls-client without pull: it stands in extra-options and the two must not mix. */
-  if (t->type == TYPE_STATIC_KEY || profile_last_global(t->extra, OVPN_OPT_TLS_CLIENT))
+  if (t->type == TYPE_STATIC_KEY || profile_last_global(t->extra, OVPN_OPT_TLS_CLIENT) ||
+      profile_last_global(t->extra, OVPN_OPT_TLS_SERVER))
     return TRUE;
   return add(t, OVPN_OPT_CLIENT, KEY_CONNECTION_TYPE, NULL, NULL, NULL);
 }
@@ -105,7 +106,7 @@ static gboolean to_nobind(const To *t)
   static const OvpnOptionId binds[] = {OVPN_OPT_BIND, OVPN_OPT_LPORT, OVPN_OPT_LOCAL,
                                        OVPN_OPT_NOBIND};
   for (guint i = 0; i < G_N_ELEMENTS(binds); i++) {
-    if (profile_last_global(t->extra, binds[i]))
+    if (ovpn_option_list_last(t->extra, binds[i])) /* also for one server only */
       return TRUE;
   }
   return add(t, OVPN_OPT_NOBIND, NMOVPN_KEY_EXTRA_OPTIONS, NULL, NULL, NULL);

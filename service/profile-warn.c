@@ -36,6 +36,8 @@ static gboolean is_excused(const OvpnOptionList *l, const char *word)
 static const char *no_effect(const OvpnOptionList *l, const OvpnOption *o)
 {
   const OvpnOptionInfo *info = ovpn_option_info(o->id);
+  if (o->id == OVPN_OPT_CONFIG)
+    return NULL; /* who reads included files has said why this one was not */
   if (o->id == OVPN_OPT_UNKNOWN)
     return is_excused(l, o->argv[0]) ? NULL : _("this option is not known");
   if (info->flags & OVPN_OPTF_SERVER)
