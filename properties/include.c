@@ -90,6 +90,7 @@ static gboolean move_option(OvpnOption *o, OvpnOptionList *to, int shift)
   copy->id = o->id;
   copy->line = o->line;
   copy->is_inline = o->is_inline;
+  copy->is_optional = o->is_optional;
   copy->connection = o->connection < 0 ? -1 : o->connection + shift;
   copy->content = o->content;
   o->content = (OvpnBlob){0};

@@ -449,6 +449,7 @@ static gboolean append_extra(const To *t)
     if (!o || !ovpn_blob_set(&o->content, from->content.data, from->content.len))
       return out_of_memory(t);
     o->is_inline = from->is_inline;
+    o->is_optional = from->is_optional;
     o->connection = from->connection;
   }
   return TRUE;

@@ -112,19 +112,21 @@ static bool list_grow(OvpnOptionList *l)
 
 OvpnOption *ovpn_option_list_add(OvpnOptionList *l, const char *const *argv, unsigned argc)
 {
+  bool optional = false;
   while (argc > 2 && strcmp(argv[0], "setenv") == 0 && strcmp(argv[1], "opt") == 0) {
     const OvpnOptionInfo *meant = ovpn_option_by_directive(argv[2]);
     if (!meant || (meant->flags & F_REFUSED)) /* "setenv opt" never stops a connection */
       break;
     argv += 2;
     argc -= 2;
+    optional = true;
   }
   if (argc < 1 || argc > OVPN_OPTION_ARGS_MAX || l->n >= OVPN_OPTION_LIST_MAX || !list_grow(l))
     return NULL;
   for (unsigned i = 0; i < argc; i++)
     if (strlen(argv[i]) > OVPN_OPTION_ARG_MAX)
       return NULL;
-  OvpnOption o = {.argc = argc, .connection = -1};
+  OvpnOption o = {.argc = argc, .connection = -1, .is_optional = optional};
   o.argv = calloc(argc + 1, sizeof *o.argv);
   if (!o.argv)
     return NULL;
@@ -381,12 +383,15 @@ static char *put_word(char *out, const char *prefix, const char *word)
 
 char *ovpn_option_format(const OvpnOption *o)
 {
-  size_t cap = 3;
+  static const char optional[] = "setenv opt ";
+  size_t cap = sizeof optional + 3;
   for (unsigned i = 0; i < o->argc; i++)
     cap += 2 * strlen(o->argv[i]) + 3;
   char *text = malloc(cap), *p = text;
   if (!text)
     return NULL;
+  if (o->is_optional)
+    p = stpcpy(p, optional);
   for (unsigned i = 0; i < o->argc; i++) {
     /* The lexer takes one "--" away from the directive. */
     bool dashes = i == 0 && strncmp(o->argv[0], "--", 2) == 0 && o->argv[0][2];

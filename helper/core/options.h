@@ -74,6 +74,7 @@ typedef struct OvpnOption {
   char **argv;      /* argv[argc] == NULL; owned */
   OvpnBlob content; /* of an inline block, verbatim; empty otherwise */
   bool is_inline;   /* came as a block (content may still be empty) */
+  bool is_optional; /* stood behind "setenv opt": other programs may not know it */
   int connection;   /* index of the <connection> block it stands in, -1 = global */
 } OvpnOption;
 
@@ -104,7 +105,8 @@ static inline void ovpn_option_list_auto_(OvpnOptionList *l)
  * Options without any effect (unknown, HARMLESS, NEVER, SERVER) are always good. */
 OvpnStatus ovpn_option_check(const OvpnOption *o, OvpnFailure *f);
 
-/* One line of OpenVPN syntax with the quoting that conf.c reads back identically; no newline.
+/* One line of OpenVPN syntax with the quoting that conf.c reads back identically, "setenv opt" in
+ * front of what stood behind it; no newline.
  * Inline content is not written. Returns malloc'ed text or NULL when out of memory. */
 char *ovpn_option_format(const OvpnOption *o);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Import and export: nothing is lost, and import(export(import(x))) is import(x). With a directory
- * as argument every .ovpn file in it is taken through the circle too. */
+/* Import and export: nothing is lost, and import(export(import(x))) is import(x). The
+ * profiles of tests/conf are test-samples.c's. */
 #include "check.h"
 #include "properties/export.h"
 #include "properties/import.h"
@@ -309,18 +309,7 @@ static void test_refusals(void)
   refused("client\nremote h\n<ca>\nx\n", 23, "Line 3");
 }
 
-static void test_directory(const char *path)
-{
-  g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-  for (const char *name; dir && (name = g_dir_read_name(dir));) {
-    g_autofree char *file = g_build_filename(path, name, NULL), *text = NULL;
-    gsize len = 0;
-    if (g_str_has_suffix(name, ".ovpn") && g_file_get_contents(file, &text, &len, NULL))
-      circle(name, text, len, path);
-  }
-}
-
-int main(int argc, char **argv)
+int main(void)
 {
   test_keys();
   test_lines();
@@ -328,7 +317,5 @@ int main(int argc, char **argv)
   test_export();
   test_secrets();
   test_refusals();
-  if (argc > 1)
-    test_directory(argv[1]);
   TEST_END();
 }

@@ -48,7 +48,11 @@ static void test_list(void)
   CHECK(!ovpn_option_list_last(&l, OVPN_OPT_CA));
   CHECK_INT(ovpn_option_list_add_text(&l, "no-such-thing", "x", NULL, NULL)->id, OVPN_OPT_UNKNOWN);
   const char *env[] = {"setenv", "opt", "block-outside-dns"};
-  CHECK_INT(ovpn_option_list_add(&l, env, 3)->id, OVPN_OPT_BLOCK_OUTSIDE_DNS);
+  OvpnOption *behind = ovpn_option_list_add(&l, env, 3);
+  CHECK_INT(behind->id, OVPN_OPT_BLOCK_OUTSIDE_DNS);
+  char *text = ovpn_option_format(behind);
+  CHECK_STR(text, "setenv opt block-outside-dns");
+  free(text);
   env[2] = "future-word";
   OvpnOption *o = ovpn_option_list_add(&l, env, 3);
   CHECK(o && o->id == OVPN_OPT_SETENV && o->argc == 3);
