@@ -13,6 +13,7 @@
 #include "service/attempt-private.h"
 #include "service/log.h"
 #include "service/profile.h"
+#include "service/stats.h"
 
 enum {
   LIMIT_SECONDS = 60, /* libnm gives up after this; so does NetworkManager by default */
@@ -161,6 +162,8 @@ void nmovpn_attempt_stop(NmOvpnAttempt *a)
                         a->state == NMOVPN_ATTEMPT_NEGOTIATING || nmovpn_attempt_is_waiting(a);
   nmovpn_attempt_cancel_link(a);
   clear_source(&a->overall_timer);
+  if (a->state == NMOVPN_ATTEMPT_UP)
+    nmovpn_attempt_log_stats(a);
   if (in_session && a->engine && nmovpn_engine_send_close(a->engine, NULL)) {
     nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_STOPPING);
     start_timer(a, &a->state_timer, STOP_SECONDS, on_stop_timeout);
@@ -577,8 +580,23 @@ static const char *log_words(OvpnLogCode code)
 static void on_log(NmOvpnEngine *e, int level, OvpnLogCode code, const char *text,
                    gpointer user_data)
 {
-  g_autofree char *safe = nmovpn_log_escape(text);
+  const char *known = code == OVPN_LOG_FALLBACK ? nmovpn_stats_fallback(text) : NULL;
+  g_autofree char *safe = nmovpn_log_escape(known ? known : text);
   nmovpn_log(level, "%s%s", log_words(code), safe);
+}
+
+static void on_stats(NmOvpnEngine *e, const OvpnStats *s, gpointer user_data)
+{
+  g_autofree char *text = nmovpn_stats_text(s);
+  g_auto(GStrv) lines = g_strsplit(text, "\n", 0);
+  for (char **l = lines; *l; l++)
+    nmovpn_log(LOG_NOTICE, "%s", *l);
+}
+
+void nmovpn_attempt_log_stats(NmOvpnAttempt *a)
+{
+  if (!a->engine_ready || !a->have_netconfig || !nmovpn_engine_send_get_stats(a->engine, NULL))
+    nmovpn_log(LOG_NOTICE, "no tunnel: nothing was counted");
 }
 
 static void on_closed(NmOvpnEngine *e, gpointer user_data)
@@ -607,6 +625,7 @@ static const NmOvpnEngineCallbacks engine_callbacks = {
     .on_up = on_up,
     .on_failed = on_failed,
     .on_log = on_log,
+    .on_stats = on_stats,
     .on_closed = on_closed,
     .on_gone = on_gone,
 };

@@ -33,6 +33,8 @@ gboolean nmovpn_attempt_new_secrets(NmOvpnAttempt *a, NMConnection *connection, 
 /* Says goodbye to the server and ends; `stopped` follows within two seconds, at once when there is
  * nothing to end. */
 void nmovpn_attempt_stop(NmOvpnAttempt *a);
+/* What went through the tunnel goes to the log; asked of the engine, so a moment later. */
+void nmovpn_attempt_log_stats(NmOvpnAttempt *a);
 /* The helper ended: nothing can go on. */
 void nmovpn_attempt_helper_gone(NmOvpnAttempt *a);
 gboolean nmovpn_attempt_is_running(const NmOvpnAttempt *a);

@@ -242,6 +242,12 @@ static gboolean on_helper_gone(gint fd, GIOCondition condition, gpointer plugin)
   return G_SOURCE_REMOVE;
 }
 
+static gboolean on_usr2(gpointer plugin)
+{
+  nmovpn_plugin_log_stats(plugin);
+  return G_SOURCE_CONTINUE;
+}
+
 static gboolean on_wake(gpointer unused)
 {
   return G_SOURCE_CONTINUE;
@@ -273,6 +279,7 @@ static int serve(NmOvpnPlugin *plugin, NmOvpnBroker *broker, const char *refusal
   /* libnm has installed handlers of its own, which do too much inside a signal. */
   g_unix_signal_add(SIGTERM, on_signal, loop);
   g_unix_signal_add(SIGINT, on_signal, loop);
+  g_unix_signal_add(SIGUSR2, on_usr2, plugin);
   g_signal_connect(plugin, "quit", G_CALLBACK(on_quit), loop);
   if (broker)
     g_unix_fd_add(nmovpn_broker_get_fd(broker), G_IO_HUP | G_IO_ERR, on_helper_gone, plugin);

@@ -211,3 +211,9 @@ void nmovpn_plugin_helper_gone(NmOvpnPlugin *p)
   if (p->attempt)
     nmovpn_attempt_helper_gone(p->attempt);
 }
+
+void nmovpn_plugin_log_stats(NmOvpnPlugin *p)
+{
+  if (p->attempt)
+    nmovpn_attempt_log_stats(p->attempt);
+}

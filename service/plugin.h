@@ -17,3 +17,4 @@ void nmovpn_plugin_set_refusal(NmOvpnPlugin *p, const char *sentence);
 /* A connection is up, coming up or saying goodbye. */
 gboolean nmovpn_plugin_is_busy(NmOvpnPlugin *p);
 void nmovpn_plugin_helper_gone(NmOvpnPlugin *p);
+void nmovpn_plugin_log_stats(NmOvpnPlugin *p);

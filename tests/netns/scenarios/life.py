@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The life of a connection: keys renewed under traffic, silence, restarts, ends."""
+import os
 import re
 import signal
 import subprocess
@@ -227,3 +228,20 @@ def lossy_path(l):
     l.down(name)
     l.delete(name)
     l.drop_server('lossy')
+
+
+@scenario
+def statistics(l):
+    """SIGUSR2 to the service writes the counters to the log, and so does the end of a connection."""
+    s = l.server('stats')
+    with Up(l, s) as u:
+        l.ping(s, count=20, dev=u.dev)
+        pid = next(pid for pid, name in l.programs().items() if 'nm-ovpn-service' in name)
+        mark = l.mark()
+        os.kill(pid, signal.SIGUSR2)
+        wait_for('the counters are in the log', lambda: 'packets per system call' in l.log_since(mark), 5)
+        got = re.search(r'received .+? in (\d+) packets, sent .+? in (\d+) packets', l.log_since(mark))
+        check(got and int(got[1]) >= 20 and int(got[2]) >= 20, l.log_since(mark))
+        l.ping(s, count=2, dev=u.dev)
+        mark = l.mark()
+    wait_for('the counters at the end', lambda: 'packets per system call' in l.log_since(mark), 5)
