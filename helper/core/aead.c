@@ -6,6 +6,7 @@
  * with the key, so packets never allocate. A packet id is used once: it is counted even when
  * sealing fails after it was taken. GnuTLS has no Blowfish, hence Nettle for that. */
 #include "helper/core/aead.h"
+#include "helper/core/epoch.h"
 #include "helper/core/packet.h"
 #include <assert.h>
 #include <gnutls/crypto.h>
@@ -63,6 +64,7 @@ typedef struct Half {
 
 struct OvpnDataKey {
   const Row *row;
+  OvpnEpoch *epoch; /* NULL: the classic format */
   unsigned mac_len; /* 0 = auth none */
   uint8_t key_id;
   int32_t peer_id;
@@ -193,10 +195,36 @@ OvpnStatus ovpn_data_key_new(const OvpnDataCipher *cipher, const char *auth,
   return OVPN_OK;
 }
 
+OvpnStatus ovpn_data_key_new_epoch(const OvpnDataCipher *cipher, const uint8_t block[256],
+                                   bool client, uint8_t key_id, int32_t peer_id,
+                                   uint32_t replay_window, OvpnDataKey **ret, OvpnFailure *f)
+{
+  const Row *row = (const Row *)cipher;
+  if (!cipher->aead || peer_id < 0)
+    return ovpn_failure_set(f, OVPN_FAIL_PUSH,
+                            "protocol-flags aead-epoch: needs an AEAD cipher "
+                            "and a peer-id");
+  OvpnDataKey *k = calloc(1, sizeof(*k));
+  if (!k)
+    return ovpn_failure_set(f, OVPN_FAIL_MEMORY, "data channel key");
+  k->row = row;
+  k->key_id = key_id & 7;
+  k->peer_id = peer_id & 0xffffff;
+  OvpnStatus st = ovpn_epoch_new((int)row->alg, cipher->key_len, row->method == METHOD_GCM,
+                                 block + (client ? 0 : HALF), block + (client ? HALF : 0),
+                                 replay_window, &k->epoch, f);
+  if (st == OVPN_OK)
+    *ret = k;
+  else
+    ovpn_data_key_free(k);
+  return st;
+}
+
 void ovpn_data_key_free(OvpnDataKey *k)
 {
   if (!k)
     return;
+  ovpn_epoch_free(k->epoch);
   half_clear(&k->send);
   half_clear(&k->recv);
   ovpn_wipe(k, sizeof(*k));
@@ -215,6 +243,8 @@ static size_t head_len(const OvpnDataKey *k)
 
 size_t ovpn_data_key_overhead(const OvpnDataKey *k)
 {
+  if (k->epoch)
+    return OVPN_EPOCH_HEAD_LEN + OVPN_EPOCH_ID_LEN + OVPN_EPOCH_TAG_LEN;
   size_t n = head_len(k) + ID_LEN;
   if (k->row->pub.aead)
     return n + TAG_LEN;
@@ -224,6 +254,12 @@ size_t ovpn_data_key_overhead(const OvpnDataKey *k)
 
 uint64_t ovpn_data_key_sent(const OvpnDataKey *k)
 {
+  if (k->epoch) { /* ids are 64 bits wide: their number alone is no reason */
+    uint64_t n = ovpn_epoch_packets(k->epoch);
+    return ovpn_epoch_wants_new_key(k->epoch) ? RENEGOTIATE_AT
+           : n < RENEGOTIATE_AT               ? n
+                                              : RENEGOTIATE_AT - 1;
+  }
   if (k->blocks >= GCM_LIMIT && k->sent < RENEGOTIATE_AT)
     return RENEGOTIATE_AT;
   return k->sent;
@@ -271,6 +307,17 @@ static OvpnStatus seal_aead(OvpnDataKey *k, uint8_t *p, size_t len, uint64_t id,
   *ret_pkt = head;
   *ret_len = (size_t)(p + len - head);
   return OVPN_OK;
+}
+
+/* head | epoch | counter | ciphertext | tag */
+static OvpnStatus seal_epoch(OvpnDataKey *k, uint8_t *p, size_t len, uint8_t **ret_pkt,
+                             size_t *ret_len)
+{
+  uint8_t *head = put_head(k, p - OVPN_EPOCH_ID_LEN);
+  OvpnStatus st = ovpn_epoch_seal(k->epoch, head, len);
+  *ret_pkt = head;
+  *ret_len = OVPN_EPOCH_HEAD_LEN + OVPN_EPOCH_ID_LEN + len + OVPN_EPOCH_TAG_LEN;
+  return st;
 }
 
 static bool cbc_crypt(const OvpnDataKey *k, Half *h, bool encrypt, const uint8_t *iv, uint8_t *p,
@@ -326,6 +373,8 @@ OvpnStatus ovpn_data_seal(OvpnDataKey *k, uint8_t *buf, size_t off, size_t len, 
   assert(off >= OVPN_DATA_HEADROOM);
   if (len == 0)
     return OVPN_DROP_EMPTY; /* 2.x refuses empty payloads */
+  if (k->epoch)
+    return seal_epoch(k, buf + off, len, ret_pkt, ret_len);
   if (k->sent >= LAST_ID)
     return OVPN_FAIL_PACKET_ID;
   uint64_t id = ++k->sent;
@@ -424,6 +473,10 @@ OvpnStatus ovpn_data_open(OvpnDataKey *k, uint8_t *pkt, size_t len, uint8_t **re
   if (!ovpn_op_is_data(op))
     return OVPN_DROP_OPCODE;
   size_t head = op == OVPN_OP_DATA_V1 ? 1 : 4;
+  if (k->epoch) {
+    *ret_payload = pkt + OVPN_EPOCH_HEAD_LEN + OVPN_EPOCH_ID_LEN;
+    return head == 1 ? OVPN_DROP_FORMAT : ovpn_epoch_open(k->epoch, pkt, len, ret_len);
+  }
   return k->row->pub.aead ? open_aead(k, pkt, len, head, ret_payload, ret_len)
                           : open_cbc(k, pkt, len, head, ret_payload, ret_len);
 }

@@ -37,6 +37,10 @@ OvpnStatus ovpn_data_key_new(const OvpnDataCipher *cipher, const char *auth,
                              const uint8_t block[256], bool client, uint8_t key_id, int32_t peer_id,
                              uint32_t replay_window, OvpnRandom random, void *user,
                              OvpnDataKey **ret, OvpnFailure *f);
+/* The same with epochs (pushed aead-epoch): AEAD ciphers and DATA_V2 only, spec §11.6. */
+OvpnStatus ovpn_data_key_new_epoch(const OvpnDataCipher *cipher, const uint8_t block[256],
+                                   bool client, uint8_t key_id, int32_t peer_id,
+                                   uint32_t replay_window, OvpnDataKey **ret, OvpnFailure *f);
 void ovpn_data_key_free(OvpnDataKey *k);
 uint8_t ovpn_data_key_id(const OvpnDataKey *k);
 size_t ovpn_data_key_overhead(const OvpnDataKey *k); /* largest growth of a packet, bytes */

@@ -64,11 +64,11 @@ OvpnStatus control_pushed(OvpnSession *s)
       ovpn_pushed_from_options(&s->pushed, s->p.config, s->p.profile, &s->pushed_list, NULL, &f);
   if (r != OVPN_OK)
     return session_fail(s, f.status ? f.status : OVPN_FAIL_PUSH, f.arg, "%s", f.text);
-  if (s->pushed.aead_epoch)
-    return session_fail(s, OVPN_FAIL_PUSH, 0, "protocol-flags aead-epoch");
   r = select_cipher(s);
   if (r != OVPN_OK)
     return r;
+  if (s->pushed.aead_epoch && (!s->cipher->aead || !s->pushed.has_peer_id))
+    return session_fail(s, OVPN_FAIL_PUSH, 0, "protocol-flags aead-epoch");
   take_token(s, &s->pushed);
   s->have_pushed = true;
   session_set_state(s, OVPN_SESSION_UP);

@@ -19,11 +19,13 @@ enum {
   IV_PROTO_CC_EXIT_NOTIFY = 128,
   IV_PROTO_AUTH_FAIL_TEMP = 256,
   IV_PROTO_DYN_TLS_CRYPT = 512,
+  IV_PROTO_DATA_EPOCH = 1024,
   IV_PROTO_DNS_OPTION_V2 = 2048,
   IV_PROTO_PUSH_UPDATE = 4096,
   OUR_IV_PROTO = IV_PROTO_DATA_V2 | IV_PROTO_REQUEST_PUSH | IV_PROTO_TLS_KEY_EXPORT |
                  IV_PROTO_AUTH_PENDING_KW | IV_PROTO_CC_EXIT_NOTIFY | IV_PROTO_AUTH_FAIL_TEMP |
-                 IV_PROTO_DYN_TLS_CRYPT | IV_PROTO_DNS_OPTION_V2 | IV_PROTO_PUSH_UPDATE,
+                 IV_PROTO_DYN_TLS_CRYPT | IV_PROTO_DNS_OPTION_V2 | IV_PROTO_PUSH_UPDATE |
+                 IV_PROTO_DATA_EPOCH,
 };
 static const char peer_version[] =
     "2.6.0_nm-ovpn"; /* servers gate features on a leading version number */
@@ -308,6 +310,7 @@ OvpnStatus key_generate(OvpnSession *s, KeyState *k)
     memcpy(e->key_block, block, sizeof block);
     e->key_id = k->key_id;
     e->cipher = s->cipher->name;
+    e->epoch = s->pushed.aead_epoch;
     e->peer_id = s->pushed.has_peer_id ? (int32_t)s->pushed.peer_id : -1;
   }
   ovpn_wipe(block, sizeof block);

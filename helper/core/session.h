@@ -77,6 +77,7 @@ typedef struct OvpnEvent {
   uint8_t key_block[OVPN_KEY_BLOCK_LEN]; /* EVENT_KEYS; wiped by ovpn_event_clear */
   const char *cipher;                    /* EVENT_KEYS: canonical name, static */
   int32_t peer_id;                       /* EVENT_KEYS: -1 = send DATA_V1 */
+  bool epoch;                            /* EVENT_KEYS: the format with epochs */
   uint16_t log_code;
   int level;
   OvpnFailure failure; /* FAILED; text also for LOG */

@@ -108,7 +108,8 @@ static void set_peer(Engine *e, const OvpnDataCipher *cipher, int32_t peer_id)
   }
   unsigned block = cipher->block > 1 ? cipher->block : 0;
   bool cbc = !cipher->aead && block > 0;
-  unsigned crypto = cipher->aead ? 4 + 16 : ovpn_config_digest_len(c->auth) + block;
+  unsigned id = p && p->aead_epoch ? 8 : 4;
+  unsigned crypto = cipher->aead ? id + 16 : ovpn_config_digest_len(c->auth) + block;
   unsigned mtu = c->tun_mtu ? c->tun_mtu : 1500;
   DatapathPeer peer = {.compress = comp, .tap = c->tap, .tcp = tcp, .peer = e->link.peer};
   /* No IPv6 inside: what is routed here all the same is told so at once. */
@@ -163,9 +164,12 @@ static OvpnStatus on_keys(Engine *e, OvpnEvent *ev, OvpnFailure *f)
   if (!cipher)
     return ovpn_failure_set(f, OVPN_FAIL_NO_COMMON_CIPHER, "%s", ev->cipher);
   OvpnDataKey *k = NULL;
-  OvpnStatus st = ovpn_data_key_new(cipher, e->config.auth ? e->config.auth : "SHA1", ev->key_block,
-                                    true, ev->key_id, ev->peer_id, e->config.replay_window,
-                                    engine_random, NULL, &k, f);
+  OvpnStatus st = ev->epoch
+                      ? ovpn_data_key_new_epoch(cipher, ev->key_block, true, ev->key_id,
+                                                ev->peer_id, e->config.replay_window, &k, f)
+                      : ovpn_data_key_new(cipher, e->config.auth ? e->config.auth : "SHA1",
+                                          ev->key_block, true, ev->key_id, ev->peer_id,
+                                          e->config.replay_window, engine_random, NULL, &k, f);
   if (st != OVPN_OK)
     return ovpn_failure_set(f, st, "data key");
   datapath_set_key(&e->dp, k);

@@ -26,7 +26,7 @@ typedef struct TestServer {
   unsigned cur;
   const char *push, *cipher; /* push: text after PUSH_REPLY */
   int32_t peer_id;
-  bool dyn_tls_crypt;
+  bool dyn_tls_crypt, epoch;
   bool undecided;     /* no word after the key exchange: the test says it */
   const char *reject; /* AUTH_FAILED text instead of a push */
   uint32_t wall;

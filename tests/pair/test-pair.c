@@ -146,6 +146,7 @@ typedef struct Case {
   const char *reject;
   bool auth_user_pass;
   const char *option[3]; /* one more line of the profile */
+  bool epoch;
 } Case;
 
 #define PUSH_BASE ",ifconfig 10.8.0.2 255.255.255.0,topology subnet,ping 10,ping-restart 60"
@@ -169,6 +170,7 @@ static void server_set_up(Pair *p, const Case *c, const uint8_t key[256])
   ovpn_config_clear(&sc);
   s->ekm = c->ekm;
   s->dyn_tls_crypt = c->dyn;
+  s->epoch = c->epoch;
   s->resend_wkc = c->resend_wkc;
   s->push = c->push;
   s->reject = c->reject;
@@ -293,9 +295,13 @@ static void make_key(Pair *p, const OvpnEvent *e)
   OvpnFailure f = {0};
   ovpn_data_key_free(p->keys[e->key_id]);
   p->keys[e->key_id] = NULL;
-  assert(ovpn_data_key_new(ovpn_data_cipher(e->cipher), "SHA256", e->key_block, true, e->key_id,
-                           e->peer_id, 1024, random_bytes, NULL, &p->keys[e->key_id],
-                           &f) == OVPN_OK);
+  if (e->epoch)
+    assert(ovpn_data_key_new_epoch(ovpn_data_cipher(e->cipher), e->key_block, true, e->key_id,
+                                   e->peer_id, 1024, &p->keys[e->key_id], &f) == OVPN_OK);
+  else
+    assert(ovpn_data_key_new(ovpn_data_cipher(e->cipher), "SHA256", e->key_block, true, e->key_id,
+                             e->peer_id, 1024, random_bytes, NULL, &p->keys[e->key_id],
+                             &f) == OVPN_OK);
   p->generated++;
 }
 
@@ -520,6 +526,16 @@ static const Case cases[] = {
      false,
      3,
      {200, 100, 200, 0}},
+    {"epochs",
+     OVPN_WRAP_TLS_CRYPT,
+     PUSH_BASE ",peer-id 8,cipher AES-256-GCM,protocol-flags tls-ekm dyn-tls-crypt aead-epoch",
+     "AES-256-GCM",
+     true,
+     true,
+     false,
+     8,
+     {0},
+     .epoch = true},
     {"loss and corruption",
      OVPN_WRAP_TLS_CRYPT,
      PUSH_BASE ",peer-id 3,cipher AES-256-GCM,protocol-flags tls-ekm dyn-tls-crypt",
@@ -621,7 +637,8 @@ static void test_push_failures(void)
   } t[] = {
       {PUSH_BASE ",cipher BF-CBC", OVPN_FAIL_NO_COMMON_CIPHER},
       {PUSH_BASE ",cipher AES-192-GCM", OVPN_FAIL_NO_COMMON_CIPHER}, /* not in data-ciphers */
-      {PUSH_BASE ",peer-id 1,cipher AES-256-GCM,protocol-flags aead-epoch", OVPN_FAIL_PUSH},
+      {PUSH_BASE ",cipher AES-256-GCM,protocol-flags aead-epoch", OVPN_FAIL_PUSH}, /* no peer-id */
+      {PUSH_BASE ",peer-id 1,cipher AES-256-CBC,protocol-flags aead-epoch", OVPN_FAIL_PUSH},
       {PUSH_BASE ",cipher AES-256-GCM,protocol-flags from-the-future", OVPN_FAIL_PUSH},
   };
   for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
@@ -744,7 +761,7 @@ static void test_credentials(void)
   CHECK(is_up(&p));
   CHECK_STR(p.server.username, "anna");
   CHECK_STR(p.server.password, "geheim");
-  CHECK(strstr(p.server.peer_info, "IV_PROTO=7070\n") != NULL);
+  CHECK(strstr(p.server.peer_info, "IV_PROTO=8094\n") != NULL);
   server_renegotiate(&p.server, p.now);
   run(&p, 30, 0, two_keys);
   CHECK_STR(p.server.password, "SESS_ID_x");

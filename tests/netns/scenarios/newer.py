@@ -3,7 +3,7 @@
 import re
 
 from lab import check, newer_openvpn, wait_for
-from registry import scenario
+from registry import add, scenario
 
 
 def modern(l, name, lines=(), **kw):
@@ -48,3 +48,22 @@ def push_update(l):
         check('RECONNECTING' not in l.log_since(mark), 'the session went on')
     l.cycle(s, then=then)
     l.drop_server(s.name)
+
+
+def epochs(cipher, proto):
+    def f(l):
+        s = modern(l, 'epoch-%s-%s' % (cipher, proto), ['data-ciphers ' + cipher], proto=proto)
+
+        def then(name):
+            check('aead-epoch' in s.log(), 'the server does not use epochs')
+            l.ping(s, 50, size=1400)
+            l.on_server('ping', '-n', '-q', '-c', '20', '-i', '0.02', '-W', '2', '-s', '1372',
+                        l.tunnels()[l.device(s)][0][0])
+        l.cycle(s, ['data-ciphers ' + cipher], then=then)
+        l.drop_server(s.name)
+    return f
+
+
+for _c in ('AES-256-GCM', 'AES-128-GCM', 'CHACHA20-POLY1305'):
+    add('newer', 'epochs-' + _c.lower(), epochs(_c, 'udp'))
+add('newer', 'epochs-tcp', epochs('AES-256-GCM', 'tcp'))
