@@ -17,7 +17,6 @@
 #include "helper/core/signin.h"
 #include "service/profile.h"
 
-#define SECRET_PROXY_USERNAME "http-proxy-username"
 #define UI_GROUP "VPN Plugin UI"
 
 static void item_free(gpointer data)
@@ -108,7 +107,7 @@ static char *label_for(NMSettingVpn *vpn, const char *key, gboolean *ret_echo)
     char *text = static_challenge(vpn, ret_echo);
     return text ? text : g_strdup(_("Answer"));
   }
-  *ret_echo = !strcmp(key, NMOVPN_KEY_USERNAME) || !strcmp(key, SECRET_PROXY_USERNAME);
+  *ret_echo = !strcmp(key, NMOVPN_KEY_USERNAME) || !strcmp(key, NMOVPN_KEY_PROXY_USERNAME);
   if (*ret_echo)
     return g_strdup(!strcmp(key, NMOVPN_KEY_USERNAME) ? _("User name") : _("Proxy user name"));
   return g_strdup(key);

@@ -99,6 +99,48 @@ void nmovpn_attempt_refused(NmOvpnAttempt *a, const OvpnFailure *f)
   nmovpn_attempt_ask_user_pass(a, TRUE, sentence);
 }
 
+/* Only for this connection: NetworkManager keeps what the agent stores. */
+void nmovpn_attempt_ask_proxy(NmOvpnAttempt *a, gboolean need_link, const char *message)
+{
+  static const char *const hints[] = {NMOVPN_KEY_PROXY_USERNAME, NMOVPN_SECRET_PROXY_PASSWORD,
+                                      NULL};
+  g_autofree char *text =
+      message ? g_strdup(message)
+              : g_strdup_printf(_("The proxy %s asks for a user name and a password."),
+                                a->config.proxy_host ? a->config.proxy_host : "");
+  nmovpn_attempt_ask(a, OVPN_NEED_PROXY, need_link, text,
+                     hints + (a->secrets.proxy_username ? 1 : 0), text);
+}
+
+gboolean nmovpn_attempt_have_proxy_login(const NmOvpnAttempt *a)
+{
+  return a->secrets.proxy_username && a->secrets.proxy_password;
+}
+
+void nmovpn_attempt_need_proxy(NmOvpnAttempt *a)
+{
+  g_autoptr(GError) error = NULL;
+  if (!nmovpn_attempt_have_proxy_login(a))
+    nmovpn_attempt_ask_proxy(a, FALSE, NULL);
+  else if (!nmovpn_engine_answer_proxy(a->engine, a->secrets.proxy_username,
+                                       a->secrets.proxy_password, &error))
+    nmovpn_attempt_fail_internal(a, error->message);
+}
+
+/* The proxy said no: another name and password, if somebody can be asked. */
+void nmovpn_attempt_proxy_refused(NmOvpnAttempt *a, const OvpnFailure *f)
+{
+  if (!a->interactive || ++a->n_proxy_refused > NMOVPN_ATTEMPT_REFUSED_MAX ||
+      !nmovpn_attempt_have_proxy_login(a)) {
+    nmovpn_attempt_fail(a, f);
+    return;
+  }
+  g_autofree char *sentence = nmovpn_attempt_sentence(a, f);
+  nmovpn_secrets_set(&a->secrets.proxy_username, NULL);
+  nmovpn_secrets_set(&a->secrets.proxy_password, NULL);
+  nmovpn_attempt_ask_proxy(a, TRUE, sentence);
+}
+
 /* After an answer: a new session where the old one is over, else on with it. */
 static void go_on(NmOvpnAttempt *a)
 {
@@ -153,6 +195,11 @@ gboolean nmovpn_attempt_new_secrets(NmOvpnAttempt *a, NMConnection *connection, 
     ok =
         given && nmovpn_engine_answer_challenge(a->engine, a->pending, a->secrets.challenge, error);
     nmovpn_secrets_set(&a->secrets.challenge, NULL);
+    break;
+  case OVPN_NEED_PROXY:
+    given = nmovpn_attempt_have_proxy_login(a);
+    ok = given && nmovpn_engine_answer_proxy(a->engine, a->secrets.proxy_username,
+                                             a->secrets.proxy_password, error);
     break;
   }
   if (!given) {

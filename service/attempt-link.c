@@ -12,20 +12,38 @@
 #include <unistd.h>
 #include "service/log.h"
 
-enum { NETWORK_WAIT_MS = 250, NETWORK_WAITS = 40 /* ten seconds */ };
+enum {
+  LOCAL_PORT = 1194 /* of bind */,
+  NETWORK_WAIT_MS = 250,
+  NETWORK_WAITS = 40 /* ten seconds */
+};
 
 /* Service names too, as OpenVPN's remote accepts them. */
-static guint16 parse_port(const OvpnRemote *r)
+static guint16 parse_port(const char *text, gboolean tcp)
 {
   guint64 n;
-  if (g_ascii_string_to_unsigned(r->port, 10, 1, 65535, &n, NULL))
+  if (g_ascii_string_to_unsigned(text, 10, 1, 65535, &n, NULL))
     return (guint16)n;
-  struct servent *s = getservbyname(r->port, r->proto == OVPN_PROTO_TCP ? "tcp" : "udp");
+  struct servent *s = getservbyname(text, tcp ? "tcp" : "udp");
   return s ? g_ntohs((guint16)s->s_port) : 0;
 }
 
-static gboolean family_fits(const OvpnRemote *r, GInetAddress *address)
+/* The name or address that is looked up at the moment. */
+static const char *wanted_host(const NmOvpnAttempt *a)
 {
+  return a->via_proxy && a->target ? a->config.proxy_host : nmovpn_attempt_remote(a)->host;
+}
+
+/* A proxy is reached by any address, unless the profile says which of ours to use. */
+static gboolean family_fits(const NmOvpnAttempt *a, GInetAddress *address)
+{
+  const OvpnRemote *r = nmovpn_attempt_remote(a);
+  const char *local = a->config.local_host;
+  if (local &&
+      (strchr(local, ':') != NULL) != (g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV6))
+    return FALSE;
+  if (a->via_proxy && a->target)
+    return TRUE;
   switch (r->family) {
   case OVPN_AF_ANY:
     return TRUE;
@@ -46,9 +64,11 @@ static void free_addresses(NmOvpnAttempt *a)
 static void resolve_failed(NmOvpnAttempt *a, const char *why)
 {
   OvpnFailure f = {0};
-  ovpn_failure_set(&f, OVPN_FAIL_RESOLVE, "%s: %s", nmovpn_attempt_remote(a)->host, why);
+  ovpn_failure_set(&f, OVPN_FAIL_RESOLVE, "%s: %s", wanted_host(a), why);
   nmovpn_attempt_link_failed(a, &f);
 }
+
+static void look_up(NmOvpnAttempt *a);
 
 /* Takes the list. */
 static void take_addresses(NmOvpnAttempt *a, GList *found)
@@ -56,11 +76,16 @@ static void take_addresses(NmOvpnAttempt *a, GList *found)
   const OvpnRemote *r = nmovpn_attempt_remote(a);
   free_addresses(a);
   for (GList *l = found; l; l = l->next)
-    if (family_fits(r, l->data))
+    if (family_fits(a, l->data))
       a->addresses = g_slist_append(a->addresses, g_object_ref(l->data));
   g_list_free_full(found, g_object_unref);
   a->next_address = a->addresses;
-  if (a->addresses)
+  if (a->addresses && a->via_proxy && !a->target) {
+    /* the server's own, for the head of the datagrams; now the proxy's */
+    a->target = g_inet_address_to_string(a->addresses->data);
+    free_addresses(a);
+    look_up(a);
+  } else if (a->addresses)
     nmovpn_attempt_resolved(a);
   else
     resolve_failed(a, r->family == OVPN_AF_INET6 ? _("it has no IPv6 address")
@@ -84,7 +109,7 @@ static void on_resolved(GObject *source, GAsyncResult *result, gpointer user_dat
 static gboolean on_numeric(gpointer user_data)
 {
   NmOvpnAttempt *a = user_data;
-  GInetAddress *address = g_inet_address_new_from_string(nmovpn_attempt_remote(a)->host);
+  GInetAddress *address = g_inet_address_new_from_string(wanted_host(a));
   g_clear_pointer(&a->link_source, g_source_unref);
   take_addresses(a, g_list_append(NULL, address));
   return G_SOURCE_REMOVE;
@@ -97,7 +122,7 @@ static gboolean on_bad_port(gpointer user_data)
   OvpnFailure f = {0};
   ovpn_failure_set(&f, OVPN_FAIL_RESOLVE,
                    _("the port “%s” is neither a number nor a known service"),
-                   nmovpn_attempt_remote(a)->port);
+                   a->port ? a->config.proxy_port : nmovpn_attempt_remote(a)->port);
   nmovpn_attempt_link_failed(a, &f);
   return G_SOURCE_REMOVE;
 }
@@ -109,33 +134,49 @@ static void idle(NmOvpnAttempt *a, GSourceFunc f)
   g_source_attach(a->link_source, NULL);
 }
 
-void nmovpn_attempt_resolve(NmOvpnAttempt *a)
+static void look_up(NmOvpnAttempt *a)
 {
   const OvpnRemote *r = nmovpn_attempt_remote(a);
-  nmovpn_attempt_cancel_link(a);
-  g_free(a->server_name);
-  a->server_name = strchr(r->host, ':') ? g_strdup_printf("[%s]:%s", r->host, r->port)
-                                        : g_strdup_printf("%s:%s", r->host, r->port);
-  a->port = parse_port(r);
-  if (a->port == 0) {
-    idle(a, on_bad_port);
-    return;
-  }
-  if (g_hostname_is_ip_address(r->host)) {
+  const char *host = wanted_host(a);
+  gboolean server = host == r->host;
+  if (g_hostname_is_ip_address(host)) {
     idle(a, on_numeric);
     return;
   }
   g_autoptr(GResolver) resolver = g_resolver_get_default();
   g_autofree char *name = NULL;
-  if (a->config.remote_random_hostname) /* six random bytes defeat caches, as OpenVPN does */
-    name = g_strdup_printf("%08x%04x.%s", g_random_int(), g_random_int() & 0xffff, r->host);
+  if (server && a->config.remote_random_hostname) /* six random bytes defeat caches */
+    name = g_strdup_printf("%08x%04x.%s", g_random_int(), g_random_int() & 0xffff, host);
   GResolverNameLookupFlags flags =
-      r->family == OVPN_AF_INET    ? G_RESOLVER_NAME_LOOKUP_FLAGS_IPV4_ONLY
+      !server                      ? G_RESOLVER_NAME_LOOKUP_FLAGS_DEFAULT
+      : r->family == OVPN_AF_INET  ? G_RESOLVER_NAME_LOOKUP_FLAGS_IPV4_ONLY
       : r->family == OVPN_AF_INET6 ? G_RESOLVER_NAME_LOOKUP_FLAGS_IPV6_ONLY
                                    : G_RESOLVER_NAME_LOOKUP_FLAGS_DEFAULT;
   a->resolving = g_cancellable_new();
-  g_resolver_lookup_by_name_with_flags_async(resolver, name ? name : r->host, flags, a->resolving,
+  g_resolver_lookup_by_name_with_flags_async(resolver, name ? name : host, flags, a->resolving,
                                              on_resolved, a);
+}
+
+void nmovpn_attempt_resolve(NmOvpnAttempt *a)
+{
+  const OvpnRemote *r = nmovpn_attempt_remote(a);
+  const OvpnConfig *c = &a->config;
+  nmovpn_attempt_cancel_link(a);
+  ovpn_config_select(&a->config, a->remote_index % a->config.n_remotes);
+  g_free(a->server_name);
+  a->server_name = strchr(r->host, ':') ? g_strdup_printf("[%s]:%s", r->host, r->port)
+                                        : g_strdup_printf("%s:%s", r->host, r->port);
+  a->via_proxy = c->proxy_type != NULL;
+  a->port = parse_port(r->port, r->proto == OVPN_PROTO_TCP);
+  a->proxy_port = a->via_proxy ? parse_port(c->proxy_port, TRUE) : 0;
+  g_clear_pointer(&a->target, g_free);
+  /* Only datagrams need the address of the server: a proxy knows names. */
+  if (a->via_proxy && r->proto == OVPN_PROTO_TCP)
+    a->target = g_strdup(r->host);
+  if (a->port == 0 || (a->via_proxy && a->proxy_port == 0))
+    idle(a, on_bad_port);
+  else
+    look_up(a);
 }
 
 static void fill_sockaddr(struct sockaddr_storage *ss, GInetAddress *address, guint16 port)
@@ -158,7 +199,9 @@ static void fill_sockaddr(struct sockaddr_storage *ss, GInetAddress *address, gu
 static gboolean fill_local(const NmOvpnAttempt *a, NmOvpnBrokerLink *link)
 {
   const OvpnConfig *c = &a->config;
-  guint64 port = 0;
+  guint64 port = c->bind && !link->tcp ? LOCAL_PORT : 0;
+  if (link->tcp && a->via_proxy && nmovpn_attempt_remote(a)->proto == OVPN_PROTO_UDP)
+    return FALSE; /* it is for the datagrams */
   if (c->local_port)
     g_ascii_string_to_unsigned(c->local_port, 10, 0, 65535, &port, NULL);
   if (!c->local_host && port == 0)
@@ -173,9 +216,33 @@ static gboolean fill_local(const NmOvpnAttempt *a, NmOvpnBrokerLink *link)
   return TRUE;
 }
 
+static void connect_failed(NmOvpnAttempt *a, OvpnFailure *ret, const char *why)
+{
+  *ret = (OvpnFailure){.arg = a->via_proxy};
+  if (a->via_proxy)
+    ovpn_failure_set(ret, OVPN_FAIL_PROXY, "%s:%u: %s", a->config.proxy_host, a->proxy_port, why);
+  else
+    ovpn_failure_set(ret, OVPN_FAIL_CONNECT, "%s: %s", a->server_name, why);
+}
+
+/* A socket is connected; takes it. */
+static void connected(NmOvpnAttempt *a, int fd)
+{
+  g_autoptr(GError) error = NULL;
+  if (!a->socket_wanted) {
+    nmovpn_attempt_linked(a, fd);
+    return;
+  }
+  a->socket_wanted = FALSE;
+  if (!nmovpn_engine_send_socket(a->engine, fd, &error))
+    nmovpn_attempt_fail_internal(a, error->message);
+  close(fd);
+}
+
 static gboolean on_tcp_writable(gint fd, GIOCondition condition, gpointer user_data)
 {
   NmOvpnAttempt *a = user_data;
+  OvpnFailure f;
   int code = 0;
   socklen_t len = sizeof(code);
   if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &len) < 0)
@@ -183,12 +250,11 @@ static gboolean on_tcp_writable(gint fd, GIOCondition condition, gpointer user_d
   g_clear_pointer(&a->link_source, g_source_unref);
   a->link_fd = -1;
   if (code == 0) {
-    nmovpn_attempt_linked(a, fd);
+    connected(a, fd);
     return G_SOURCE_REMOVE;
   }
   close(fd);
-  OvpnFailure f = {0};
-  ovpn_failure_set(&f, OVPN_FAIL_CONNECT, "%s: %s", a->server_name, g_strerror(code));
+  connect_failed(a, &f, g_strerror(code));
   nmovpn_attempt_link_failed(a, &f);
   return G_SOURCE_REMOVE;
 }
@@ -196,7 +262,7 @@ static gboolean on_tcp_writable(gint fd, GIOCondition condition, gpointer user_d
 static gboolean on_open_failed(gpointer user_data)
 {
   NmOvpnAttempt *a = user_data;
-  OvpnFailure f = a->first_failure;
+  OvpnFailure f = a->open_failure;
   g_clear_pointer(&a->link_source, g_source_unref);
   nmovpn_attempt_link_failed(a, &f);
   return G_SOURCE_REMOVE;
@@ -219,42 +285,79 @@ static gboolean on_network_wait(gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-void nmovpn_attempt_open_link(NmOvpnAttempt *a)
+/* Connects a socket to a->server; what comes of it goes to connected() or link_failed(). */
+static void open_socket(NmOvpnAttempt *a, gboolean tcp)
 {
-  const OvpnRemote *r = nmovpn_attempt_remote(a);
+  const OvpnConfig *c = &a->config;
   g_autoptr(GError) error = NULL;
-  GInetAddress *address = a->next_address->data;
-  a->next_address = a->next_address->next;
-  fill_sockaddr(&a->server, address, a->port);
-  NmOvpnBrokerLink link = {.tcp = r->proto == OVPN_PROTO_TCP,
+  NmOvpnBrokerLink link = {.tcp = tcp,
                            .remote = a->server,
-                           .pmtu_disc = (guint)(a->config.mtu_disc + 1),
-                           .mark = a->config.mark,
-                           .sndbuf = a->config.sndbuf,
-                           .rcvbuf = a->config.rcvbuf,
-                           .bind_dev = a->config.bind_dev};
+                           .pmtu_disc = (guint)(c->mtu_disc + 1),
+                           .mark = c->mark,
+                           .sndbuf = c->sndbuf,
+                           .rcvbuf = c->rcvbuf,
+                           .bind_dev = c->bind_dev};
   link.has_local = fill_local(a, &link);
-  g_autofree char *text = g_inet_address_to_string(address);
-  nmovpn_log(LOG_NOTICE, "connecting to %s (%s, %s)", a->server_name, text,
-             link.tcp ? "TCP" : "UDP");
   int fd = nmovpn_broker_open_link(a->broker, &link, &error);
   if (fd >= 0)
     a->network_waits = 0;
-  if (fd < 0 && may_wait_for_network(a, error)) {
+  if (fd < 0 && !a->socket_wanted && may_wait_for_network(a, error)) {
     a->link_source = g_timeout_source_new(NETWORK_WAIT_MS);
     g_source_set_callback(a->link_source, on_network_wait, a, NULL);
     g_source_attach(a->link_source, NULL);
   } else if (fd < 0) {
-    ovpn_failure_set(&a->first_failure, OVPN_FAIL_CONNECT, "%s", error->message);
+    connect_failed(a, &a->open_failure, error->message);
     idle(a, on_open_failed);
-  } else if (!link.tcp) {
-    nmovpn_attempt_linked(a, fd);
+  } else if (!tcp) {
+    connected(a, fd);
   } else {
     a->link_fd = fd;
     a->link_source = g_unix_fd_source_new(fd, G_IO_OUT | G_IO_ERR | G_IO_HUP);
     g_source_set_callback(a->link_source, G_SOURCE_FUNC(on_tcp_writable), a, NULL);
     g_source_attach(a->link_source, NULL);
   }
+}
+
+void nmovpn_attempt_open_link(NmOvpnAttempt *a)
+{
+  const OvpnRemote *r = nmovpn_attempt_remote(a);
+  GInetAddress *address = a->next_address->data;
+  gboolean tcp = r->proto == OVPN_PROTO_TCP;
+  a->next_address = a->next_address->next;
+  a->socket_wanted = FALSE;
+  fill_sockaddr(&a->server, address, a->via_proxy ? a->proxy_port : a->port);
+  g_autofree char *text = g_inet_address_to_string(address);
+  if (a->via_proxy)
+    nmovpn_log(LOG_NOTICE, "connecting to %s (%s) through the %s proxy %s (%s, port %u)",
+               a->server_name, tcp ? "TCP" : "UDP", a->config.proxy_type, a->config.proxy_host,
+               text, a->proxy_port);
+  else
+    nmovpn_log(LOG_NOTICE, "connecting to %s (%s, %s)", a->server_name, text, tcp ? "TCP" : "UDP");
+  open_socket(a, tcp || a->via_proxy);
+}
+
+static void set_address(struct sockaddr_storage *ss, const guint8 *ip, guint ip_len, guint16 port)
+{
+  g_autoptr(GInetAddress) address =
+      g_inet_address_new_from_bytes(ip, ip_len == 16 ? G_SOCKET_FAMILY_IPV6 : G_SOCKET_FAMILY_IPV4);
+  fill_sockaddr(ss, address, port);
+}
+
+/* The engine is past its first connection to the proxy and needs another socket: that of the relay,
+ * or a new one to the proxy. */
+void nmovpn_attempt_socket_wanted(NmOvpnAttempt *a, gboolean udp, const guint8 *ip, guint ip_len,
+                                  guint16 port)
+{
+  if (a->state != NMOVPN_ATTEMPT_NEGOTIATING || !a->via_proxy || a->link_source)
+    return;
+  a->socket_wanted = TRUE;
+  if (udp && ip_len)
+    set_address(&a->server, ip, ip_len, port);
+  else if (udp && a->server.ss_family == AF_INET6)
+    ((struct sockaddr_in6 *)(void *)&a->server)->sin6_port = g_htons(port);
+  else if (udp)
+    ((struct sockaddr_in *)(void *)&a->server)->sin_port = g_htons(port);
+  open_socket(a, !udp);
 }
 
 void nmovpn_attempt_cancel_link(NmOvpnAttempt *a)

@@ -52,6 +52,10 @@ static void read_credentials(NmOvpnAttempt *a, OvpnFileId id, const char *text, 
   if (id == OVPN_FILE_ASKPASS) {
     if (!a->secrets.cert_pass)
       nmovpn_secrets_set(&a->secrets.cert_pass, line1);
+  } else if (id == OVPN_FILE_HTTP_PROXY_USER_PASS) {
+    nmovpn_secrets_set(&a->secrets.proxy_username, line1);
+    if (line2)
+      nmovpn_secrets_set(&a->secrets.proxy_password, line2);
   } else {
     nmovpn_secrets_set(&a->secrets.username, line1);
     if (!a->secrets.password && line2 && *line2)
@@ -63,7 +67,8 @@ static void read_credentials(NmOvpnAttempt *a, OvpnFileId id, const char *text, 
 
 static void take_credentials(NmOvpnAttempt *a, OvpnFileId id)
 {
-  if (id != OVPN_FILE_ASKPASS && id != OVPN_FILE_AUTH_USER_PASS)
+  if (id != OVPN_FILE_ASKPASS && id != OVPN_FILE_AUTH_USER_PASS &&
+      id != OVPN_FILE_HTTP_PROXY_USER_PASS)
     return;
   const OvpnFile *f = &a->config.files[id];
   if (f->content.len > 0) {
@@ -116,12 +121,6 @@ static gboolean open_file(NmOvpnAttempt *a, OvpnFileId id, GError **error)
 
 static gboolean check_supported(const OvpnConfig *c, GError **error)
 {
-  if (c->proxy_type) {
-    g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS,
-                _("Connections by way of a proxy (%s) are not supported yet."),
-                c->proxy_host ? c->proxy_host : c->proxy_type);
-    return FALSE;
-  }
   if (c->n_remotes == 0) {
     g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, "%s",
                 _("The connection names no VPN server."));
@@ -138,6 +137,41 @@ static void shuffle_remotes(OvpnConfig *c)
     c->remotes[i - 1] = c->remotes[j];
     c->remotes[j] = r;
   }
+}
+
+/* The key files that a <connection> block names become inline blocks: there is one place for a file
+ * of each kind, and these travel with the options. */
+static gboolean embed_block_files(NmOvpnAttempt *a, GError **error)
+{
+  enum { KEY_MAX = 32768 };
+  for (size_t i = 0; i < a->options.n; i++) {
+    OvpnOption *o = &a->options.items[i];
+    guint32 flags = ovpn_option_info(o->id)->flags, wanted = OVPN_OPTF_FILE | OVPN_OPTF_INLINE;
+    if (o->connection < 0 || o->is_inline || (flags & wanted) != wanted || o->argc < 2 ||
+        o->argv[1][0] == '[')
+      continue;
+    int fd = nmovpn_broker_open_file(a->broker, o->argv[1], nmovpn_connection_owner(a->connection),
+                                     FALSE, error);
+    if (fd < 0)
+      return FALSE;
+    char *text = g_malloc(KEY_MAX);
+    ssize_t n = pread(fd, text, KEY_MAX, 0);
+    close(fd);
+    gboolean ok = n > 0 && n < KEY_MAX && ovpn_blob_set(&o->content, text, (size_t)n);
+    o->is_inline = ok;
+    ovpn_wipe(text, KEY_MAX);
+    g_free(text);
+    if (ok) { /* a block has no name in front of its direction */
+      ovpn_secret_free(o->argv[1]);
+      memmove(&o->argv[1], &o->argv[2], (o->argc - 1) * sizeof(o->argv[0]));
+      o->argc--;
+      continue;
+    }
+    g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS,
+                _("The file %s is empty or too large for a key."), o->argv[1]);
+    return FALSE;
+  }
+  return TRUE;
 }
 
 gboolean nmovpn_attempt_prepare(NmOvpnAttempt *a, GError **error)
@@ -162,6 +196,8 @@ gboolean nmovpn_attempt_prepare(NmOvpnAttempt *a, GError **error)
                 local->message);
     return FALSE;
   }
+  if (!embed_block_files(a, error))
+    return FALSE;
   if (ovpn_config_apply(&a->config, &a->options, &f) != OVPN_OK) {
     NmOvpnFailureContext c = {.config = &a->config};
     g_autofree char *sentence = nmovpn_failure_sentence(&f, &c);
@@ -193,6 +229,8 @@ static gboolean send_files(NmOvpnAttempt *a, GError **error)
   for (int i = 0; i < OVPN_FILE_MAX; i++) {
     OvpnFileId id = (OvpnFileId)i;
     const OvpnFile *f = &a->config.files[id];
+    if (id == OVPN_FILE_HTTP_PROXY_USER_PASS) /* goes as an answer */
+      continue;
     if (f->content.len > 0) {
       if (!nmovpn_engine_send_file_content(a->engine, id, f->content.data, f->content.len, error))
         return FALSE;
@@ -211,6 +249,9 @@ gboolean nmovpn_attempt_feed_engine(NmOvpnAttempt *a, GError **error)
   if (!nmovpn_engine_send_options(a->engine, &a->options, error) || !send_files(a, error))
     return FALSE;
   if (s->cert_pass && !nmovpn_engine_answer_passphrase(a->engine, s->cert_pass, error))
+    return FALSE;
+  if (s->proxy_username && s->proxy_password &&
+      !nmovpn_engine_answer_proxy(a->engine, s->proxy_username, s->proxy_password, error))
     return FALSE;
   if (!nmovpn_engine_send_start(a->engine, error))
     return FALSE;

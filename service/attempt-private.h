@@ -47,18 +47,23 @@ struct NmOvpnAttempt {
   size_t remote_index, tried; /* tried: remotes that failed since the last success */
   GCancellable *resolving;
   GSList *addresses, *next_address; /* GInetAddress of the current remote */
-  guint16 port;
+  guint16 port, proxy_port;
+  char *target;           /* UDP through a proxy: address of the server; NULL = not known yet */
+  gboolean via_proxy;     /* the addresses are the proxy's */
+  gboolean socket_wanted; /* the connection that is being made is the answer to the engine */
   struct sockaddr_storage server; /* in use or being tried */
   char *server_name;              /* "host:port" for people */
   int link_fd;                    /* TCP socket that is still connecting */
   GSource *link_source;
   gboolean server_answered;  /* in this session */
+  OvpnFailure open_failure;  /* why a socket could not be opened */
   OvpnFailure first_failure; /* of this round; the cause that is told */
 
   /* asking */
-  OvpnNeed pending;              /* what NewSecrets answers */
-  gboolean need_link;            /* the session is over: the answer is followed by a new link */
-  guint n_refused;               /* passwords that the server refused in a row */
+  OvpnNeed pending;   /* what NewSecrets answers */
+  gboolean need_link; /* the session is over: the answer is followed by a new link */
+  guint n_refused;    /* passwords that the server refused in a row */
+  guint n_proxy_refused;
   OvpnNeed signin;               /* what the server waits for in this session: attempt-signin.c */
   char *page;                    /* to open in a browser; wiped */
   char *refusal;                 /* sentence about the answer before */
@@ -106,7 +111,14 @@ void nmovpn_attempt_resolve(NmOvpnAttempt *a);
 void nmovpn_attempt_open_link(NmOvpnAttempt *a); /* to next_address */
 void nmovpn_attempt_cancel_link(NmOvpnAttempt *a);
 
+void nmovpn_attempt_socket_wanted(NmOvpnAttempt *a, gboolean udp, const guint8 *ip, guint ip_len,
+                                  guint16 port);
+
 /* attempt-ask.c */
+void nmovpn_attempt_ask_proxy(NmOvpnAttempt *a, gboolean need_link, const char *message);
+void nmovpn_attempt_need_proxy(NmOvpnAttempt *a);
+gboolean nmovpn_attempt_have_proxy_login(const NmOvpnAttempt *a);
+void nmovpn_attempt_proxy_refused(NmOvpnAttempt *a, const OvpnFailure *f);
 /* log: the message as it may be written down. */
 void nmovpn_attempt_ask(NmOvpnAttempt *a, OvpnNeed need, gboolean need_link, const char *message,
                         const char *const *hints, const char *log);

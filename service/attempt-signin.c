@@ -215,6 +215,9 @@ void nmovpn_attempt_needs(NmOvpnAttempt *a, const NmOvpnQuestion *q)
   case OVPN_NEED_PASSPHRASE:
     needs_passphrase(a, q);
     return;
+  case OVPN_NEED_PROXY:
+    nmovpn_attempt_need_proxy(a);
+    return;
   case OVPN_NEED_CHALLENGE:
     needs_challenge(a, q);
     return;

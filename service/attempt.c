@@ -213,7 +213,11 @@ static gboolean on_address_timeout(gpointer user_data)
   if (a->state == NMOVPN_ATTEMPT_RESOLVING)
     ovpn_failure_set(&f, OVPN_FAIL_RESOLVE, "%s: %s", nmovpn_attempt_remote(a)->host,
                      _("the name server does not answer"));
-  else
+  else if (a->via_proxy && a->session < OVPN_SESSION_RESET_SENT) {
+    f.arg = 1;
+    ovpn_failure_set(&f, OVPN_FAIL_PROXY, "%s:%u: %s", a->config.proxy_host, a->proxy_port,
+                     _("it does not answer"));
+  } else
     ovpn_failure_set(&f, OVPN_FAIL_NO_ANSWER, "%s", "");
   nmovpn_attempt_link_failed(a, &f);
   return G_SOURCE_REMOVE;
@@ -259,6 +263,7 @@ void nmovpn_attempt_try_remote(NmOvpnAttempt *a)
 static void link_next_address(NmOvpnAttempt *a)
 {
   a->server_answered = FALSE;
+  a->session = OVPN_SESSION_INIT;
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_LINKING);
   guint others = choices_after(a, a->next_address ? a->next_address->next : NULL);
   start_timer(a, &a->state_timer, address_seconds(a, others), on_address_timeout);
@@ -294,7 +299,7 @@ void nmovpn_attempt_link_failed(NmOvpnAttempt *a, const OvpnFailure *f)
   nmovpn_log(LOG_WARNING, "%s", sentence);
   if (a->first_failure.status == OVPN_OK)
     a->first_failure = *f;
-  if (a->state == NMOVPN_ATTEMPT_LINKING && a->link_fd >= 0) {
+  if (a->state != NMOVPN_ATTEMPT_RESOLVING && a->link_fd >= 0) {
     /* A TCP connection that does not come about; the list of addresses stays. */
     clear_source(&a->link_source);
     close(a->link_fd);
@@ -325,8 +330,14 @@ void nmovpn_attempt_linked(NmOvpnAttempt *a, int fd)
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_NEGOTIATING);
   start_timer(a, &a->state_timer, address_seconds(a, choices_after(a, a->next_address)),
               on_address_timeout);
-  if (!nmovpn_engine_send_link(a->engine, nmovpn_attempt_remote(a)->proto,
-                               a->server.ss_family == AF_INET6, 0, fd, &error))
+  const OvpnRemote *r = nmovpn_attempt_remote(a);
+  NmOvpnEngineLink link = {.proto = r->proto,
+                           .ipv6 = a->server.ss_family == AF_INET6,
+                           .remote = r->index,
+                           .host = a->via_proxy ? a->target : NULL,
+                           .port = a->port,
+                           .fd = fd};
+  if (!nmovpn_engine_send_link(a->engine, &link, &error))
     nmovpn_attempt_fail_internal(a, error->message);
   close(fd);
 }
@@ -484,7 +495,7 @@ static void on_up(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_
     clear_source(&a->overall_timer);
     nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_UP);
     a->was_up = TRUE;
-    a->tried = a->backoff = a->n_refused = 0;
+    a->tried = a->backoff = a->n_refused = a->n_proxy_refused = 0;
     memset(&a->first_failure, 0, sizeof(a->first_failure));
     nmovpn_attempt_close_files(a);
   }
@@ -516,6 +527,10 @@ static void on_failed(NmOvpnEngine *e, const OvpnFailure *f, gpointer user_data)
   case NMOVPN_ATTEMPT_CONFIGURING:
   case NMOVPN_ATTEMPT_UP:
     break;
+  }
+  if (f->status == OVPN_FAIL_PROXY_AUTH) {
+    nmovpn_attempt_proxy_refused(a, f);
+    return;
   }
   switch (action) {
   case NMOVPN_FAILURE_FINAL:
@@ -599,6 +614,12 @@ void nmovpn_attempt_log_stats(NmOvpnAttempt *a)
     nmovpn_log(LOG_NOTICE, "no tunnel: nothing was counted");
 }
 
+static void on_socket_wanted(NmOvpnEngine *e, gboolean udp, const guint8 *ip, guint ip_len,
+                             guint16 port, gpointer user_data)
+{
+  nmovpn_attempt_socket_wanted(user_data, udp, ip, ip_len, port);
+}
+
 static void on_closed(NmOvpnEngine *e, gpointer user_data)
 {
   NmOvpnAttempt *a = user_data;
@@ -624,6 +645,7 @@ static const NmOvpnEngineCallbacks engine_callbacks = {
     .on_pushed = on_pushed,
     .on_up = on_up,
     .on_failed = on_failed,
+    .on_socket_wanted = on_socket_wanted,
     .on_log = on_log,
     .on_stats = on_stats,
     .on_closed = on_closed,
@@ -669,6 +691,7 @@ void nmovpn_attempt_free(NmOvpnAttempt *a)
     nmovpn_netconfig_clear(&a->netconfig);
   g_clear_object(&a->connection);
   g_free(a->server_name);
+  g_free(a->target);
   g_free(a);
 }
 

@@ -211,17 +211,27 @@ gboolean nmovpn_engine_send_start(NmOvpnEngine *e, GError **error)
   return send_empty(e, OVPN_IPC_START, error);
 }
 
-gboolean nmovpn_engine_send_link(NmOvpnEngine *e, OvpnProto proto, gboolean ipv6, guint32 link_mtu,
-                                 int fd, GError **error)
+gboolean nmovpn_engine_send_link(NmOvpnEngine *e, const NmOvpnEngineLink *link, GError **error)
 {
-  uint8_t buf[32];
+  uint8_t buf[OVPN_IPC_HEADER + 512];
   OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_LINK);
-  ovpn_write_u8(&w, (uint8_t)proto);
-  ovpn_write_u8(&w, ipv6 ? 6 : 4);
-  ovpn_write_u32(&w, link_mtu > 65535 ? 0 : link_mtu);
+  ovpn_write_u8(&w, (uint8_t)link->proto);
+  ovpn_write_u8(&w, link->ipv6 ? 6 : 4);
+  ovpn_write_u32(&w, link->mtu > 65535 ? 0 : link->mtu);
+  ovpn_write_u16(&w, (uint16_t)link->remote);
+  ovpn_write_u8(&w, link->host != NULL);
+  ovpn_ipc_write_str(&w, link->host);
+  ovpn_write_u16(&w, link->port);
   e->live = TRUE;
   e->tun_sent = FALSE;
   ovpn_option_list_clear(&e->list);
+  return send_message(e, &w, link->fd, error);
+}
+
+gboolean nmovpn_engine_send_socket(NmOvpnEngine *e, int fd, GError **error)
+{
+  uint8_t buf[OVPN_IPC_HEADER];
+  OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_SOCKET);
   return send_message(e, &w, fd, error);
 }
 
@@ -243,6 +253,12 @@ gboolean nmovpn_engine_answer_user_pass(NmOvpnEngine *e, const char *user, const
                                         GError **error)
 {
   return send_answer(e, OVPN_NEED_USER_PASS, user, password, error);
+}
+
+gboolean nmovpn_engine_answer_proxy(NmOvpnEngine *e, const char *user, const char *password,
+                                    GError **error)
+{
+  return send_answer(e, OVPN_NEED_PROXY, user, password, error);
 }
 
 gboolean nmovpn_engine_answer_passphrase(NmOvpnEngine *e, const char *passphrase, GError **error)
@@ -338,7 +354,7 @@ static gboolean got_need(NmOvpnEngine *e, OvpnReader *r)
   char *text = ovpn_ipc_read_str(r, OVPN_SIGNIN_TEXT_MAX - 1), address[OVPN_WEB_ADDRESS_MAX];
   gboolean before = need == OVPN_NEED_PASSPHRASE;
   gboolean ok = text && text_ok(text) && complete(r) && flags <= 7 && need != OVPN_NEED_NONE &&
-                need <= OVPN_NEED_PATIENCE && (before ? e->started && !e->ready : e->live);
+                need <= OVPN_NEED_PROXY && (before ? e->started && !e->ready : e->live);
   if (ok && need == OVPN_NEED_BROWSER) /* only what is clean already stays the same */
     ok = ovpn_web_address(text, address, sizeof address) && g_str_equal(text, address);
   q.text = text;
@@ -440,6 +456,21 @@ static gboolean got_log(NmOvpnEngine *e, OvpnReader *r)
   return ok;
 }
 
+static gboolean got_socket_wanted(NmOvpnEngine *e, OvpnReader *r)
+{
+  guint8 ip[16];
+  unsigned udp = ovpn_read_u8(r), ip_len = ovpn_read_u8(r);
+  if (!r->ok || udp > 1 || (ip_len != 0 && ip_len != 4 && ip_len != 16))
+    return FALSE;
+  ovpn_read_copy(r, ip, ip_len);
+  guint16 port = ovpn_read_u16(r);
+  if (!complete(r) || !e->live || (udp && !port))
+    return FALSE;
+  if (e->cb.on_socket_wanted)
+    e->cb.on_socket_wanted(e, udp != 0, ip, ip_len, port, e->user_data);
+  return TRUE;
+}
+
 static gboolean got_stats(NmOvpnEngine *e, OvpnReader *r)
 {
   uint64_t fields[OVPN_STATS_FIELDS];
@@ -498,6 +529,8 @@ static gboolean got(NmOvpnEngine *e, OvpnIpcType type, OvpnReader *r)
     return got_stats(e, r);
   case OVPN_IPC_CLOSED:
     return got_closed(e, r);
+  case OVPN_IPC_SOCKET_WANTED:
+    return got_socket_wanted(e, r);
   case OVPN_IPC_OPTIONS:
   case OVPN_IPC_FILE:
   case OVPN_IPC_START:
@@ -507,6 +540,7 @@ static gboolean got(NmOvpnEngine *e, OvpnIpcType type, OvpnReader *r)
   case OVPN_IPC_CLOSE:
   case OVPN_IPC_GET_STATS:
   case OVPN_IPC_RESTART:
+  case OVPN_IPC_SOCKET:
     return FALSE; /* our own direction */
   }
   return FALSE;

@@ -43,6 +43,10 @@ typedef struct NmOvpnEngineCallbacks {
   /* the session is over (before READY: the configuration is refused); the engine lives and waits
    * for a link */
   void (*on_failed)(NmOvpnEngine *e, const OvpnFailure *failure, gpointer user_data);
+  /* the proxy asks for a new connection (udp FALSE), or a relay is ready: where it is, or nothing
+   * (ip_len 0) for the address of the proxy. Answer with nmovpn_engine_send_socket() */
+  void (*on_socket_wanted)(NmOvpnEngine *e, gboolean udp, const guint8 *ip, guint ip_len,
+                           guint16 port, gpointer user_data);
   /* level: syslog 3..7 */
   void (*on_log)(NmOvpnEngine *e, int level, OvpnLogCode code, const char *text,
                  gpointer user_data);
@@ -72,12 +76,23 @@ gboolean nmovpn_engine_send_file(NmOvpnEngine *e, OvpnFileId id, int fd, GError 
 gboolean nmovpn_engine_send_file_content(NmOvpnEngine *e, OvpnFileId id, const void *data,
                                          gsize len, GError **error);
 gboolean nmovpn_engine_send_start(NmOvpnEngine *e, GError **error);
-/* fd: connected, non-blocking. link_mtu: of the path, 0 = unknown */
-gboolean nmovpn_engine_send_link(NmOvpnEngine *e, OvpnProto proto, gboolean ipv6, guint32 link_mtu,
-                                 int fd, GError **error);
+typedef struct NmOvpnEngineLink {
+  OvpnProto proto;
+  gboolean ipv6;
+  guint32 mtu;      /* of the path, 0 = unknown */
+  guint remote;     /* OvpnRemote.index */
+  const char *host; /* fd leads to the proxy of that remote, and this is where to go from there; a
+                       literal for UDP; NULL = fd leads to the server */
+  guint16 port;
+  int fd; /* connected, non-blocking */
+} NmOvpnEngineLink;
+gboolean nmovpn_engine_send_link(NmOvpnEngine *e, const NmOvpnEngineLink *link, GError **error);
+gboolean nmovpn_engine_send_socket(NmOvpnEngine *e, int fd, GError **error);
 /* May be sent ahead, any time after spawn. */
 gboolean nmovpn_engine_answer_user_pass(NmOvpnEngine *e, const char *user, const char *password,
                                         GError **error);
+gboolean nmovpn_engine_answer_proxy(NmOvpnEngine *e, const char *user, const char *password,
+                                    GError **error);
 gboolean nmovpn_engine_answer_passphrase(NmOvpnEngine *e, const char *passphrase, GError **error);
 /* need: OVPN_NEED_STATIC_CHALLENGE (send it before USER_PASS), CHALLENGE or QUESTION */
 gboolean nmovpn_engine_answer_challenge(NmOvpnEngine *e, OvpnNeed need, const char *response,

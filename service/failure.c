@@ -116,6 +116,8 @@ static char *network_sentence(const OvpnFailure *f, const NmOvpnFailureContext *
     return g_strdup_printf(_("%s accepted the connection but did not send the settings in time."),
                            server);
   case OVPN_FAIL_PROXY:
+    if (f->arg)
+      return with_detail(_("Cannot connect to the proxy"), f->text);
     return with_detail(_("The proxy did not connect to the VPN server"), f->text);
   case OVPN_FAIL_LINK:
     return with_detail(_("The connection to the VPN server was lost"), f->text);
@@ -262,6 +264,7 @@ NMVpnPluginFailure nmovpn_failure_reason(OvpnStatus s)
   case OVPN_FAIL_AUTH_SESSION:
   case OVPN_FAIL_CREDENTIALS:
   case OVPN_FAIL_PASSPHRASE:
+  case OVPN_FAIL_PROXY_AUTH:
     return NM_VPN_PLUGIN_FAILURE_LOGIN_FAILED;
   case OVPN_FAIL_PUSH:
     return NM_VPN_PLUGIN_FAILURE_BAD_IP_CONFIG;

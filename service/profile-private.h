@@ -40,7 +40,7 @@
 #define KEY_PROXY_SERVER "proxy-server"
 #define KEY_PROXY_PORT "proxy-port"
 #define KEY_PROXY_RETRY "proxy-retry"
-#define KEY_PROXY_USERNAME "http-proxy-username"
+#define KEY_PROXY_USERNAME NMOVPN_KEY_PROXY_USERNAME
 #define FLAGS_SUFFIX "-flags"
 
 typedef enum ProfileType {

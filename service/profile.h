@@ -21,6 +21,7 @@ typedef enum {
 /* Names of secrets and other keys that are no option (spec §4). */
 #define NMOVPN_SECRET_PASSWORD "password"
 #define NMOVPN_SECRET_CERT_PASS "cert-pass"
+#define NMOVPN_KEY_PROXY_USERNAME "http-proxy-username"
 #define NMOVPN_SECRET_PROXY_PASSWORD "http-proxy-password"
 #define NMOVPN_SECRET_CHALLENGE "challenge-response"
 #define NMOVPN_SECRET_NONE "no-secret"

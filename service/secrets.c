@@ -19,6 +19,7 @@ void nmovpn_secrets_clear(NmOvpnSecrets *s)
   nmovpn_secrets_set(&s->username, NULL);
   nmovpn_secrets_set(&s->password, NULL);
   nmovpn_secrets_set(&s->cert_pass, NULL);
+  nmovpn_secrets_set(&s->proxy_username, NULL);
   nmovpn_secrets_set(&s->proxy_password, NULL);
   nmovpn_secrets_set(&s->challenge, NULL);
 }
@@ -42,6 +43,9 @@ void nmovpn_secrets_update(NmOvpnSecrets *s, NMSettingVpn *vpn)
     take(&s->username, name);
   take(&s->password, nm_setting_vpn_get_secret(vpn, NMOVPN_SECRET_PASSWORD));
   take(&s->cert_pass, nm_setting_vpn_get_secret(vpn, NMOVPN_SECRET_CERT_PASS));
+  name = nm_setting_vpn_get_data_item(vpn, NMOVPN_KEY_PROXY_USERNAME);
+  asked = nm_setting_vpn_get_secret(vpn, NMOVPN_KEY_PROXY_USERNAME);
+  take(&s->proxy_username, asked && *asked ? asked : name);
   take(&s->proxy_password, nm_setting_vpn_get_secret(vpn, NMOVPN_SECRET_PROXY_PASSWORD));
   take(&s->challenge,
        nm_setting_vpn_get_secret(vpn, NMOVPN_HINT_CHALLENGE_ECHO NMOVPN_SECRET_CHALLENGE));

@@ -7,7 +7,8 @@
 
 typedef struct NmOvpnSecrets {
   char *username; /* not secret, but asked for like one */
-  char *password, *cert_pass, *proxy_password;
+  char *password, *cert_pass;
+  char *proxy_username, *proxy_password;
   char *challenge; /* used once */
 } NmOvpnSecrets;
 

@@ -73,6 +73,8 @@ static const Row rows[OVPN_OPT_MAX_] = {
     DO(RPORT, ovpn_on_port, .value = 0),
     DO(LPORT, ovpn_on_lport, .value = 0),
     DO(LOCAL, ovpn_on_local, .value = 0),
+    DO(BIND, ovpn_on_bind, .value = true),
+    DO(NOBIND, ovpn_on_bind, .value = false),
     DO(BIND_DEV, ovpn_on_bind_dev, .value = 0),
     UINT(MARK, mark),
     UINT(SNDBUF, sndbuf),
@@ -85,6 +87,7 @@ static const Row rows[OVPN_OPT_MAX_] = {
     UINT(CONNECT_RETRY_MAX, connect_retry_max),
     DO(HTTP_PROXY, ovpn_on_proxy, .value = true),
     DO(SOCKS_PROXY, ovpn_on_proxy, .value = false),
+    DO(HTTP_PROXY_OPTION, ovpn_on_proxy_option, .value = 0),
     FILE_(HTTP_PROXY_USER_PASS),
     DO(DEV, ovpn_on_dev, .value = 0),
     DO(DEV_TYPE, ovpn_on_dev_type, .value = 0),
@@ -170,6 +173,10 @@ static OvpnStatus apply_one(ConfigApply *a, const OvpnOption *o)
   OvpnStatus s = ovpn_option_check(o, a->f);
   if (s != OVPN_OK || !rows[info->id].apply)
     return s;
+  if (o->connection >= 0) {
+    OvpnRemote *r = ovpn_config_block_remote(a, o);
+    return r ? ovpn_link_apply(a, r->link, o, &rows[info->id]) : ovpn_config_no_memory(a->f);
+  }
   return rows[info->id].apply(a, o, &rows[info->id]);
 }
 

@@ -54,17 +54,25 @@ struct Row {
   int value;
 };
 
+/* config-link.c: values of <connection> blocks. */
+bool ovpn_link_begin(OvpnConfig *c,
+                     OvpnRemote *r); /* a copy of what holds now; false = no memory */
+void ovpn_link_free(OvpnLinkOptions *l);
+OvpnStatus ovpn_link_apply(ConfigApply *a, OvpnLinkOptions *l, const OvpnOption *o, const Row *row);
+/* config-transport.c: the remote of the block that `o` stands in; NULL = no memory. */
+OvpnRemote *ovpn_config_block_remote(ConfigApply *a, const OvpnOption *o);
+
 /* config-transport.c, config-tls.c, config-sign-in.c, config-data.c */
 Handler ovpn_on_remote, ovpn_on_proto, ovpn_on_port, ovpn_on_exit_notify, ovpn_on_proto_force,
     ovpn_on_local, ovpn_on_lport, ovpn_on_bind_dev, ovpn_on_connect_retry, ovpn_on_mtu_disc,
-    ovpn_on_proxy, ovpn_on_dev, ovpn_on_dev_type, ovpn_on_topology, ovpn_on_mssfix,
-    ovpn_on_fragment, ovpn_on_file, ovpn_on_directed_file, ovpn_on_key_direction,
-    ovpn_on_crl_verify, ovpn_on_capath, ovpn_on_tls_version, ovpn_on_cert_profile, ovpn_on_cert_ku,
-    ovpn_on_cert_eku, ovpn_on_server_name, ovpn_on_username_field, ovpn_on_fingerprint,
-    ovpn_on_verify_hash, ovpn_on_auth_user_pass, ovpn_on_askpass, ovpn_on_auth_retry,
-    ovpn_on_static_challenge, ovpn_on_setenv, ovpn_on_upper, ovpn_on_data_ciphers, ovpn_on_auth,
-    ovpn_on_compress, ovpn_on_allow_compression, ovpn_on_replay_window, ovpn_on_ping_end,
-    ovpn_on_keepalive, ovpn_on_inactive;
+    ovpn_on_proxy, ovpn_on_proxy_option, ovpn_on_bind, ovpn_on_dev, ovpn_on_dev_type,
+    ovpn_on_topology, ovpn_on_mssfix, ovpn_on_fragment, ovpn_on_file, ovpn_on_directed_file,
+    ovpn_on_key_direction, ovpn_on_crl_verify, ovpn_on_capath, ovpn_on_tls_version,
+    ovpn_on_cert_profile, ovpn_on_cert_ku, ovpn_on_cert_eku, ovpn_on_server_name,
+    ovpn_on_username_field, ovpn_on_fingerprint, ovpn_on_verify_hash, ovpn_on_auth_user_pass,
+    ovpn_on_askpass, ovpn_on_auth_retry, ovpn_on_static_challenge, ovpn_on_setenv, ovpn_on_upper,
+    ovpn_on_data_ciphers, ovpn_on_auth, ovpn_on_compress, ovpn_on_allow_compression,
+    ovpn_on_replay_window, ovpn_on_ping_end, ovpn_on_keepalive, ovpn_on_inactive;
 
 /* ---- for handlers */
 

@@ -10,29 +10,15 @@
 
 /* ---- TLS */
 
-static bool same_file(const OvpnFile *f, const OvpnOption *o)
-{
-  if (f->is_inline != o->is_inline)
-    return false;
-  if (o->is_inline)
-    return f->content.len == o->content.len &&
-           (f->content.len == 0 || memcmp(f->content.data, o->content.data, f->content.len) == 0);
-  return strcmp(f->name, o->argv[1]) == 0;
-}
-
 static OvpnStatus set_file(ConfigApply *a, const OvpnOption *o, OvpnFileId id)
 {
   OvpnFile *f = &a->c->files[id];
   const char *name = o->is_inline ? "[inline]" : arg(o, 1);
   if (!o->is_inline && strcmp(name, "[inline]") == 0) { /* the block itself stands elsewhere */
-    a->marked_inline |= 1u << id;
+    if (o->connection < 0)
+      a->marked_inline |= 1u << id;
     return OVPN_OK;
   }
-  /* One key for all servers: what differs between <connection> blocks cannot be kept. */
-  if (o->connection >= 0 && f->name && !same_file(f, o))
-    return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG,
-                            "%s: connection blocks with different keys are not supported",
-                            o->argv[0]);
   OvpnStatus s = set_text(a, &f->name, name);
   if (s != OVPN_OK)
     return s;

@@ -7,6 +7,8 @@
  */
 #include "helper/core/config.h"
 #include "helper/core/config-parts.h"
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -16,8 +18,21 @@
 OvpnStatus ovpn_on_local(ConfigApply *a, const OvpnOption *o, const Row *row)
 {
   (void)row;
-  OvpnStatus s = set_text(a, &a->c->local_host, arg_is(o, 1, "*") ? NULL : arg(o, 1));
+  unsigned char ip[16];
+  const char *host = arg(o, 1);
+  if (strcmp(host, "*") != 0 && inet_pton(AF_INET, host, ip) != 1 &&
+      inet_pton(AF_INET6, host, ip) != 1)
+    return bad(a, o, host, "is not an address of this computer");
+  OvpnStatus s = set_text(a, &a->c->local_host, strcmp(host, "*") == 0 ? NULL : host);
   return s == OVPN_OK && arg(o, 2) ? set_text(a, &a->c->local_port, arg(o, 2)) : s;
+}
+
+/* Clients do not sit on a fixed port unless the profile insists. */
+OvpnStatus ovpn_on_bind(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)o;
+  a->c->bind = row->value;
+  return OVPN_OK;
 }
 
 OvpnStatus ovpn_on_lport(ConfigApply *a, const OvpnOption *o, const Row *row)
@@ -53,6 +68,23 @@ OvpnStatus ovpn_on_mtu_disc(ConfigApply *a, const OvpnOption *o, const Row *row)
 }
 /* ---- proxies */
 
+/* The method of http-proxy: its third argument is a file or how to ask, its fourth the method. */
+static OvpnProxyAuth http_method(const OvpnOption *o)
+{
+  const char *file = arg(o, 3);
+  if (arg_is(o, 4, "basic"))
+    return OVPN_PROXY_AUTH_BASIC;
+  if (arg_is(o, 4, "digest"))
+    return OVPN_PROXY_AUTH_DIGEST;
+  if (arg_is(o, 4, "ntlm") || arg_is(o, 4, "ntlm2"))
+    return OVPN_PROXY_AUTH_NTLM;
+  if (!file || arg_is(o, 4, "none") || arg_is(o, 3, "none"))
+    return OVPN_PROXY_AUTH_NONE;
+  return arg_is(o, 3, "auto")       ? OVPN_PROXY_AUTH_AUTO
+         : arg_is(o, 3, "auto-nct") ? OVPN_PROXY_AUTH_AUTO_NCT
+                                    : OVPN_PROXY_AUTH_BASIC;
+}
+
 OvpnStatus ovpn_on_proxy(ConfigApply *a, const OvpnOption *o, const Row *row)
 {
   bool http = row->value;
@@ -62,11 +94,50 @@ OvpnStatus ovpn_on_proxy(ConfigApply *a, const OvpnOption *o, const Row *row)
     s = set_text(a, &a->c->proxy_host, arg(o, 1));
   if (s == OVPN_OK)
     s = set_text(a, &a->c->proxy_port, arg(o, 2) ? arg(o, 2) : http ? "8080" : "1080");
+  a->c->proxy_auth = http ? http_method(o) : OVPN_PROXY_AUTH_AUTO;
   if (s != OVPN_OK || !file || arg_is(o, 3, "auto") || arg_is(o, 3, "auto-nct") ||
       arg_is(o, 3, "stdin") || (http && arg_is(o, 3, "none")))
     return s;
   return set_text(a, &a->c->files[OVPN_FILE_HTTP_PROXY_USER_PASS].name, file);
 }
+
+/* One more line of the head of the request. */
+static OvpnStatus add_proxy_header(ConfigApply *a, const OvpnOption *o)
+{
+  enum { HEADERS_MAX = 8192 };
+  const char *name = arg(o, 2), *value = arg(o, 3);
+  const char *old = a->c->proxy_headers ? a->c->proxy_headers : "";
+  if (!name || !*name)
+    return bad(a, o, arg(o, 1), "needs a name");
+  if (strpbrk(name, "\r\n") || (value && strpbrk(value, "\r\n")))
+    return bad(a, o, arg(o, 1), "has a line break");
+  size_t n = strlen(old) + strlen(name) + (value ? strlen(value) + 2 : 0) + 2;
+  if (n > HEADERS_MAX)
+    return bad(a, o, arg(o, 1), "is too long");
+  char *text = malloc(n);
+  if (!text)
+    return ovpn_config_no_memory(a->f);
+  snprintf(text, n, "%s%s%s%s\n", old, name, value ? ": " : "", value ? value : "");
+  OvpnStatus s = set_text(a, &a->c->proxy_headers, text);
+  ovpn_secret_free(text);
+  return s;
+}
+
+OvpnStatus ovpn_on_proxy_option(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  if (arg_is(o, 1, "VERSION")) {
+    if (!arg_is(o, 2, "1.0") && !arg_is(o, 2, "1.1"))
+      return bad(a, o, arg(o, 2) ? arg(o, 2) : "", "is not a version of HTTP");
+    return set_text(a, &a->c->proxy_version, arg(o, 2));
+  }
+  if (arg_is(o, 1, "AGENT"))
+    return set_text(a, &a->c->proxy_agent, arg(o, 2));
+  if (arg_is(o, 1, "CUSTOM-HEADER") || arg_is(o, 1, "EXT1") || arg_is(o, 1, "EXT2"))
+    return add_proxy_header(a, o);
+  return bad(a, o, arg(o, 1), "is not an option of a proxy");
+}
+
 /* ---- remotes: handlers (spec §17.5) */
 
 static OvpnStatus parse_proto(ConfigApply *a, const OvpnOption *o, const char *text,
@@ -105,7 +176,7 @@ static OvpnStatus remote_new(ConfigApply *a, int connection, OvpnRemote **ret_re
   if (!s)
     return ovpn_config_no_memory(a->f);
   a->remotes = s;
-  r[n] = (OvpnRemote){.explicit_exit_notify = -1};
+  r[n] = (OvpnRemote){0};
   s[n] = (RemoteState){.connection = connection};
   a->c->n_remotes++;
   *ret_remote = &r[n];
@@ -130,7 +201,16 @@ static OvpnStatus block_remote(ConfigApply *a, const OvpnOption *o, OvpnRemote *
   (*ret_remote)->proto = a->proto;
   (*ret_remote)->family = a->family;
   (*ret_state)->has_proto = true; /* nothing after the block counts */
+  if (!ovpn_link_begin(a->c, *ret_remote))
+    return ovpn_config_no_memory(a->f);
   return set_text(a, &(*ret_remote)->port, a->port);
+}
+
+OvpnRemote *ovpn_config_block_remote(ConfigApply *a, const OvpnOption *o)
+{
+  OvpnRemote *r;
+  RemoteState *state;
+  return block_remote(a, o, &r, &state) == OVPN_OK ? r : NULL;
 }
 
 static OvpnStatus set_host(ConfigApply *a, const OvpnOption *o, OvpnRemote *r)
@@ -198,17 +278,8 @@ OvpnStatus ovpn_on_port(ConfigApply *a, const OvpnOption *o, const Row *row)
 OvpnStatus ovpn_on_exit_notify(ConfigApply *a, const OvpnOption *o, const Row *row)
 {
   (void)row;
-  int n = arg(o, 1) ? (int)number(arg(o, 1)) : 1;
-  OvpnRemote *r;
-  RemoteState *state;
-  if (o->connection < 0) {
-    a->c->explicit_exit_notify = n;
-    return OVPN_OK;
-  }
-  OvpnStatus s = block_remote(a, o, &r, &state);
-  if (s == OVPN_OK)
-    r->explicit_exit_notify = n;
-  return s;
+  a->c->explicit_exit_notify = arg(o, 1) ? (int)number(arg(o, 1)) : 1;
+  return OVPN_OK;
 }
 
 OvpnStatus ovpn_on_proto_force(ConfigApply *a, const OvpnOption *o, const Row *row)
@@ -229,9 +300,21 @@ static void inherit_proto(const ConfigApply *a, OvpnRemote *r, const RemoteState
   r->family = a->family;
 }
 
+/* HTTP CONNECT makes TCP connections only. */
+static bool proxy_fits(const OvpnConfig *c, const OvpnRemote *r)
+{
+  const char *proxy = ovpn_config_proxy(c, r);
+  return !proxy || strcmp(proxy, "http") != 0 || r->proto == OVPN_PROTO_TCP;
+}
+
+/* Numbers of remotes that passed each test. */
+typedef struct Passed {
+  size_t candidates, forced;
+} Passed;
+
 /* Keeps, in order, what is used: plain remote lines do not count when there are <connection>
- * blocks, and proto-force chooses. `candidates` receives the number before proto-force. */
-static void choose_remotes(ConfigApply *a, bool blocks, size_t *candidates)
+ * blocks, proto-force chooses, and an HTTP proxy needs TCP. */
+static void choose_remotes(ConfigApply *a, bool blocks, Passed *passed)
 {
   OvpnConfig *c = a->c;
   size_t kept = 0;
@@ -239,13 +322,17 @@ static void choose_remotes(ConfigApply *a, bool blocks, size_t *candidates)
     OvpnRemote r = c->remotes[i];
     bool candidate = !blocks || a->remotes[i].connection >= 0;
     inherit_proto(a, &r, &a->remotes[i]);
-    *candidates += candidate;
-    if (candidate && (a->proto_force < 0 || r.proto == (OvpnProto)a->proto_force)) {
+    bool forced = candidate && (a->proto_force < 0 || r.proto == (OvpnProto)a->proto_force);
+    passed->candidates += candidate;
+    passed->forced += forced;
+    if (forced && proxy_fits(c, &r)) {
+      r.index = (uint16_t)kept;
       c->remotes[kept++] = r;
       continue;
     }
     free(r.host);
     free(r.port);
+    ovpn_link_free(r.link);
   }
   c->n_remotes = kept;
 }
@@ -254,17 +341,26 @@ OvpnStatus ovpn_config_finish_remotes(ConfigApply *a)
 {
   OvpnConfig *c = a->c;
   bool blocks = false;
-  size_t candidates = 0;
+  Passed passed = {0};
   for (size_t i = 0; i < c->n_remotes; i++) {
     blocks |= a->remotes[i].connection >= 0;
     if (!c->remotes[i].host)
       return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG, "connection: no remote in the block");
   }
-  choose_remotes(a, blocks, &candidates);
-  if (candidates == 0)
+  choose_remotes(a, blocks, &passed);
+  if (passed.candidates == 0)
     return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG, "no remote: the profile names no server");
-  if (c->n_remotes == 0)
+  if (passed.forced == 0)
     return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG, "proto-force: no remote uses this protocol");
+  if (c->n_remotes == 0)
+    return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG,
+                            "http-proxy: works with TCP only, and the profile has no server with "
+                            "proto tcp");
+  for (size_t i = 0; i < c->n_remotes; i++) {
+    OvpnLinkOptions *l = c->remotes[i].link;
+    if (l && !l->own_direction)
+      l->tls_auth_dir = c->tls_auth_dir;
+  }
   for (size_t i = 0; i < c->n_remotes; i++)
     if (!c->remotes[i].port &&
         !ovpn_config_set_text(&c->remotes[i].port, a->port ? a->port : "1194"))

@@ -115,6 +115,7 @@ void ovpn_config_clear(OvpnConfig *c)
   for (size_t i = 0; i < c->n_remotes; i++) {
     free(c->remotes[i].host);
     free(c->remotes[i].port);
+    ovpn_link_free(c->remotes[i].link);
   }
   free(c->remotes);
   for (int i = 0; i < OVPN_FILE_MAX; i++) {
@@ -127,6 +128,9 @@ void ovpn_config_clear(OvpnConfig *c)
                    c->proxy_type,
                    c->proxy_host,
                    c->proxy_port,
+                   c->proxy_version,
+                   c->proxy_agent,
+                   c->proxy_headers,
                    c->dev_name,
                    c->ifconfig_local,
                    c->ifconfig_remote,
@@ -314,7 +318,14 @@ static OvpnStatus check_server_trust(ConfigApply *a)
 static OvpnStatus check_wrapping(ConfigApply *a)
 {
   const OvpnConfig *c = a->c;
-  if (has(c, OVPN_FILE_TLS_AUTH) + has(c, OVPN_FILE_TLS_CRYPT) + has(c, OVPN_FILE_TLS_CRYPT_V2) > 1)
+  bool good =
+      has(c, OVPN_FILE_TLS_AUTH) + has(c, OVPN_FILE_TLS_CRYPT) + has(c, OVPN_FILE_TLS_CRYPT_V2) <=
+      1;
+  for (size_t i = 0; i < c->n_remotes; i++) {
+    const OvpnLinkOptions *l = c->remotes[i].link;
+    good &= !l || !l->keys[0].name + !l->keys[1].name + !l->keys[2].name >= 2;
+  }
+  if (!good)
     return config_error(a, "tls-auth, tls-crypt, tls-crypt-v2: only one of them can be used");
   return OVPN_OK;
 }
@@ -326,10 +337,6 @@ static OvpnStatus check_not_yet(ConfigApply *a)
   const OvpnConfig *c = a->c;
   if (has(c, OVPN_FILE_SECRET))
     return config_error(a, "secret: connections with a shared static key are not supported");
-  if (c->proxy_type)
-    return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG,
-                            "%s-proxy: connections through a proxy are not supported",
-                            c->proxy_type);
   return OVPN_OK;
 }
 

@@ -37,12 +37,64 @@ typedef struct OvpnFile {
 typedef enum OvpnProto { OVPN_PROTO_UDP, OVPN_PROTO_TCP } OvpnProto;
 typedef enum OvpnFamily { OVPN_AF_ANY, OVPN_AF_INET, OVPN_AF_INET6 } OvpnFamily;
 
+/* What may be told to a proxy about us. SOCKS: a user name and password when they are known; only
+ * AUTO asks for them. */
+typedef enum OvpnProxyAuth {
+  OVPN_PROXY_AUTH_NONE,
+  OVPN_PROXY_AUTH_AUTO,     /* the strongest that the proxy offers: digest, NTLM, basic */
+  OVPN_PROXY_AUTH_AUTO_NCT, /* the same, but no clear text: never basic */
+  OVPN_PROXY_AUTH_BASIC,    /* at once */
+  OVPN_PROXY_AUTH_DIGEST,   /* digest or nothing */
+  OVPN_PROXY_AUTH_NTLM,     /* NTLMv2, at once */
+} OvpnProxyAuth;
+
+/* Fields of OvpnConfig that a <connection> block can have for itself. */
+#define OVPN_LINK_TEXTS(X)                                                                         \
+  X(local_host)                                                                                    \
+  X(local_port)                                                                                    \
+  X(proxy_type) X(proxy_host) X(proxy_port) X(proxy_version) X(proxy_agent) X(proxy_headers)
+#define OVPN_LINK_VALUES(X)                                                                        \
+  X(bool, bind)                                                                                    \
+  X(bool, is_float)                                                                                \
+  X(int, mtu_disc)                                                                                 \
+  X(unsigned, connect_timeout)                                                                     \
+  X(unsigned, connect_retry)                                                                       \
+  X(unsigned, connect_retry_max_wait)                                                              \
+  X(unsigned, connect_retry_max)                                                                   \
+  X(OvpnProxyAuth, proxy_auth)                                                                     \
+  X(unsigned, tun_mtu)                                                                             \
+  X(unsigned, tun_mtu_max)                                                                         \
+  X(int, mssfix)                                                                                   \
+  X(bool, mssfix_mtu)                                                                              \
+  X(bool, mssfix_fixed)                                                                            \
+  X(unsigned, fragment)                                                                            \
+  X(bool, fragment_mtu)                                                                            \
+  X(unsigned, link_mtu)                                                                            \
+  X(unsigned, max_packet_size)                                                                     \
+  X(int, explicit_exit_notify)                                                                     \
+  X(int, tls_auth_dir)
+enum { OVPN_LINK_KEYS = 3 }; /* tls-auth, tls-crypt, tls-crypt-v2 */
+
+/* All of them, complete: what a block does not say is what stood in front of it. */
+typedef struct OvpnLinkOptions {
+#define X(f) char *f;
+  OVPN_LINK_TEXTS(X)
+#undef X
+#define X(type, f) type f;
+  OVPN_LINK_VALUES(X)
+#undef X
+  OvpnFile keys[OVPN_LINK_KEYS];
+  bool has_keys; /* else those of the profile are used */
+  bool own_direction;
+} OvpnLinkOptions;
+
 typedef struct OvpnRemote {
   char *host; /* name or literal, without brackets */
   char *port; /* number or service name */
   OvpnProto proto;
   OvpnFamily family;
-  int explicit_exit_notify; /* -1 = not set */
+  uint16_t index;        /* place in the profile, before anybody shuffles */
+  OvpnLinkOptions *link; /* of a <connection> block; NULL = nothing of its own */
 } OvpnRemote;
 
 enum { OVPN_DIR_NONE = -1, OVPN_DIR_NORMAL = 0, OVPN_DIR_INVERSE = 1 };
@@ -88,13 +140,17 @@ typedef struct OvpnConfig {
   OvpnRemote *remotes;
   size_t n_remotes;
   bool remote_random, remote_random_hostname, is_float;
-  char *local_host, *local_port, *bind_dev;       /* NULL = any / ephemeral / none */
-  unsigned mark, sndbuf, rcvbuf;                  /* 0 = default */
-  int mtu_disc;                                   /* -1 unset, 0 no, 1 maybe, 2 yes */
-  unsigned connect_timeout;                       /* s, server-poll-timeout; default 120 */
+  bool bind;                                /* said so: local port 1194 unless local_port is set */
+  char *local_host, *local_port, *bind_dev; /* NULL = any / ephemeral / none */
+  unsigned mark, sndbuf, rcvbuf;            /* 0 = default */
+  int mtu_disc;                             /* -1 unset, 0 no, 1 maybe, 2 yes */
+  unsigned connect_timeout;                 /* s, server-poll-timeout; default 120 */
   unsigned connect_retry, connect_retry_max_wait; /* s: 1, 300 */
   unsigned connect_retry_max;                     /* 0 = unlimited */
   char *proxy_type, *proxy_host, *proxy_port;     /* "http"/"socks"; NULL = none */
+  OvpnProxyAuth proxy_auth;
+  char *proxy_version, *proxy_agent; /* HTTP; NULL = 1.0, none */
+  char *proxy_headers; /* HTTP: "Name: value" lines, each with a newline; NULL = none */
   /* device */
   bool tap;
   char *dev_name;       /* NULL = kernel chooses tun%d/tap%d */
@@ -153,6 +209,7 @@ typedef struct OvpnConfig {
   /* push */
   bool pull, route_nopull, allow_pull_fqdn, disable_occ;
   unsigned verb;
+  OvpnLinkOptions *selected; /* holds what the selected remote has replaced */
 } OvpnConfig;
 
 void ovpn_config_init(OvpnConfig *c);  /* all defaults above */
@@ -167,6 +224,10 @@ OvpnStatus ovpn_config_apply(OvpnConfig *c, const OvpnOptionList *l, OvpnFailure
 unsigned ovpn_config_tun_mtu(const OvpnConfig *c, bool tcp);
 /* Bytes that `auth` (NULL = SHA1) adds to a CBC packet; 64 for a digest that is not known. */
 unsigned ovpn_config_digest_len(const char *auth);
+/* From now on the fields of OVPN_LINK_x and the keys are those that hold for remotes[remote]. */
+void ovpn_config_select(OvpnConfig *c, size_t remote);
+/* The type of proxy on the way to a remote, whatever is selected; NULL = none. */
+const char *ovpn_config_proxy(const OvpnConfig *c, const OvpnRemote *r);
 
 /* Splits the content of auth-user-pass and http-proxy-user-pass (line 1 user, line 2 password,
  * which may be missing). Either ret may be NULL; old values are replaced. false: no user name, or

@@ -31,13 +31,16 @@ enum {
   X(FILE, 2, 1)    /* u8 OvpnFileId | fd open for reading; before START */                         \
   X(START, 3,                                                                                      \
     0) /* config complete: engine builds OvpnConfig, loads keys, answers READY or FAILED */        \
-  X(LINK, 4, 1) /* u8 OvpnProto | u8 family 4/6 | u32 link mtu or 0 | connected fd: new session */ \
+  X(LINK, 4, 1) /* u8 OvpnProto | u8 family 4/6 | u32 link mtu or 0 | u16 remote (its index) | u8  \
+                   proxy (1 = the fd leads to it) | str16 host | u16 port of the server, for the   \
+                   proxy | connected fd: new session */                                            \
   X(ANSWER, 5, 0) /* u8 OvpnNeed | str16 a | str16 b; see session.h OvpnAnswer */                  \
   X(TUN, 6, 1)    /* u8 tap | u8 vnet_hdr (1 = yes, 2 = TSO, 4 = USO) | u16 mtu | fd */            \
   X(CLOSE, 7, 0)  /* leave politely, then exit */                                                  \
   X(GET_STATS, 8, 0)                                                                               \
   X(RESTART, 9,                                                                                    \
     0) /* drop the session now without notice (network changed); engine answers FAILED LINK */     \
+  X(SOCKET, 10, 1) /* what SOCKET_WANTED asked for: connected fd */                                \
   /* engine -> service */                                                                          \
   X(READY, 32, 0)                                                                                  \
   X(STATE, 33, 0) /* u8 OvpnSessionState */                                                        \
@@ -50,7 +53,10 @@ enum {
     0) /* u16 status | u32 arg | str16 text: the session is over; engine waits for LINK */         \
   X(LOG, 38, 0)    /* u8 level (syslog 3..7) | u16 OvpnLogCode | str16 text */                     \
   X(STATS, 39, 0)  /* OvpnStats in order of its fields, u64 each */                                \
-  X(CLOSED, 40, 0) /* exit notification done */
+  X(CLOSED, 40, 0) /* exit notification done */                                                    \
+  X(SOCKET_WANTED, 41,                                                                             \
+    0) /* u8 udp | u8 4, 16 or 0 | address | u16 port. udp 0: a new connection to the proxy; udp   \
+          1: the relay, where no address means that of the proxy */
 
 typedef enum OvpnIpcType {
 #define X(n, v, f) OVPN_IPC_##n = v,

@@ -408,11 +408,12 @@ char *ovpn_option_format(const OvpnOption *o)
 
 enum { CONTENT_MAX = 32768 };
 
-/* Blocks that are not files (fingerprints) would get lost without their content. */
-static bool carries_content(OvpnOptionId id, bool is_inline)
+/* Blocks that are not files (fingerprints), and files of one <connection>, for which there is no
+ * OvpnFileId, would get lost without their content. */
+static bool carries_content(OvpnOptionId id, bool is_inline, int connection)
 {
   uint32_t flags = ovpn_option_info(id)->flags;
-  return is_inline && (flags & F_INLINE) && !(flags & F_FILE);
+  return is_inline && (flags & F_INLINE) && (connection >= 0 || !(flags & F_FILE));
 }
 
 void ovpn_option_encode(const OvpnOption *o, OvpnWriter *w)
@@ -426,7 +427,7 @@ void ovpn_option_encode(const OvpnOption *o, OvpnWriter *w)
     ovpn_write_u16(w, (uint16_t)len);
     ovpn_write_bytes(w, o->argv[i], len);
   }
-  size_t len = carries_content(o->id, o->is_inline) ? o->content.len : 0;
+  size_t len = carries_content(o->id, o->is_inline, o->connection) ? o->content.len : 0;
   if (len > CONTENT_MAX)
     w->ok = false;
   ovpn_write_u16(w, (uint16_t)len);
@@ -441,8 +442,8 @@ static OvpnStatus decode_content(OvpnReader *r, OvpnOptionList *l, const OvpnOpt
   if (!content)
     return OVPN_DROP_TRUNCATED;
   const OvpnOptionInfo *info = ovpn_option_by_directive(head->argv[0]);
-  if (len > CONTENT_MAX ||
-      (len > 0 && !carries_content(info ? info->id : OVPN_OPT_UNKNOWN, head->is_inline)))
+  if (len > CONTENT_MAX || (len > 0 && !carries_content(info ? info->id : OVPN_OPT_UNKNOWN,
+                                                        head->is_inline, head->connection)))
     return OVPN_DROP_FORMAT;
   if (l->n >= OVPN_OPTION_LIST_MAX)
     return OVPN_DROP_FORMAT;

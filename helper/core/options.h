@@ -112,7 +112,7 @@ char *ovpn_option_format(const OvpnOption *o);
 
 /* IPC form of one option. decode validates lengths (arg <= 4096 bytes without NUL inside, argc <=
  * 24) and appends to the list. Content of files is not carried (they travel as descriptors), only
- * the flag is_inline; blocks that are no files (peer-fingerprint, verify-hash) carry theirs, up to
- * 32 KiB. */
+ * the flag is_inline; blocks that are no files (peer-fingerprint, verify-hash) and those inside a
+ * <connection> block carry theirs, up to 32 KiB. */
 void ovpn_option_encode(const OvpnOption *o, OvpnWriter *w);
 OvpnStatus ovpn_option_decode(OvpnReader *r, OvpnOptionList *l);

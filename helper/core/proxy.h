@@ -35,6 +35,7 @@
  * The routes: the proxy's address, not the server's, is what must stay outside the tunnel. */
 #pragma once
 #include "aead.h"
+#include "config.h"
 #include "secret.h"
 #include "status.h"
 
@@ -43,17 +44,6 @@ typedef enum OvpnProxyKind {
   OVPN_PROXY_SOCKS_TCP,
   OVPN_PROXY_SOCKS_UDP,
 } OvpnProxyKind;
-
-/* What may be told to the proxy about us. SOCKS: a user name and password when they are known; only
- * AUTO asks for them. */
-typedef enum OvpnProxyAuth {
-  OVPN_PROXY_AUTH_NONE,
-  OVPN_PROXY_AUTH_AUTO,     /* the strongest that the proxy offers: digest, NTLM, basic */
-  OVPN_PROXY_AUTH_AUTO_NCT, /* the same, but no clear text: never basic */
-  OVPN_PROXY_AUTH_BASIC,    /* at once */
-  OVPN_PROXY_AUTH_DIGEST,   /* digest or nothing */
-  OVPN_PROXY_AUTH_NTLM,     /* NTLMv2, at once */
-} OvpnProxyAuth;
 
 typedef struct OvpnProxyHeader {
   const char *name;  /* or, with value NULL, "Name: value" */

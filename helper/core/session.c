@@ -106,8 +106,9 @@ void ovpn_credentials_clear(OvpnCredentials *c)
 {
   if (!c)
     return;
-  OvpnBlob *all[] = {&c->username,   &c->password,  &c->static_response, &c->token,
-                     &c->token_user, &c->crv_state, &c->crv_user,        &c->crv_response};
+  OvpnBlob *all[] = {&c->username,   &c->password,      &c->static_response, &c->token,
+                     &c->token_user, &c->crv_state,     &c->crv_user,        &c->crv_response,
+                     &c->proxy_user, &c->proxy_password};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
     ovpn_blob_clear(all[i]);
   *c = (OvpnCredentials){0};

@@ -39,6 +39,7 @@ typedef enum OvpnNeed {
   OVPN_NEED_QUESTION, /* CR_TEXT: b = response */
   OVPN_NEED_BROWSER,  /* text = address to open; no answer, the server says when it is enough */
   OVPN_NEED_PATIENCE, /* AUTH_PENDING; no answer */
+  OVPN_NEED_PROXY,    /* of the proxy: a = user name, b = password; not of the session */
 } OvpnNeed;
 
 /* Survives sessions of one connection: what a reconnection must know. Owned by the engine. */
@@ -48,6 +49,7 @@ typedef struct OvpnCredentials {
   OvpnBlob token, token_user;                 /* auth-token; token wins while set */
   OvpnBlob crv_state, crv_user, crv_response; /* dynamic challenge, used once */
   bool have_user_pass, have_crv_response;
+  OvpnBlob proxy_user, proxy_password; /* proxy_user empty = not known */
 } OvpnCredentials;
 void ovpn_credentials_clear(OvpnCredentials *c);
 

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ANSWER_MAX = 4096, SEND_WAIT_MS = 5000, PUSHED_CHUNK = 200 };
+enum { ANSWER_MAX = 4096, HOST_MAX = 255, SEND_WAIT_MS = 5000, PUSHED_CHUNK = 200 };
 
 /* ---- out ---- */
 
@@ -53,6 +53,17 @@ void control_send_ready(Engine *e)
 void control_send_closed(Engine *e)
 {
   send_empty(e, OVPN_IPC_CLOSED);
+}
+
+void control_send_socket_wanted(Engine *e, bool udp, const OvpnSocksAddress *relay)
+{
+  uint8_t buf[OVPN_IPC_HEADER + 32];
+  OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_SOCKET_WANTED);
+  ovpn_write_u8(&w, udp);
+  ovpn_write_u8(&w, relay->ip_len);
+  ovpn_write_bytes(&w, relay->ip, relay->ip_len);
+  ovpn_write_u16(&w, relay->port);
+  send_message(e, &w, false);
 }
 
 void control_send_state(Engine *e, OvpnSessionState s)
@@ -182,11 +193,43 @@ static bool on_link(Engine *e, OvpnReader *r, int *fd)
 {
   unsigned proto = ovpn_read_u8(r), family = ovpn_read_u8(r);
   uint32_t mtu = ovpn_read_u32(r);
-  if (!complete(r) || proto > OVPN_PROTO_TCP || (family != 4 && family != 6) || mtu > UINT16_MAX)
+  unsigned remote = ovpn_read_u16(r), proxy = ovpn_read_u8(r);
+  char *host = ovpn_ipc_read_str(r, HOST_MAX);
+  uint16_t port = ovpn_read_u16(r);
+  bool ok = host && complete(r) && proto <= OVPN_PROTO_TCP && (family == 4 || family == 6) &&
+            mtu <= UINT16_MAX && remote < e->config.n_remotes && proxy <= 1;
+  if (ok) {
+    drive_link(e, &(DriveLink){.proto = (OvpnProto)proto,
+                               .ipv6 = family == 6,
+                               .proxy = proxy,
+                               .remote = remote,
+                               .host = host,
+                               .port = port,
+                               .fd = *fd});
+    *fd = -1;
+  }
+  free(host);
+  return ok;
+}
+
+static bool on_socket(Engine *e, OvpnReader *r, int *fd)
+{
+  if (!complete(r))
     return false;
-  drive_link(e, (OvpnProto)proto, family == 6, *fd);
+  via_socket(e, *fd);
   *fd = -1;
   return true;
+}
+
+static void take_proxy_answer(Engine *e, OvpnBlob *a, OvpnBlob *b)
+{
+  OvpnCredentials *c = &e->credentials;
+  ovpn_blob_clear(&c->proxy_user);
+  ovpn_blob_clear(&c->proxy_password);
+  c->proxy_user = *a;
+  c->proxy_password = *b;
+  *a = *b = (OvpnBlob){0};
+  via_answer(e);
 }
 
 static void take_answer(Engine *e, OvpnNeed need, OvpnBlob *a, OvpnBlob *b)
@@ -223,6 +266,9 @@ static void take_answer(Engine *e, OvpnNeed need, OvpnBlob *a, OvpnBlob *b)
     if (e->session)
       ovpn_session_respond(e->session, e->now, b->data, b->len);
     break;
+  case OVPN_NEED_PROXY:
+    take_proxy_answer(e, a, b);
+    return;
   case OVPN_NEED_BROWSER:
   case OVPN_NEED_PATIENCE:
   case OVPN_NEED_NONE:
@@ -238,7 +284,7 @@ static bool on_answer(Engine *e, OvpnReader *r)
   unsigned need = ovpn_read_u8(r);
   ovpn_ipc_read_blob(r, &a, ANSWER_MAX);
   ovpn_ipc_read_blob(r, &b, ANSWER_MAX);
-  if (!complete(r) || need == OVPN_NEED_NONE || need > OVPN_NEED_QUESTION)
+  if (!complete(r) || need == OVPN_NEED_NONE || need > OVPN_NEED_PROXY)
     return false;
   take_answer(e, (OvpnNeed)need, &a, &b);
   return true;
@@ -259,7 +305,7 @@ static bool on_restart(Engine *e)
 {
   OvpnFailure f = {0};
   ovpn_failure_set(&f, OVPN_FAIL_LINK, "restart requested");
-  if (e->session) /* else it has just ended by itself, and FAILED is on its way */
+  if (e->session || e->via.machine) /* else it has just ended by itself, and FAILED is on its way */
     drive_fail(e, &f);
   return true;
 }
@@ -276,6 +322,7 @@ static unsigned legal_in(const Engine *e, OvpnIpcType type)
     return IN(CONFIG);
   case OVPN_IPC_LINK:
   case OVPN_IPC_RESTART:
+  case OVPN_IPC_SOCKET:
     return running;
   case OVPN_IPC_ANSWER:
     return IN(CONFIG) | IN(PASSPHRASE) | IN(REFUSED) | running;
@@ -294,6 +341,7 @@ static unsigned legal_in(const Engine *e, OvpnIpcType type)
   case OVPN_IPC_LOG:
   case OVPN_IPC_STATS:
   case OVPN_IPC_CLOSED:
+  case OVPN_IPC_SOCKET_WANTED:
     return 0; /* our own direction */
   }
   return 0;
@@ -308,6 +356,8 @@ static bool act(Engine *e, OvpnIpcType type, OvpnReader *r, int *fd)
     return on_file(e, r, fd);
   case OVPN_IPC_LINK:
     return on_link(e, r, fd);
+  case OVPN_IPC_SOCKET:
+    return on_socket(e, r, fd);
   case OVPN_IPC_ANSWER:
     return on_answer(e, r);
   case OVPN_IPC_TUN:
@@ -329,6 +379,7 @@ static bool act(Engine *e, OvpnIpcType type, OvpnReader *r, int *fd)
   case OVPN_IPC_LOG:
   case OVPN_IPC_STATS:
   case OVPN_IPC_CLOSED:
+  case OVPN_IPC_SOCKET_WANTED:
     return false;
   }
   return false;

@@ -23,6 +23,7 @@ static void end_session(Engine *e)
   datapath_del_all(&e->dp);
   batch_reset(&e->tx);
   batch_reset(&e->rx); /* its packets may be views into the link */
+  via_end(e);
   loop_forget_link(e);
   link_close(&e->link);
   e->tun_current = e->answer_wanted = e->rx_more = false;
@@ -326,13 +327,22 @@ uint64_t drive_deadline(const Engine *e)
   return e->close_deadline && e->close_deadline < d ? e->close_deadline : d;
 }
 
-void drive_link(Engine *e, OvpnProto proto, bool ipv6, int fd)
+void drive_link(Engine *e, const DriveLink *l)
+{
+  end_session(e);
+  e->phase = ENGINE_SESSION;
+  ovpn_config_select(&e->config, l->remote);
+  if (l->proxy)
+    via_start(e, l->proto, l->ipv6, l->host, l->port, l->fd);
+  else
+    drive_open(e, l->proto, l->ipv6, l->fd);
+}
+
+void drive_open(Engine *e, OvpnProto proto, bool ipv6, int fd)
 {
   OvpnFailure f = {0};
   struct timespec wall;
-  end_session(e);
   clock_gettime(CLOCK_REALTIME, &wall);
-  e->phase = ENGINE_SESSION;
   memset(&e->dp.notes, 0, sizeof e->dp.notes);
   if (!link_open(&e->link, proto, ipv6, fd)) {
     ovpn_failure_set(&f, OVPN_FAIL_MEMORY, "link");

@@ -2,11 +2,12 @@
 /* The engine's one structure, and who does what with it:
  *   control.c  messages from and to the service, legality of each      setup.c  START:
  * configuration, files, keys drive.c    the session: its events, packets and end loop.c   epoll,
- * batches, deadlines */
+ * batches, deadlines      via.c    through a proxy */
 #pragma once
 #include "helper/core/ipc.h"
 #include "helper/core/session.h"
 #include "helper/engine/datapath.h"
+#include "helper/engine/via.h"
 
 typedef enum EnginePhase {
   ENGINE_CONFIG,     /* OPTIONS, FILE, START */
@@ -22,7 +23,7 @@ typedef struct Watch {
   uint32_t events;
 } Watch;
 
-typedef struct Engine {
+struct Engine {
   int ipc;
   EnginePhase phase;
   bool exit; /* the loop ends */
@@ -43,6 +44,7 @@ typedef struct Engine {
   int32_t peer_id;
   uint64_t close_deadline; /* 0 = none */
   Link link;
+  Via via;
   Tun tun;
   Datapath dp;
   Batch rx, tx; /* tx is the only queue towards the server: control and data packets alike */
@@ -50,10 +52,10 @@ typedef struct Engine {
   unsigned fallbacks_told;
   /* loop */
   int epoll;
-  Watch ipc_watch, link_watch, tun_watch;
+  Watch ipc_watch, link_watch, tun_watch, via_watch;
   uint64_t now;
   uint8_t msg[OVPN_IPC_MAX];
-} Engine;
+};
 
 /* control.c */
 bool control_receive(Engine *e); /* one message; exits on an illegal one; false: none is there */
@@ -65,6 +67,8 @@ void control_send_pushed(Engine *e, const OvpnOptionList *l);
 void control_send_up(Engine *e, const char *cipher, unsigned mtu);
 void control_send_failed(Engine *e, const OvpnFailure *f);
 void control_send_closed(Engine *e);
+/* SOCKET_WANTED; the address is of the relay */
+void control_send_socket_wanted(Engine *e, bool udp, const OvpnSocksAddress *relay);
 void control_log(Engine *e, int level, unsigned code, const char *text);
 
 /* setup.c */
@@ -75,8 +79,18 @@ void setup_passphrase(Engine *e); /* the pass phrase has arrived */
 void engine_clear(Engine *e);
 
 /* drive.c */
-void drive_link(Engine *e, OvpnProto proto, bool ipv6,
-                int fd); /* takes fd over; replaces an old session */
+/* A new link, which takes over its fd and replaces an old session: `remote` as in the profile. */
+typedef struct DriveLink {
+  OvpnProto proto;
+  bool ipv6, proxy;
+  unsigned remote;
+  const char *host; /* with a proxy: where it leads to */
+  uint16_t port;
+  int fd;
+} DriveLink;
+void drive_link(Engine *e, const DriveLink *l);
+/* Opens link and session on a connected descriptor and takes it over. */
+void drive_open(Engine *e, OvpnProto proto, bool ipv6, int fd);
 void drive_answer(Engine *e);
 void drive_tun(Engine *e, int fd, bool tap, unsigned mtu, unsigned flags); /* TUN_x */
 void drive_close(Engine *e);
@@ -91,5 +105,6 @@ uint64_t loop_clock(void);
 bool loop_init(Engine *e);
 void loop_forget_link(Engine *e); /* before its descriptor is closed */
 void loop_forget_tun(Engine *e);
+void loop_forget_via(Engine *e);
 void loop_run(Engine *e);
 void engine_random(void *user, uint8_t *buf, size_t len);

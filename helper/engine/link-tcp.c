@@ -124,6 +124,12 @@ bool link_open(Link *l, OvpnProto proto, bool ipv6, int fd)
   return false;
 }
 
+void link_preload(Link *l, const uint8_t *p, size_t len)
+{
+  memcpy(l->in, p, len);
+  l->in_end = len;
+}
+
 void link_close(Link *l)
 {
   if (l->fd >= 0)

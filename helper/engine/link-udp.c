@@ -21,8 +21,9 @@ enum {
   RECV_BUFFERS = 16,
   SEND_MESSAGES = 64,
   SEND_PACKETS = 512,
-  SEGMENTS_MAX = 64,     /* per message, in older kernels */
-  SEGMENTED_MAX = 65507, /* bytes per message */
+  SEND_PARTS = 2 * SEND_PACKETS, /* a head and a packet */
+  SEGMENTS_MAX = 64,             /* per message, in older kernels */
+  SEGMENTED_MAX = 65507,         /* bytes per message */
 };
 _Static_assert((int)RECV_BUFFERS <= (int)BATCH_MAX && RECV_BUFFERS * 64 <= (int)BATCH_PACKETS,
                "batch");
@@ -87,6 +88,23 @@ static void take_buffer(Batch *b, uint8_t *p, size_t len, size_t size, OvpnStats
   } while (len > 0);
 }
 
+/* What a SOCKS proxy put in front; datagrams without it are nobody's. */
+static void remove_heads(Batch *b, OvpnStats *stats)
+{
+  unsigned kept = 0;
+  for (unsigned i = 0; i < b->n; i++) {
+    Packet p = b->p[i];
+    size_t len = p.len;
+    if (ovpn_socks_udp_remove(&p.data, &len, NULL) != OVPN_OK) {
+      stats->drops_link++;
+      continue;
+    }
+    p.len = (uint32_t)len;
+    b->p[kept++] = p;
+  }
+  b->n = kept;
+}
+
 static LinkResult udp_recv(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
 {
   struct mmsghdr mm[RECV_BUFFERS];
@@ -116,6 +134,8 @@ static LinkResult udp_recv(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
     take_buffer(b, batch_room(b, (unsigned)i), mm[i].msg_len, segment_size(&mm[i].msg_hdr), stats);
   if (n > 0)
     l->heard = true;
+  if (l->head_len)
+    remove_heads(b, stats);
   return n > 0 ? LINK_OK : LINK_AGAIN;
 }
 
@@ -124,33 +144,40 @@ static LinkResult udp_recv(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
 typedef struct SendCall {
   unsigned n, packets;
   struct mmsghdr mm[SEND_MESSAGES];
-  struct iovec iov[SEND_PACKETS];
+  unsigned parts;
+  uint16_t runs[SEND_MESSAGES]; /* packets in each message */
+  struct iovec iov[SEND_PARTS];
   SegmentControl control[SEND_MESSAGES];
 } SendCall;
 
 static unsigned run_length(const Link *l, const Packet *p, unsigned max)
 {
   unsigned n = 1;
-  size_t size = p[0].len, total = size;
-  if (l->single || size == 0 || size > l->segment_max)
+  size_t size = p[0].len, head = l->head_len, total = head + size;
+  if (l->single || size == 0 || total > l->segment_max)
     return 1;
   max = max < SEGMENTS_MAX ? max : SEGMENTS_MAX;
-  while (n < max && p[n].len > 0 && p[n].len <= size && total + p[n].len <= SEGMENTED_MAX) {
-    total += p[n].len;
+  while (n < max && p[n].len > 0 && p[n].len <= size && total + head + p[n].len <= SEGMENTED_MAX) {
+    total += head + p[n].len;
     if (p[n++].len < size)
       break;
   }
   return n;
 }
 
-static void add_message(SendCall *c, const Packet *p, unsigned n)
+static void add_message(const Link *l, SendCall *c, const Packet *p, unsigned n)
 {
   struct msghdr *m = &c->mm[c->n].msg_hdr;
-  *m = (struct msghdr){.msg_iov = &c->iov[c->packets], .msg_iovlen = n};
-  for (unsigned i = 0; i < n; i++)
-    c->iov[c->packets++] = (struct iovec){p[i].data, p[i].len};
+  *m = (struct msghdr){.msg_iov = &c->iov[c->parts], .msg_iovlen = l->head_len ? 2 * n : n};
+  for (unsigned i = 0; i < n; i++) {
+    if (l->head_len)
+      c->iov[c->parts++] = (struct iovec){(void *)(uintptr_t)l->head, l->head_len};
+    c->iov[c->parts++] = (struct iovec){p[i].data, p[i].len};
+  }
+  c->packets += n;
+  c->runs[c->n] = (uint16_t)n;
   if (n > 1) {
-    uint16_t size = (uint16_t)p[0].len;
+    uint16_t size = (uint16_t)(l->head_len + p[0].len);
     m->msg_control = c->control[c->n].buf;
     m->msg_controllen = sizeof c->control[c->n].buf;
     memset(m->msg_control, 0, m->msg_controllen);
@@ -165,11 +192,11 @@ static void add_message(SendCall *c, const Packet *p, unsigned n)
 
 static int send_some(const Link *l, const Batch *b, SendCall *c)
 {
-  c->n = c->packets = 0;
+  c->n = c->packets = c->parts = 0;
   for (unsigned i = b->first; i < b->n && c->n < SEND_MESSAGES && c->packets < SEND_PACKETS;) {
     unsigned left = b->n - i, room = SEND_PACKETS - c->packets;
     unsigned n = run_length(l, &b->p[i], left < room ? left : room);
-    add_message(c, &b->p[i], n);
+    add_message(l, c, &b->p[i], n);
     i += n;
   }
   return sendmmsg(l->fd, c->mm, c->n, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -179,8 +206,8 @@ static void note_sent(Batch *b, const SendCall *c, unsigned n, OvpnStats *stats)
 {
   for (unsigned i = 0; i < n; i++) {
     stats->link_tx_bytes += c->mm[i].msg_len;
-    stats->link_tx_packets += c->mm[i].msg_hdr.msg_iovlen;
-    b->first += (unsigned)c->mm[i].msg_hdr.msg_iovlen;
+    stats->link_tx_packets += c->runs[i];
+    b->first += c->runs[i];
   }
   stats->link_tx_calls += n;
 }
@@ -215,7 +242,7 @@ static LinkResult udp_send(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
       continue;
     }
     int err = errno;
-    unsigned first = (unsigned)c.mm[0].msg_hdr.msg_iovlen;
+    unsigned first = c.runs[0];
     if (err == EAGAIN)
       return LINK_AGAIN;
     if (is_fatal(err) && !(first > 1 && err == EOPNOTSUPP))

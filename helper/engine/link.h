@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include "helper/core/config.h"
 #include "helper/core/ipc.h"
+#include "helper/core/proxy.h"
 #include "helper/engine/pool.h"
 
 typedef struct Link Link;
@@ -33,6 +34,9 @@ struct Link {
   int last_error;     /* UDP: last errno that was not fatal */
   /* where packets go, so that they are not led into the tunnel again */
   struct sockaddr_storage peer;
+  /* UDP through a SOCKS proxy: in front of every datagram; head_len 0 = none */
+  uint8_t head[OVPN_SOCKS_UDP_HEADER_MAX];
+  uint8_t head_len;
   /* TCP only */
   size_t max_frame; /* larger lengths are a broken stream */
   uint8_t *in;      /* received bytes [in_first, in_end) */
@@ -45,5 +49,7 @@ void link_udp_probe(Link *l); /* what the kernel has */
 /* Takes over fd. false = no memory (fd is closed). */
 bool link_open(Link *l, OvpnProto proto, bool ipv6, int fd);
 void link_close(Link *l);
+/* TCP: bytes that were received already; at most 64 KiB, before the first recv. */
+void link_preload(Link *l, const uint8_t *p, size_t len);
 /* TCP: packets above this are refused; `mtu` of the tunnel, 0 = not known yet. */
 void link_set_mtu(Link *l, unsigned mtu);

@@ -14,7 +14,7 @@
 #include <time.h>
 
 enum { RX_ROUNDS = 4, TX_ROUNDS = 2, IPC_ROUNDS = 16 };
-enum { TAG_IPC, TAG_LINK, TAG_TUN };
+enum { TAG_IPC, TAG_LINK, TAG_TUN, TAG_VIA, TAGS };
 
 uint64_t loop_clock(void)
 {
@@ -67,6 +67,11 @@ void loop_forget_link(Engine *e)
   watch(e, &e->link_watch, e->link_watch.fd, 0, TAG_LINK);
 }
 
+void loop_forget_via(Engine *e)
+{
+  watch(e, &e->via_watch, e->via_watch.fd, 0, TAG_VIA);
+}
+
 void loop_forget_tun(Engine *e)
 {
   watch(e, &e->tun_watch, e->tun_watch.fd, 0, TAG_TUN);
@@ -75,7 +80,7 @@ void loop_forget_tun(Engine *e)
 bool loop_init(Engine *e)
 {
   e->epoll = epoll_create1(EPOLL_CLOEXEC);
-  e->ipc_watch = e->link_watch = e->tun_watch = (Watch){.fd = -1};
+  e->ipc_watch = e->link_watch = e->tun_watch = e->via_watch = (Watch){.fd = -1};
   return e->epoll >= 0 && watch(e, &e->ipc_watch, e->ipc, EPOLLIN, TAG_IPC) && batch_init(&e->rx) &&
          batch_init(&e->tx) && datapath_init(&e->dp);
 }
@@ -93,7 +98,8 @@ static void update_watches(Engine *e)
       e->session && e->link.fd >= 0 ? EPOLLIN | (batch_empty(&e->tx) ? 0 : EPOLLOUT) : 0;
   bool ok = watch(e, &e->link_watch, e->link.fd, link, TAG_LINK);
   ok = ok && watch(e, &e->tun_watch, e->tun.fd, wants_tun(e) ? EPOLLIN : 0, TAG_TUN);
-  if (ok || !e->session)
+  ok = ok && watch(e, &e->via_watch, e->via.fd, via_events(e), TAG_VIA);
+  if (ok || (!e->session && !e->via.machine))
     return;
   ovpn_failure_set(&f, OVPN_FAIL_INTERNAL, "epoll: %s", strerror(errno));
   drive_fail(e, &f);
@@ -153,13 +159,15 @@ static int timeout_ms(const Engine *e)
 
 static void turn(Engine *e, const struct epoll_event *ev, int n)
 {
-  uint32_t on[3] = {0};
+  uint32_t on[TAGS] = {0};
   for (int i = 0; i < n; i++)
     on[ev[i].data.u32] = ev[i].events;
   if (on[TAG_LINK] & EPOLLOUT)
     drive_flush(e);
   if ((on[TAG_LINK] & ~(uint32_t)EPOLLOUT || e->rx_more) && e->session)
     link_in(e);
+  if (on[TAG_VIA] && e->via.fd >= 0)
+    via_ready(e);
   if (on[TAG_TUN] || e->dp.pending)
     tun_in(e);
   for (int i = 0; on[TAG_IPC] && i < IPC_ROUNDS && !e->exit && control_receive(e); i++)
@@ -170,9 +178,9 @@ static void turn(Engine *e, const struct epoll_event *ev, int n)
 void loop_run(Engine *e)
 {
   while (!e->exit) {
-    struct epoll_event ev[3];
+    struct epoll_event ev[TAGS];
     update_watches(e);
-    int n = epoll_wait(e->epoll, ev, 3, timeout_ms(e));
+    int n = epoll_wait(e->epoll, ev, TAGS, timeout_ms(e));
     if (n < 0 && errno != EINTR)
       return;
     e->now = loop_clock();

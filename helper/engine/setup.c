@@ -149,6 +149,7 @@ void engine_clear(Engine *e)
   e->session = NULL;
   datapath_clear(&e->dp);
   link_close(&e->link);
+  via_end(e);
   tun_close(&e->tun);
   ovpn_tls_context_free(e->tls);
   ovpn_credentials_clear(&e->credentials);

@@ -62,6 +62,18 @@ void drive_flush(Engine *e)
     drive_fail(e, &f);
 }
 
+/* No proxies here. */
+void via_ready(Engine *e)
+{
+  (void)e;
+}
+
+uint32_t via_events(const Engine *e)
+{
+  (void)e;
+  return 0;
+}
+
 void drive_packets(Engine *e, unsigned control)
 {
   (void)e, (void)control;
@@ -180,7 +192,7 @@ int main(int argc, char **argv)
   bool client = strcmp(argv[1], "client") == 0, tcp = strcmp(argv[3], "tcp") == 0;
   signal(SIGPIPE, SIG_IGN);
   e.ipc = STDIN_FILENO;
-  e.epoll = e.link.fd = e.tun.fd = -1;
+  e.epoll = e.link.fd = e.tun.fd = e.via.fd = -1;
   ovpn_config_init(&e.config);
   if (!loop_init(&e))
     die("loop");

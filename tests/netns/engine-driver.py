@@ -267,7 +267,7 @@ port 1194
 
     def link(self, e, proto="udp", addr="192.0.2.1"):
         fd = self.helper.link(proto, addr)
-        e.send("LINK", struct.pack(">BBI", proto == "tcp", 6 if ":" in addr else 4, 0), fd)
+        e.send("LINK", struct.pack(">BBIHBHH", proto == "tcp", 6 if ":" in addr else 4, 0, 0, 0, 0, 0), fd)
         os.close(fd)
 
     def give_tun(self, e, pushed, tap=False):

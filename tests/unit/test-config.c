@@ -52,7 +52,7 @@ static void test_defaults(void)
   CHECK_STR(c.remotes[0].host, "vpn.example.org");
   CHECK_STR(c.remotes[0].port, "1194");
   CHECK_INT(c.remotes[0].proto, OVPN_PROTO_UDP);
-  CHECK_INT(c.remotes[0].explicit_exit_notify, -1);
+  CHECK_INT(c.remotes[0].link == NULL, 1);
   CHECK(c.pull && !c.tap && !c.auth_user_pass);
   CHECK_INT(c.data_ciphers.n, 3);
   CHECK_STR(c.data_ciphers.v[0], "AES-256-GCM");
@@ -94,7 +94,7 @@ static void test_remotes(void)
   CHECK_STR(c.remotes[0].host, "a");
   CHECK_STR(c.remotes[0].port, "1200");
   CHECK_INT(c.remotes[0].proto, OVPN_PROTO_UDP);
-  CHECK_INT(c.remotes[0].explicit_exit_notify, 3);
+  CHECK_INT(c.remotes[0].link->explicit_exit_notify, 3);
   CHECK_STR(c.remotes[1].port, "5000");
   CHECK_INT(c.remotes[1].proto, OVPN_PROTO_UDP);
   CHECK_STR(c.remotes[2].port, "6000");
@@ -188,12 +188,13 @@ static void test_files(void)
   c = good("client\nca x\nauth-user-pass\n<connection>\nremote "
            "a\n<tls-crypt>\nK\n</tls-crypt>\n</connection>\n"
            "<connection>\nremote b\n<tls-crypt>\nK\n</tls-crypt>\n</connection>\n");
+  CHECK(!c.files[OVPN_FILE_TLS_CRYPT].name);
+  ovpn_config_select(&c, 0);
   CHECK_STR((const char *)c.files[OVPN_FILE_TLS_CRYPT].content.data, "K\n");
   ovpn_config_clear(&c);
-  expect_failure("client\nca x\nauth-user-pass\n<connection>\nremote "
-                 "a\n<tls-crypt>\nK\n</tls-crypt>\n</connection>\n"
-                 "<connection>\nremote b\n<tls-crypt>\nL\n</tls-crypt>\n</connection>\n",
-                 "different keys");
+  expect_failure("client\nca x\nauth-user-pass\n<connection>\nremote a\ntls-crypt K\n"
+                 "tls-auth L\n</connection>\n",
+                 "only one of them");
   expect_failure("client\nremote a\nca [inline]\nauth-user-pass\n", "there is no <ca> block");
   expect_failure("client\nremote a\nauth-user-pass\n", "no ca");
   expect_failure("client\nremote a\nauth-user-pass\ncapath /etc/ssl\n", "capath");
@@ -204,8 +205,7 @@ static void test_files(void)
   expect_failure(BASE "pkcs12 x\n", "pkcs12");
   expect_failure(BASE "tls-auth x\ntls-crypt y\n", "only one");
   expect_failure("remote a\nsecret x\nifconfig 1.1.1.1 2.2.2.2\n", "static key");
-  expect_failure(BASE "http-proxy p 3128\n", "http-proxy");
-  expect_failure(BASE "socks-proxy p\n", "socks-proxy");
+  expect_failure(BASE "http-proxy p 3128\n", "works with TCP only");
   expect_failure(BASE "tls-auth x 5\n", "tls-auth: “5”");
 }
 
@@ -398,6 +398,88 @@ static void test_sizes(void)
   CHECK_INT(ovpn_config_digest_len("none"), 0);
 }
 
+static void test_blocks(void)
+{
+  OvpnConfig c = good("client\nca x\nauth-user-pass\ntls-auth G 1\nmssfix 1300\nhttp-proxy g 3128\n"
+                      "<connection>\nremote a 443 tcp\nlocal 10.0.0.1\nlport 4000\ntun-mtu 1400\n"
+                      "float\nconnect-timeout 5\nhttp-proxy b 8080 auto\n"
+                      "http-proxy-option VERSION 1.1\nhttp-proxy-option CUSTOM-HEADER X-A b\n"
+                      "http-proxy-option CUSTOM-HEADER \"X-B: c\"\nexplicit-exit-notify 2\n"
+                      "<tls-auth>\nK\n</tls-auth>\nkey-direction 0\n</connection>\n"
+                      "<connection>\nremote b 443 tcp\nfragment 0\nmssfix 0\nsocks-proxy s\n"
+                      "tls-crypt v.key\n</connection>\n"
+                      "<connection>\nremote c 443 tcp\n</connection>\ntun-mtu 1300\n");
+  CHECK_INT(c.n_remotes, 3);
+  CHECK_INT(c.tun_mtu, 1300);
+  for (int round = 0; round < 2; round++) {
+    ovpn_config_select(&c, 0);
+    CHECK_STR(c.local_host, "10.0.0.1");
+    CHECK_STR(c.local_port, "4000");
+    CHECK_INT(c.tun_mtu, 1400);
+    CHECK_INT(c.mssfix, 1300);
+    CHECK_INT(c.connect_timeout, 5);
+    CHECK_INT(c.explicit_exit_notify, 2);
+    CHECK(c.is_float);
+    CHECK_STR(c.proxy_host, "b");
+    CHECK_INT(c.proxy_auth, OVPN_PROXY_AUTH_AUTO);
+    CHECK_STR(c.proxy_version, "1.1");
+    CHECK_STR(c.proxy_headers, "X-A: b\nX-B: c\n");
+    CHECK_STR((const char *)c.files[OVPN_FILE_TLS_AUTH].content.data, "K\n");
+    CHECK_INT(c.tls_auth_dir, OVPN_DIR_NORMAL);
+    CHECK_STR(ovpn_config_proxy(&c, &c.remotes[1]), "socks");
+    CHECK_STR(ovpn_config_proxy(&c, &c.remotes[0]), "http");
+    ovpn_config_select(&c, 1);
+    CHECK(!c.local_host && !c.is_float && !c.proxy_headers);
+    CHECK_INT(c.tun_mtu, 0); /* the line behind the blocks is for plain remotes */
+    CHECK_INT(c.mssfix, 0);
+    CHECK_STR(c.proxy_type, "socks");
+    CHECK(!c.files[OVPN_FILE_TLS_AUTH].name);
+    CHECK_STR(c.files[OVPN_FILE_TLS_CRYPT].name, "v.key");
+    ovpn_config_select(&c, 2);
+    CHECK_STR(c.proxy_host, "g");
+    CHECK_STR(c.files[OVPN_FILE_TLS_AUTH].name, "G");
+    CHECK_INT(c.tls_auth_dir, OVPN_DIR_INVERSE);
+  }
+  ovpn_config_clear(&c);
+}
+
+static void test_proxies(void)
+{
+  static const struct {
+    const char *line;
+    OvpnProxyAuth auth;
+    const char *file;
+  } rows[] = {
+      {"http-proxy p 3128", OVPN_PROXY_AUTH_NONE, NULL},
+      {"http-proxy p 3128 auto", OVPN_PROXY_AUTH_AUTO, NULL},
+      {"http-proxy p 3128 auto-nct", OVPN_PROXY_AUTH_AUTO_NCT, NULL},
+      {"http-proxy p 3128 f", OVPN_PROXY_AUTH_BASIC, "f"},
+      {"http-proxy p 3128 stdin basic", OVPN_PROXY_AUTH_BASIC, NULL},
+      {"http-proxy p 3128 f ntlm2", OVPN_PROXY_AUTH_NTLM, "f"},
+      {"http-proxy p 3128 f ntlm", OVPN_PROXY_AUTH_NTLM, "f"},
+      {"http-proxy p 3128 f digest", OVPN_PROXY_AUTH_DIGEST, "f"},
+      {"http-proxy p 3128 f none", OVPN_PROXY_AUTH_NONE, "f"},
+      {"socks-proxy p", OVPN_PROXY_AUTH_AUTO, NULL},
+      {"socks-proxy p 1080 f", OVPN_PROXY_AUTH_AUTO, "f"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    char text[300];
+    snprintf(text, sizeof text, BASE "proto tcp\nremote b 443 tcp\n%s\n", rows[i].line);
+    OvpnConfig c = good(text);
+    bool http = rows[i].line[0] == 'h';
+    CHECK_INT(c.n_remotes, http ? 1 : 2); /* the UDP one is left out */
+    CHECK_INT(c.remotes[0].index, 0);
+    CHECK_INT(c.proxy_auth, rows[i].auth);
+    if (rows[i].file)
+      CHECK_STR(c.files[OVPN_FILE_HTTP_PROXY_USER_PASS].name, rows[i].file);
+    else
+      CHECK(!c.files[OVPN_FILE_HTTP_PROXY_USER_PASS].name);
+    ovpn_config_clear(&c);
+  }
+  expect_failure(BASE "http-proxy-option VERSION 2\n", "is not a version");
+  expect_failure(BASE "http-proxy-option WHAT 2\n", "is not an option of a proxy");
+}
+
 int main(void)
 {
   test_defaults();
@@ -410,5 +492,7 @@ int main(void)
   test_timers();
   test_without_effect();
   test_sizes();
+  test_blocks();
+  test_proxies();
   TEST_END();
 }

@@ -238,7 +238,7 @@ static void test_ipc(void)
   o->line = 77;
   o->connection = 3;
   o->is_inline = true;
-  ovpn_blob_set_text(&o->content, "file content does not travel");
+  ovpn_blob_set_text(&o->content, "key of a block");
   o = ovpn_option_list_add_text(&a, "peer-fingerprint", NULL, NULL, NULL);
   o->is_inline = true;
   ovpn_blob_set_text(&o->content, "aa:bb\n");
@@ -261,7 +261,8 @@ static void test_ipc(void)
   CHECK_INT(b.items[0].id, OVPN_OPT_TLS_AUTH);
   CHECK_INT(b.items[0].line, 77);
   CHECK_INT(b.items[0].connection, 3);
-  CHECK(b.items[0].is_inline && b.items[0].content.len == 0);
+  CHECK(b.items[0].is_inline); /* of one <connection>: its content travels */
+  CHECK_STR((const char *)b.items[0].content.data, "key of a block");
   CHECK_STR(b.items[0].argv[2], "1");
   CHECK_INT(b.items[1].connection, -1);
   CHECK_STR((const char *)b.items[1].content.data, "aa:bb\n");
