@@ -335,6 +335,8 @@ void cert_info_look(CertWhat what, const void *data, gsize len, gint64 now, Cert
   case CERT_WHAT_STATIC_KEY:
     look_at_text_key(ret, &d, "-----BEGIN OpenVPN Static key V1-----", _("OpenVPN static key"));
     break;
+  case CERT_WHAT_CRL_DIR:
+    break;
   case CERT_WHAT_V2_KEY:
     look_at_text_key(ret, &d, "-----BEGIN OpenVPN tls-crypt-v2 client key-----",
                      _("Client key of tls-crypt-v2"));

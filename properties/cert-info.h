@@ -11,6 +11,7 @@ typedef enum CertWhat {
   CERT_WHAT_CRL,
   CERT_WHAT_STATIC_KEY,
   CERT_WHAT_V2_KEY,
+  CERT_WHAT_CRL_DIR, /* a folder; cert_info_look is not for it */
 } CertWhat;
 
 typedef struct CertInfo {

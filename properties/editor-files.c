@@ -16,6 +16,11 @@ static gboolean is_key_row(const Row *r)
   return r->binding->file == CERT_WHAT_KEY;
 }
 
+static gboolean is_folder(const Row *r)
+{
+  return r->binding->file == CERT_WHAT_CRL_DIR;
+}
+
 /* The stored value: path, data: or pkcs11:. */
 static const char *stored(Row *r)
 {
@@ -50,10 +55,21 @@ static char *content(Row *r, gsize *ret_len, char **ret_why)
   return cert_info_read(path, ret_len, ret_why);
 }
 
+static void look_at_folder(const char *value, CertInfo *ret)
+{
+  g_autofree char *path = value ? nmovpn_text_unescape(value) : NULL;
+  if (path && !g_file_test(path, G_FILE_TEST_IS_DIR))
+    ret->warning = g_strdup_printf(_("There is no folder “%s”"), path);
+}
+
 static void look(Row *r, CertInfo *ret)
 {
   gsize len = 0;
   char *why = NULL;
+  if (is_folder(r)) {
+    look_at_folder(stored(r), ret);
+    return;
+  }
   char *data = content(r, &len, &why);
   if (data)
     cert_info_look(r->binding->file, data, len, g_get_real_time() / G_USEC_PER_SEC, ret);
@@ -107,7 +123,9 @@ static void show_info(Row *r)
                                                       !profile_is_token_uri(value) && info.text &&
                                                       !info.pkcs12);
   gtk_widget_set_visible(r->buttons[BUTTON_REMOVE], value || key_is_hidden(r));
-  gtk_entry_set_placeholder_text(GTK_ENTRY(r->control), where(r) ? where(r) : _("No file chosen"));
+  gtk_entry_set_placeholder_text(GTK_ENTRY(r->control), where(r)       ? where(r)
+                                                        : is_folder(r) ? _("No folder chosen")
+                                                                       : _("No file chosen"));
   r->open_key = is_key_row(r) && info.text && !info.encrypted && !info.wrong;
   r->pkcs12 = info.pkcs12;
   cert_info_clear(&info);
@@ -231,11 +249,14 @@ static void choose(GtkButton *button, gpointer editor)
   static const char *const all[] = {"*", NULL};
   Row *r = g_object_get_data(G_OBJECT(button), "row");
   GtkRoot *root = gtk_widget_get_root(GTK_WIDGET(button));
-  GtkFileChooserNative *dialog =
-      gtk_file_chooser_native_new(_("Choose a File"), GTK_IS_WINDOW(root) ? GTK_WINDOW(root) : NULL,
-                                  GTK_FILE_CHOOSER_ACTION_OPEN, NULL, NULL);
-  add_filter(GTK_FILE_CHOOSER(dialog), _("Certificates and keys"), usual);
-  add_filter(GTK_FILE_CHOOSER(dialog), _("All files"), all);
+  GtkFileChooserNative *dialog = gtk_file_chooser_native_new(
+      _("Choose a File"), GTK_IS_WINDOW(root) ? GTK_WINDOW(root) : NULL,
+      is_folder(r) ? GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER : GTK_FILE_CHOOSER_ACTION_OPEN, NULL,
+      NULL);
+  if (!is_folder(r)) {
+    add_filter(GTK_FILE_CHOOSER(dialog), _("Certificates and keys"), usual);
+    add_filter(GTK_FILE_CHOOSER(dialog), _("All files"), all);
+  }
   gtk_native_dialog_set_modal(GTK_NATIVE_DIALOG(dialog), TRUE);
   g_object_set_data(G_OBJECT(dialog), "row", r);
   g_signal_connect_object(dialog, "response", G_CALLBACK(chosen), r->editor, 0);
@@ -292,12 +313,13 @@ void editor_file_build(Row *r)
   gtk_editable_set_width_chars(GTK_EDITABLE(r->control), 8);
   gtk_widget_set_hexpand(r->control, TRUE);
   gtk_box_append(GTK_BOX(line), r->control);
-  add_button(r, BUTTON_CHOOSE, line, "document-open-symbolic", _("Choose a file"),
-             G_CALLBACK(choose));
+  add_button(r, BUTTON_CHOOSE, line, "document-open-symbolic",
+             is_folder(r) ? _("Choose a folder") : _("Choose a file"), G_CALLBACK(choose));
   add_button(r, BUTTON_KEEP, line, "document-save-symbolic", _("Keep a copy in this profile"),
              G_CALLBACK(keep));
   add_button(r, BUTTON_REMOVE, line, "edit-clear-symbolic", _("Remove"), G_CALLBACK(remove_it));
-  r->widget = editor_field_row(title, ovpn_option_info(b->id)->directive, FALSE, line, &box);
+  r->widget = editor_field_row(title, b->shown ? b->shown : ovpn_option_info(b->id)->directive,
+                               FALSE, line, &box);
   if (strchr(title, '_')) {
     GtkWidget *label = gtk_widget_get_first_child(gtk_widget_get_first_child(box));
     gtk_label_set_use_underline(GTK_LABEL(label), TRUE);

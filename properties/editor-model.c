@@ -149,6 +149,20 @@ char *editor_line_get(Editor *e, OvpnOptionId id)
   return ret;
 }
 
+char *editor_lines_get(Editor *e, OvpnOptionId id)
+{
+  ovpn_auto_option_list list = {0};
+  char *text;
+  GString *s = g_string_new(NULL);
+  parse_extra(e, &text, &list);
+  for (gsize i = 0; i < list.n; i++) {
+    if (is_line(&list.items[i], id) && list.items[i].argc > 1)
+      g_string_append_printf(s, "%s%s", s->len ? ", " : "", list.items[i].argv[1]);
+  }
+  ovpn_secret_free(text);
+  return g_string_free(s, s->len == 0);
+}
+
 static void append_line(GString *s, const char *line, gsize len)
 {
   if (s->len)
@@ -156,7 +170,8 @@ static void append_line(GString *s, const char *line, gsize len)
   g_string_append_len(s, line, (gssize)len);
 }
 
-void editor_line_set(Editor *e, OvpnOptionId id, const char *args)
+/* `fresh` (NULL: nothing) takes the place of the last line of that option, the others go. */
+static void replace_lines(Editor *e, OvpnOptionId id, const char *fresh)
 {
   ovpn_auto_option_list list = {0};
   char *text;
@@ -164,7 +179,6 @@ void editor_line_set(Editor *e, OvpnOptionId id, const char *args)
     ovpn_secret_free(text);
     return;
   }
-  g_autofree char *fresh = args ? new_line(id, args) : NULL;
   unsigned last = 0, number = 0;
   gsize next = 0;
   for (gsize i = 0; i < list.n; i++)
@@ -188,6 +202,30 @@ void editor_line_set(Editor *e, OvpnOptionId id, const char *args)
   ovpn_wipe(s->str, s->len);
   g_string_free(s, TRUE);
   ovpn_secret_free(text);
+}
+
+void editor_line_set(Editor *e, OvpnOptionId id, const char *args)
+{
+  g_autofree char *fresh = args ? new_line(id, args) : NULL;
+  replace_lines(e, id, fresh);
+}
+
+void editor_lines_set(Editor *e, OvpnOptionId id, const char *text)
+{
+  g_auto(GStrv) items = g_strsplit_set(text ? text : "", " \t,", -1);
+  g_autofree char *before = editor_lines_get(e, id);
+  GString *all = g_string_new(NULL), *now = g_string_new(NULL);
+  for (char **item = items; *item; item++) {
+    g_autofree char *line = **item ? new_line(id, *item) : NULL;
+    if (!line)
+      continue;
+    g_string_append_printf(all, "%s%s", all->len ? "\n" : "", line);
+    g_string_append_printf(now, "%s%s", now->len ? ", " : "", *item);
+  }
+  if (g_strcmp0(before ? before : "", now->str)) /* the same list may stand in several places */
+    replace_lines(e, id, all->len ? all->str : NULL);
+  g_string_free(all, TRUE);
+  g_string_free(now, TRUE);
 }
 
 /* ---- the default route (DESIGN §7) */
@@ -307,6 +345,8 @@ char *editor_row_get(Row *r)
     return part_get(value, r->binding->place);
   case PLACE_LINE:
     return editor_line_get(e, r->binding->id);
+  case PLACE_LINES:
+    return editor_lines_get(e, r->binding->id);
   case PLACE_ROUTE:
     return g_strdup(route_get(e));
   }
@@ -343,6 +383,9 @@ void editor_row_set(Row *r, const char *value)
     break;
   case PLACE_LINE:
     editor_line_set(r->editor, r->binding->id, value);
+    break;
+  case PLACE_LINES:
+    editor_lines_set(r->editor, r->binding->id, value);
     break;
   case PLACE_ROUTE:
     route_set(r->editor, value ? value : "server");

@@ -44,8 +44,8 @@ static void add_effect(GString *s, guint *n, char *effect, const char *what, uns
 
 static gboolean has_row(const char *key)
 {
-  static const char *const others[] = {KEY_CONNECTION_TYPE, KEY_REMOTE,  NMOVPN_KEY_EXTRA_OPTIONS,
-                                       KEY_CRL_DIR,         KEY_TAP_DEV, NULL};
+  static const char *const others[] = {KEY_CONNECTION_TYPE, KEY_REMOTE, NMOVPN_KEY_EXTRA_OPTIONS,
+                                       KEY_TAP_DEV, NULL};
   if (g_strv_contains(others, key) || g_str_has_suffix(key, FLAGS_SUFFIX))
     return TRUE;
   for (guint i = 0; i < editor_n_bindings; i++) {
@@ -76,8 +76,10 @@ static void show_effects(Editor *e, const OvpnOptionList *l)
 {
   GString *s = g_string_new(NULL);
   guint n = 0;
-  for (gsize i = 0; i < l->n; i++)
-    add_effect(s, &n, effect_of(&l->items[i]), l->items[i].argv[0], l->items[i].line);
+  for (gsize i = 0; i < l->n; i++) {
+    char *effect = effect_of(&l->items[i]);
+    add_effect(s, &n, effect ? effect : g_strdup(_("used")), l->items[i].argv[0], l->items[i].line);
+  }
   list_keys(e, s, &n);
   g_autofree char *valid = g_utf8_make_valid(s->str, -1);
   gtk_label_set_text(GTK_LABEL(e->other_effects), valid);

@@ -38,6 +38,7 @@ typedef enum RowPlace {
   PLACE_BEFORE, /* the part of a key's value before the colon */
   PLACE_AFTER,  /* the part after it */
   PLACE_LINE,   /* a line of extra-options */
+  PLACE_LINES,  /* all its lines of that option, each with one argument */
   PLACE_ROUTE,  /* default-route and the lines about the default route */
 } RowPlace;
 
@@ -70,6 +71,7 @@ typedef struct Binding {
   const Choice *choices;
   CertWhat file;
   const char *secret; /* ROW_SECRET: name of the secret */
+  const char *shown;  /* name under the title; NULL: the option's */
 } Binding;
 
 extern const Binding editor_bindings[];
@@ -105,15 +107,19 @@ typedef struct Server {
 
 struct Editor {
   GObject parent;
-  NMSettingVpn *old;   /* as opened */
-  GHashTable *data;    /* key -> new value, NULL = remove */
-  GHashTable *secrets; /* the same for secrets; values are wiped */
+  NMSettingVpn *old;         /* as opened */
+  NMConnection *whole;       /* the same with its other settings */
+  NMVpnEditorPlugin *plugin; /* NULL in tests */
+  GHashTable *data;          /* key -> new value, NULL = remove */
+  GHashTable *secrets;       /* the same for secrets; values are wiped */
   gboolean is_new;
   gboolean loading; /* widgets are being filled: no change of the user's */
   Row *rows;
   GtkWidget *widget; /* what the host gets */
   GtkWidget *page;   /* in it */
   GtkWidget *type_row;
+  GtkWidget *type_note; /* why a kind of connection is not a good one */
+  GtkWidget *save_note; /* what became of "Save as .ovpn" */
   GtkWidget *sections[SECTION_COUNT];
   GtkWidget *search;
   /* servers */
@@ -147,6 +153,9 @@ void editor_set_extra_text(Editor *e, const char *text);
 char *editor_line_get(Editor *e, OvpnOptionId id);
 /* Replaces or adds it; NULL removes every such line. */
 void editor_line_set(Editor *e, OvpnOptionId id, const char *args);
+/* The same for every line of that option; items are separated by spaces or commas. */
+char *editor_lines_get(Editor *e, OvpnOptionId id);
+void editor_lines_set(Editor *e, OvpnOptionId id, const char *items);
 char *editor_row_get(Row *r); /* NULL when not set */
 void editor_row_set(Row *r, const char *value);
 /* Sentence about a value that the option cannot have; NULL when it is good. */
@@ -180,6 +189,10 @@ GtkWidget *editor_servers_build(Editor *e);
 const char *editor_servers_error(Editor *e);
 void editor_servers_defaults(Editor *e); /* port or proto-tcp became another */
 void editor_server_free(gpointer data);
+
+/* ---- editor-transfer.c: import and export */
+GtkWidget *editor_import_build(Editor *e); /* NULL when this was not imported just now */
+GtkWidget *editor_save_build(Editor *e);   /* NULL without a plugin */
 
 /* ---- editor-other.c */
 void editor_other_build(Editor *e, AdwExpanderRow *section);

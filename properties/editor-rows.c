@@ -146,16 +146,28 @@ char *editor_row_title(const Binding *b)
 
 static const char *option_name(const Row *r)
 {
-  return ovpn_option_info(r->binding->id)->directive;
+  const Binding *b = r->binding;
+  return b->shown ? b->shown : ovpn_option_info(b->id)->directive;
 }
 
 /* ---- checks */
+
+static char *check_items(OvpnOptionId id, const char *label, const char *value)
+{
+  g_auto(GStrv) items = g_strsplit_set(value, " \t,", -1);
+  char *error = NULL;
+  for (char **item = items; *item && !error; item++)
+    error = **item ? editor_check(id, label, *item, TRUE) : NULL;
+  return error;
+}
 
 static char *check_text(Row *r, const char *label, const char *value)
 {
   const Binding *b = r->binding;
   if (b->place == PLACE_LINE)
     return editor_check(b->id, label, value, FALSE);
+  if (b->place == PLACE_LINES)
+    return check_items(b->id, label, value);
   /* Keys that hold a part of an option: the grammar of an option that takes the same. */
   if (!strcmp(r->key, KEY_PROXY_PORT))
     return editor_check(OVPN_OPT_PORT, label, value, TRUE);
@@ -186,7 +198,8 @@ static void row_changed(Row *r, const char *value)
   r->touched = TRUE;
   editor_row_set(r, value);
   editor_row_check(r);
-  if (r->binding->place == PLACE_LINE || r->binding->place == PLACE_ROUTE) {
+  if (r->binding->place == PLACE_LINE || r->binding->place == PLACE_LINES ||
+      r->binding->place == PLACE_ROUTE) {
     editor_reload_lines(e, r);
     editor_other_load(e);
   }

@@ -74,6 +74,8 @@ static const Choice route_choices[] = {{"server", N_("As the server says")},
                                        {"always", N_("Always")},
                                        {"never", N_("Never")},
                                        {NULL, NULL}};
+static const Choice guard_choices[] = {
+    {NULL, N_("Blocked")}, {"no", N_("Goes past the tunnel")}, {NULL, NULL}};
 static const Choice retry_choices[] = {{NULL, N_("Give up")},
                                        {"interact", N_("Ask again")},
                                        {"nointeract", N_("Try again without asking")},
@@ -190,8 +192,8 @@ const Binding editor_bindings[] = {
      N_("Where that name stands"), CHOICE(name_choices)},
     KEY_ROW(TLS_REMOTE, SERVER, TEXT, FOR_ANY_TLS, N_("Name in the certificate, old form"),
             TEXT(N_("Any"))),
-    LINE_ROW(PEER_FINGERPRINT, SERVER, TEXT, FOR_ANY_TLS, N_("Fingerprint of the certificate"),
-             TEXT(N_("Not checked"))),
+    {OVPN_OPT_PEER_FINGERPRINT, SECTION_SERVER, ROW_TEXT, PLACE_LINES, FOR_ANY_TLS,
+     N_("Fingerprints of certificates"), TEXT(N_("Not checked"))},
     LINE_ROW(VERIFY_HASH, SERVER, TEXT, FOR_ANY_TLS, N_("Fingerprint of the authority"),
              TEXT(N_("Not checked"))),
     LINE_ROW(REMOTE_CERT_EKU, SERVER, TEXT, FOR_ANY_TLS, N_("Purpose in the certificate"),
@@ -199,6 +201,8 @@ const Binding editor_bindings[] = {
     KEY_ROW(NS_CERT_TYPE, SERVER, CHOICE, FOR_ANY_TLS, N_("Role in the certificate, old form"),
             CHOICE(role_choices)),
     FILE_ROW(CRL_VERIFY, SERVER, FOR_ANY_TLS, N_("List of revoked certificates"), CERT_WHAT_CRL),
+    FILE_ROW(CRL_VERIFY, SERVER, FOR_ANY_TLS, N_("Folder with lists of revoked certificates"),
+             CERT_WHAT_CRL_DIR, .key = KEY_CRL_DIR, .shown = "crl-verify … dir"),
 
     /* ---- proxy */
     KEY_ROW(HTTP_PROXY, PROXY, CHOICE, FOR_ALL, N_("Kind of proxy"), CHOICE(proxy_choices)),
@@ -219,6 +223,8 @@ const Binding editor_bindings[] = {
     LINE_ROW(ROUTE_GATEWAY, ROUTING, TEXT, FOR_ALL, N_("Gateway of the routes"),
              TEXT(N_("As the server says"))),
     LINE_ROW(BLOCK_IPV6, ROUTING, SWITCH, FOR_ALL, N_("Block IPv6")),
+    KEY_ROW(BLOCK_IPV6, ROUTING, CHOICE, FOR_ALL, N_("IPv6 when only IPv4 goes through the tunnel"),
+            .key = NMOVPN_KEY_IPV6_GUARD, CHOICE(guard_choices), .shown = NMOVPN_KEY_IPV6_GUARD),
     LINE_ROW(TOPOLOGY, ROUTING, CHOICE, FOR_ALL, N_("Kind of addresses"), CHOICE(topology_choices)),
     KEY_ROW(ALLOW_PULL_FQDN, ROUTING, SWITCH, FOR_ANY_TLS,
             N_("Accept names in the server's routes")),

@@ -56,7 +56,7 @@ static const char *missing(Editor *e)
     return NULL; /* as it was opened */
   if (type == TYPE_STATIC_KEY)
     return editor_get(e, KEY_STATIC_KEY) ? NULL : _("Choose the file with the shared key");
-  g_autofree char *print = editor_line_get(e, OVPN_OPT_PEER_FINGERPRINT);
+  g_autofree char *print = editor_lines_get(e, OVPN_OPT_PEER_FINGERPRINT);
   if (!editor_get(e, KEY_CA) && !print && !profile_cert_is_pkcs12(cert, editor_get(e, KEY_KEY)))
     return _("Choose the certificate of the authority that vouches for the server");
   if (profile_type_has_cert(type) && !cert && !editor_get_secret(e, NMOVPN_SECRET_KEY))
@@ -186,6 +186,17 @@ static void update_sections(Editor *e, const char *needle, const gboolean *found
   }
 }
 
+/* Seen by everybody who chooses it, before it is used. */
+static void show_type_note(Editor *e)
+{
+  const char *text = NULL;
+  if (editor_type(e) == TYPE_STATIC_KEY)
+    text = _("Not secure: whoever gets the shared key can read all traffic, also what was recorded "
+             "before. New OpenVPN versions no longer allow it; use certificates instead");
+  editor_show_note(e->type_note, NULL, NULL, text);
+  gtk_widget_set_visible(gtk_widget_get_parent(e->type_note), text != NULL);
+}
+
 void editor_update_page(Editor *e)
 {
   guint bit = 1u << editor_type(e);
@@ -208,6 +219,7 @@ void editor_update_page(Editor *e)
     gtk_widget_set_visible(r->widget, r->shown && match);
   }
   update_sections(e, needle, found);
+  show_type_note(e);
 }
 
 static void search_changed(GtkSearchEntry *w, gpointer editor)
@@ -251,6 +263,14 @@ static GtkWidget *build_sign_in(Editor *e)
   editor_name_control(e->type_row, NULL, _("Decides which of the fields below are needed"));
   g_signal_connect_object(e->type_row, "notify::selected", G_CALLBACK(type_changed), e, 0);
   adw_preferences_group_add(ADW_PREFERENCES_GROUP(group), e->type_row);
+  e->type_note = editor_note_new();
+  g_object_set(e->type_note, "margin-top", 8, "margin-bottom", 8, "margin-start", 12, "margin-end",
+               12, NULL);
+  GtkWidget *row = adw_preferences_row_new();
+  gtk_list_box_row_set_activatable(GTK_LIST_BOX_ROW(row), FALSE);
+  gtk_widget_set_focusable(row, FALSE);
+  gtk_list_box_row_set_child(GTK_LIST_BOX_ROW(row), e->type_note);
+  adw_preferences_group_add(ADW_PREFERENCES_GROUP(group), row);
   return group;
 }
 
@@ -339,10 +359,15 @@ static void build_page(Editor *e)
   GtkWidget *sign_in = build_sign_in(e), *sections = build_sections(e);
   build_rows(e, sign_in);
   editor_other_build(e, ADW_EXPANDER_ROW(e->sections[SECTION_OTHER]));
+  GtkWidget *imported = editor_import_build(e), *save = editor_save_build(e);
+  if (imported)
+    gtk_box_append(GTK_BOX(e->page), imported);
   gtk_box_append(GTK_BOX(e->page), servers);
   gtk_box_append(GTK_BOX(e->page), sign_in);
   gtk_box_append(GTK_BOX(e->page), e->search);
   gtk_box_append(GTK_BOX(e->page), sections);
+  if (save)
+    gtk_box_append(GTK_BOX(e->page), save);
   editor_update_page(e);
   e->loading = FALSE;
 }
@@ -376,6 +401,8 @@ static void finalize(GObject *object)
   g_hash_table_unref(e->data);
   g_hash_table_unref(e->secrets);
   g_clear_object(&e->old);
+  g_clear_object(&e->whole);
+  g_clear_object(&e->plugin);
   G_OBJECT_CLASS(nmovpn_editor_parent_class)->finalize(object);
 }
 
@@ -413,6 +440,8 @@ G_MODULE_EXPORT NMVpnEditor *nmovpn_editor_new(NMVpnEditorPlugin *plugin, NMConn
     return NULL;
   }
   Editor *e = g_object_new(NMOVPN_TYPE_EDITOR, NULL);
+  e->whole = nm_simple_connection_new_clone(connection);
+  e->plugin = plugin ? g_object_ref(plugin) : NULL;
   e->old = NM_SETTING_VPN(vpn ? nm_setting_duplicate(NM_SETTING(vpn))
                               : g_object_ref_sink(nm_setting_vpn_new()));
   e->is_new = nm_setting_vpn_get_num_data_items(e->old) == 0;

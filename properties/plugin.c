@@ -11,6 +11,7 @@
 #include <gio/gio.h>
 #include <glib/gi18n-lib.h>
 
+#include "properties/editor.h"
 #include "properties/export.h"
 #include "properties/import.h"
 
@@ -74,6 +75,26 @@ static NMVpnEditorPluginCapability get_capabilities(NMVpnEditorPlugin *plugin)
          NM_VPN_EDITOR_PLUGIN_CAPABILITY_IPV6;
 }
 
+/* The editor shows it when it is opened on that connection. */
+static void remember_import(NMVpnEditorPlugin *plugin, NMConnection *connection, const char *path,
+                            const NmOvpnImportReport *report)
+{
+  GQuark quark = g_quark_from_static_string(NMOVPN_IMPORTED);
+  GObject *o = g_type_get_qdata(G_OBJECT_TYPE(plugin), quark);
+  if (!o) {
+    o = g_object_new(G_TYPE_OBJECT, NULL); /* lives as long as the type: for ever */
+    g_type_set_qdata(G_OBJECT_TYPE(plugin), quark, o);
+  }
+  NMSetting *copy = nm_setting_duplicate(NM_SETTING(nm_connection_get_setting_vpn(connection)));
+  g_object_set(copy, NM_SETTING_VPN_SECRETS, NULL, NULL);
+  g_object_set_data_full(o, NMOVPN_IMPORTED_SETTING, copy, g_object_unref);
+  g_object_set_data_full(o, NMOVPN_IMPORTED_WARNINGS, g_ptr_array_ref(report->warnings),
+                         (GDestroyNotify)g_ptr_array_unref);
+  g_object_set_data_full(o, NMOVPN_IMPORTED_NOTES, g_ptr_array_ref(report->notes),
+                         (GDestroyNotify)g_ptr_array_unref);
+  g_object_set_data_full(o, NMOVPN_IMPORTED_FILE, g_filename_display_basename(path), g_free);
+}
+
 static NMConnection *import_from_file(NMVpnEditorPlugin *plugin, const char *path, GError **error)
 {
   NmOvpnImportReport report;
@@ -84,6 +105,8 @@ static NMConnection *import_from_file(NMVpnEditorPlugin *plugin, const char *pat
   g_autofree char *text = connection ? nmovpn_import_report_text(&report, path) : NULL;
   if (text)
     g_printerr("%s", text);
+  if (connection)
+    remember_import(plugin, connection, path, &report);
   nmovpn_import_report_clear(&report);
   return connection;
 }

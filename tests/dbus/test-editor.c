@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The editor inside one process, under Xvfb: nothing is lost, every row is set and read back,
- * errors, accessible names. usage: test-editor EDITOR.so CONF_DIRECTORY
+ * errors, accessible names. usage: test-editor EDITOR.so CONF_DIRECTORY PLUGIN.so
  * NMOVPN_EDITOR_PNG=DIRECTORY: pictures of the page in several sizes and both themes. */
 #include <adwaita.h>
 #include <dlfcn.h>
@@ -253,9 +253,17 @@ static guint possibilities(GtkWidget *w)
 
 static gboolean is_file_field(const char *name)
 {
-  static const char *const files[] = {
-      "ca",           "cert", "key",         "static-key",      "tls-crypt",
-      "tls-crypt-v2", "ta",   "extra-certs", "crl-verify-file", NULL};
+  static const char *const files[] = {"ca",
+                                      "cert",
+                                      "key",
+                                      "static-key",
+                                      "tls-crypt",
+                                      "tls-crypt-v2",
+                                      "ta",
+                                      "extra-certs",
+                                      "crl-verify-file",
+                                      "crl-verify-dir",
+                                      NULL};
   return g_strv_contains(files, name);
 }
 
@@ -431,6 +439,66 @@ static void test_special(void)
   check_route(e, c, 0, "verb 4\nremote-cert-eku \"c d\"");
   type_text(e, "remote-cert-eku", "");
   check_route(e, c, 0, "verb 4");
+  g_object_unref(e);
+}
+
+/* Lines that may stand several times are one list in their row. */
+static void test_fingerprints(void)
+{
+  g_autoptr(NMConnection) c = take("client\nremote h\npeer-fingerprint aa\nverb 4\n"
+                                   "peer-fingerprint bb\n");
+  NMVpnEditor *e = open_editor(c);
+  GtkEditable *w = GTK_EDITABLE(field(e, "peer-fingerprint"));
+  CHECK_STR(gtk_editable_get_text(w), "aa, bb");
+  gtk_editable_set_text(w, "aa  bb cc");
+  g_autoptr(NMConnection) a = saved(e, c);
+  g_autofree char *text = nmovpn_text_unescape(data(a, "extra-options"));
+  CHECK_STR(text, "verb 4\npeer-fingerprint aa\npeer-fingerprint bb\npeer-fingerprint cc");
+  gtk_editable_set_text(w, "");
+  g_autoptr(NMConnection) b = saved(e, c);
+  g_autofree char *left = nmovpn_text_unescape(data(b, "extra-options"));
+  CHECK_STR(left, "verb 4");
+  g_object_unref(e);
+}
+
+static void test_crl_and_guard(void)
+{
+  g_autoptr(NMConnection) c = take("client\nremote h\n");
+  NMVpnEditor *e = open_editor(c);
+  type_text(e, "crl-verify-dir", "/no such");
+  gtk_drop_down_set_selected(GTK_DROP_DOWN(field(e, "ipv6-leak-protection")), 1);
+  g_autoptr(NMConnection) a = saved(e, c);
+  CHECK_STR(data(a, "crl-verify-dir"), "/no such");
+  CHECK_STR(data(a, "ipv6-leak-protection"), "no");
+  type_text(e, "crl-verify-dir", "");
+  gtk_drop_down_set_selected(GTK_DROP_DOWN(field(e, "ipv6-leak-protection")), 0);
+  g_autoptr(NMConnection) b = saved(e, c);
+  CHECK(nm_connection_compare(b, c, NM_SETTING_COMPARE_FLAG_EXACT));
+  g_object_unref(e);
+}
+
+/* The plugin's object as GNOME Settings has it: import, then the editor with its summary. */
+static void test_import_summary(const char *plugin_file)
+{
+  g_autoptr(NMVpnEditorPlugin) plugin =
+      nm_vpn_editor_plugin_load(plugin_file, "org.freedesktop.NetworkManager.openvpn", NULL);
+  g_autofree char *path = g_build_filename(scratch, "sum.ovpn", NULL);
+  CHECK(plugin);
+  g_file_set_contents(path, "client\nremote h\nup /x\npersist-key\nno-such\n", -1, NULL);
+  g_autoptr(NMConnection) c = plugin ? nm_vpn_editor_plugin_import(plugin, path, NULL) : NULL;
+  g_autoptr(NMConnection) clone = c ? nm_simple_connection_new_clone(c) : NULL;
+  NMVpnEditor *e = clone ? editor_new(plugin, clone, NULL) : NULL;
+  CHECK(e);
+  if (!e)
+    return;
+  AdwExpanderRow *row = ADW_EXPANDER_ROW(field(e, "import-summary"));
+  CHECK_STR(adw_preferences_row_get_title(ADW_PREFERENCES_ROW(row)), "Imported from “sum.ovpn”");
+  CHECK(g_str_has_suffix(adw_expander_row_get_subtitle(row), "things to know"));
+  CHECK(find(root_of(e), "save-as"));
+  g_object_unref(e);
+  nm_setting_vpn_add_data_item(nm_connection_get_setting_vpn(clone), "port", "1");
+  e = editor_new(plugin, clone, NULL);
+  CHECK(!find(root_of(e), "import-summary")); /* another connection */
   g_object_unref(e);
 }
 
@@ -692,7 +760,7 @@ int main(int argc, char **argv)
     fprintf(stderr, "no display\n");
     return 77;
   }
-  void *library = argc == 3 ? dlopen(argv[1], RTLD_NOW | RTLD_NODELETE) : NULL;
+  void *library = argc == 4 ? dlopen(argv[1], RTLD_NOW | RTLD_NODELETE) : NULL;
   editor_new = library ? (EditorNew)dlsym(library, "nmovpn_editor_new") : NULL;
   if (!editor_new) {
     fprintf(stderr, "%s\n", library ? "no symbol" : dlerror());
@@ -710,6 +778,9 @@ int main(int argc, char **argv)
     test_servers();
     test_types();
     test_special();
+    test_fingerprints();
+    test_crl_and_guard();
+    test_import_summary(argv[3]);
     test_search();
     test_errors();
     test_files();

@@ -4,6 +4,7 @@
 usage: inside.py JOB.json with work (a .ovpn that connects), target (address behind the tunnel), shots, log, pattern.
 Prints `ok NAME`, `FAIL NAME: why`, and ends with `gnome: N passed, N failed`."""
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 import traceback
 
 import atspi as A
-from session import Failed, Session, check, data, nmcli
+from session import HOME, Failed, Session, check, data, nmcli
 
 NAME = 'work'
 SCENARIOS = []
@@ -38,6 +39,9 @@ def import_save_connect(s, job):
     s.open_settings()
     s.import_file(job['work'])
     w = s.editor_window(NAME)
+    A.find(w, 'Imported from “work.ovpn”', ('label',))
+    A.find(w, '1 thing to know', ('label',))
+    A.find(w, prefix='Line ', roles=('label',))
     s.picture('imported')
     A.set_text(A.find(w, 'User name', A.TEXTS), 'alice')
     s.choose(w, 'Where the password is kept', 'Save for all users')
@@ -92,6 +96,26 @@ def open_and_cancel(s, job):
     A.press(s.button(w, 'Cancel'))
     time.sleep(0.5)
     check(nmcli('-s', 'connection', 'show', NAME) == before, 'the connection changed')
+
+
+@scenario
+def save_as_ovpn(s, job):
+    take(job)
+    s.open_settings()
+    w = s.options(NAME)
+    A.press(A.find(w, 'Save as .ovpn…', A.BUTTONS))
+    A.wait('the file dialog', lambda: s.window('Save as .ovpn'))
+    time.sleep(0.5)
+    s.keys('ctrl+a')
+    s.type(HOME + '/saved.ovpn')
+    time.sleep(0.4)
+    s.keys('Return')
+    A.find(w, prefix='Saved as ', roles=('label',))
+    with open(HOME + '/saved.ovpn') as f:
+        text = f.read()
+    check('<ca>' in text and 'remote-cert-tls server' in text, text)
+    check(os.stat(HOME + '/saved.ovpn').st_mode & 0o777 == 0o600, 'the file can be read by others')
+    s.picture('saved')
 
 
 @scenario
