@@ -35,6 +35,13 @@ static OvpnStatus on_limit(ConfigApply *a, const OvpnOption *o, const Row *row)
   return OVPN_OK;
 }
 
+/* 0 is off, -1 is the default. */
+static OvpnStatus on_reneg_bytes(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  a->c->reneg_bytes_set = number(arg(o, 1)) >= 0;
+  return on_limit(a, o, row);
+}
+
 static OvpnStatus on_text(ConfigApply *a, const OvpnOption *o, const Row *row)
 {
   return set_text(a, ovpn_config_field(a, row), arg(o, 1));
@@ -156,7 +163,7 @@ static const Row rows[OVPN_OPT_MAX_] = {
     UINT(HAND_WINDOW, hand_window),
     UINT(TRAN_WINDOW, tran_window),
     UINT(RENEG_SEC, reneg_sec), /* a second argument only spreads the moment, 2.x servers */
-    DO(RENEG_BYTES, on_limit, AT(reneg_bytes)),
+    DO(RENEG_BYTES, on_reneg_bytes, AT(reneg_bytes)),
     DO(RENEG_PKTS, on_limit, AT(reneg_pkts)),
     DO(EXPLICIT_EXIT_NOTIFY, ovpn_on_exit_notify, .value = 0),
     UINT(VERB, verb),

@@ -204,6 +204,7 @@ typedef struct OvpnConfig {
   unsigned tls_timeout, hand_window, tran_window; /* 2, 60, 3600 */
   unsigned reneg_sec;
   uint64_t reneg_bytes, reneg_pkts; /* 3600; 0; 0 */
+  bool reneg_bytes_set;             /* else 64 MiB for ciphers with small blocks */
   int explicit_exit_notify;         /* -1 = not set */
   unsigned max_packet_size;         /* 1250 */
   /* push */

@@ -565,6 +565,16 @@ void ovpn_session_tick(OvpnSession *s, uint64_t now)
 
 /* ---- facts and wishes from the engine ---- */
 
+/* Payload after which a key has to go; 0 = never. Ciphers with blocks of 64 bits begin to repeat
+ * themselves after some gigabytes (SWEET32). spec §6.4 */
+static uint64_t bytes_per_key(const OvpnSession *s)
+{
+  enum { SMALL_BLOCK = 8 };
+  const OvpnConfig *c = s->p.config;
+  bool small = s->cipher && s->cipher->block == SMALL_BLOCK;
+  return small && !c->reneg_bytes_set ? UINT64_C(64) << 20 : c->reneg_bytes;
+}
+
 void ovpn_session_note_data(OvpnSession *s, uint64_t now, bool received, bool sent,
                             uint64_t payload_bytes, uint64_t key_sent)
 {
@@ -578,13 +588,13 @@ void ovpn_session_note_data(OvpnSession *s, uint64_t now, bool received, bool se
     s->last_sent = now;
   s->activity_bytes += payload_bytes;
   s->key_bytes += payload_bytes;
+  uint64_t bytes = bytes_per_key(s);
   uint64_t quiet = s->pushed.inactive >= 0 ? s->pushed.inactive_bytes : c->inactive_bytes;
   if (payload_bytes > 0 && s->activity_bytes > quiet) {
     s->activity_bytes = 0;
     s->last_activity = now;
   }
-  bool used_up = key_sent >= UINT32_C(0xFF000000) ||
-                 (c->reneg_bytes && s->key_bytes >= c->reneg_bytes) ||
+  bool used_up = key_sent >= UINT32_C(0xFF000000) || (bytes && s->key_bytes >= bytes) ||
                  (c->reneg_pkts && key_sent >= c->reneg_pkts);
   if (used_up && s->state == OVPN_SESSION_UP && current_key(s)->sending)
     session_renegotiate(s);

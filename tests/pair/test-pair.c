@@ -714,6 +714,44 @@ static void test_push_update(void)
   tear_down(&p);
 }
 
+static void expect_renegotiation(const char *cipher, const char *limit, uint64_t bytes,
+                                 uint64_t sent, bool wanted)
+{
+  static Pair p;
+  char push[200];
+  Case c = {"", OVPN_WRAP_NONE, push, cipher, .peer_id = 1};
+  snprintf(push, sizeof push, PUSH_BASE ",peer-id 1,cipher %s", cipher);
+  c.option[0] = limit ? "reneg-bytes" : NULL;
+  c.option[1] = limit;
+  set_up(&p, &c);
+  free(p.config.data_ciphers.v[0]);
+  p.config.data_ciphers.v[0] = strdup(cipher);
+  run(&p, 60, 0, is_up);
+  CHECK_STR(p.failure.text, "");
+  ovpn_session_note_data(p.client, p.now, true, true, bytes, sent);
+  run(&p, 10, 0, two_keys);
+  if ((p.generated == 2) != wanted)
+    fprintf(stderr, "  %s, limit %s, %llu bytes, %llu packets\n", cipher, limit ? limit : "none",
+            (unsigned long long)bytes, (unsigned long long)sent);
+  CHECK_INT(p.generated, wanted ? 2 : 1);
+  tear_down(&p);
+}
+
+/* Amounts of data after which a key is not used any further. */
+static void test_used_up(void)
+{
+  const uint64_t mib = 1 << 20;
+  expect_renegotiation("AES-256-GCM", NULL, 1000 * mib, 1000, false);
+  expect_renegotiation("AES-256-GCM", NULL, 100, UINT32_C(0xff000000) - 1, false);
+  expect_renegotiation("AES-256-GCM", NULL, 100, UINT32_C(0xff000000), true);
+  expect_renegotiation("AES-256-GCM", "5000", 5000, 10, true);
+  expect_renegotiation("AES-256-GCM", "5000", 4999, 10, false);
+  expect_renegotiation("DES-EDE3-CBC", NULL, 64 * mib - 1, 1000, false);
+  expect_renegotiation("DES-EDE3-CBC", NULL, 64 * mib, 1000, true);
+  expect_renegotiation("DES-EDE3-CBC", "-1", 64 * mib, 1000, true);
+  expect_renegotiation("DES-EDE3-CBC", "0", 64 * mib, 1000, false);
+}
+
 static void test_no_answer(void)
 {
   static Pair p;
@@ -866,6 +904,7 @@ int main(int argc, char **argv)
   test_push_failures();
   test_control_strings();
   test_push_update();
+  test_used_up();
   test_no_answer();
   test_silence();
   test_credentials();

@@ -251,3 +251,6 @@ def round_trips(paths):
 _paths = [p for p in sorted(glob.glob(CONF + '/*.ovpn')) if not os.path.basename(p).startswith('bad-')]
 for _i in range(0, len(_paths), 40):
     add('links', 'round-trips-%d' % (_i // 40 + 1), round_trips(_paths[_i:_i + 40]))
+
+
+import links_dynamic  # noqa: E402,F401
