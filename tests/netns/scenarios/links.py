@@ -205,7 +205,7 @@ def accepted(l, path):
         ['ip', 'netns', 'exec', l.server_ns, 'openvpn', '--cd', l.scratch, '--config', path, '--verb', '3',
          '--dev', 'null', '--management', l.scratch + '/hold', 'unix', '--management-hold',
          '--management-query-passwords'],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace')
     errors = []
     try:
         for line in p.stdout:
