@@ -1,27 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One window with a field for each question (GTK 4).
+/* The window for agents without external UI mode: the server's words, a row for each question, or a
+ * page to open while the server waits (GTK 4, libadwaita).
  *
  * Only classic mode comes here; GTK is not touched before, so that a missing display hurts nobody
  * else. What was typed is copied into wiped memory; GTK's own password buffers are wiped by GTK.
- * spec/desktop.md §4. */
+ * The message and the page are text from a server: shown without markup, the page only opened by
+ * browser.c. Nothing is accepted while a field is empty. spec/desktop.md §4. */
 #include "ovpn-build.h"
 
 #include "auth-dialog/prompt.h"
 
+#include <adwaita.h>
 #include <glib-unix.h>
 #include <glib/gi18n-lib.h>
-#include <gtk/gtk.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { LABEL_CHARS = 30 };
+#include "auth-dialog/browser.h"
+
+enum { WIDTH = 440, MARGIN = 18, MESSAGE_HEIGHT_MAX = 240, MESSAGE_CHARS = 60 };
 
 typedef struct Prompt {
   Request *request;
   GMainLoop *loop;
-  GtkWidget *window, *ok;
-  GPtrArray *entries; /* one for each item, NULL when it is not asked */
+  GtkWidget *window, *ok, *cancel, *status;
+  GPtrArray *rows; /* of GtkEditable; one for each item, NULL when it is not asked */
   PromptResult result;
 } Prompt;
 
@@ -33,8 +37,8 @@ static void finish(Prompt *p, PromptResult result)
 
 static gboolean is_complete(const Prompt *p)
 {
-  for (guint i = 0; i < p->entries->len; i++) {
-    GtkEditable *e = p->entries->pdata[i];
+  for (guint i = 0; i < p->rows->len; i++) {
+    GtkEditable *e = p->rows->pdata[i];
     if (e && !*gtk_editable_get_text(e))
       return FALSE;
   }
@@ -43,13 +47,14 @@ static gboolean is_complete(const Prompt *p)
 
 static void focus_first_empty(const Prompt *p)
 {
-  for (guint i = 0; i < p->entries->len; i++) {
-    GtkEditable *e = p->entries->pdata[i];
+  for (guint i = 0; i < p->rows->len; i++) {
+    GtkEditable *e = p->rows->pdata[i];
     if (e && !*gtk_editable_get_text(e)) {
       gtk_widget_grab_focus(GTK_WIDGET(e));
       return;
     }
   }
+  gtk_widget_grab_focus(gtk_widget_get_visible(p->ok) ? p->ok : p->cancel);
 }
 
 static void on_changed(GtkEditable *e, Prompt *p)
@@ -57,18 +62,42 @@ static void on_changed(GtkEditable *e, Prompt *p)
   gtk_widget_set_sensitive(p->ok, is_complete(p));
 }
 
+/* What was done is also said to assistive technology: the label is the window's description. */
+static void tell(Prompt *p, const char *text)
+{
+  gtk_label_set_text(GTK_LABEL(p->status), text);
+  gtk_widget_set_visible(p->status, TRUE);
+}
+
+static void open_page(Prompt *p)
+{
+  if (browser_open(p->request->page))
+    tell(p, _("Finish signing in with the browser. The connection then goes on by itself."));
+  else
+    tell(p, _("No browser could be started. Copy the address above into one."));
+}
+
 static void on_ok(GtkWidget *w, Prompt *p)
 {
-  if (!is_complete(p)) {
-    focus_first_empty(p); /* Enter in one field leads to the next */
+  if (p->request->page) {
+    open_page(p);
     return;
   }
-  for (guint i = 0; i < p->entries->len; i++) {
-    if (p->entries->pdata[i])
-      request_item_set_value(p->request->items->pdata[i],
-                             gtk_editable_get_text(p->entries->pdata[i]));
+  if (!is_complete(p)) {
+    focus_first_empty(p); /* Enter in one row leads to the next */
+    return;
+  }
+  for (guint i = 0; i < p->rows->len; i++) {
+    if (p->rows->pdata[i])
+      request_item_set_value(p->request->items->pdata[i], gtk_editable_get_text(p->rows->pdata[i]));
   }
   finish(p, PROMPT_DONE);
+}
+
+static void on_copy(GtkWidget *w, Prompt *p)
+{
+  gdk_clipboard_set_text(gtk_widget_get_clipboard(p->window), p->request->page);
+  tell(p, _("The address was copied."));
 }
 
 static void on_cancel(GtkWidget *w, Prompt *p)
@@ -88,7 +117,7 @@ static gboolean on_escape(GtkWidget *w, GVariant *args, gpointer p)
   return TRUE;
 }
 
-/* The agent gives up by saying QUIT. */
+/* The agent gives up by saying QUIT, or by going away: then nobody reads an answer. */
 static gboolean on_stdin(int fd, GIOCondition condition, gpointer data)
 {
   Prompt *p = data;
@@ -101,86 +130,154 @@ static gboolean on_stdin(int fd, GIOCondition condition, gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
-static GtkWidget *new_entry(const RequestItem *item)
+/* ---- the parts ---- */
+
+static GtkWidget *new_row(Prompt *p, const RequestItem *item)
 {
-  GtkWidget *e = item->echo ? gtk_entry_new() : gtk_password_entry_new();
-  if (!item->echo)
-    gtk_password_entry_set_show_peek_icon(GTK_PASSWORD_ENTRY(e), TRUE);
+  GtkWidget *row = item->echo ? adw_entry_row_new() : adw_password_entry_row_new();
+  adw_preferences_row_set_use_markup(ADW_PREFERENCES_ROW(row), FALSE);
+  adw_preferences_row_set_use_underline(ADW_PREFERENCES_ROW(row), FALSE);
+  adw_preferences_row_set_title(ADW_PREFERENCES_ROW(row), item->label);
   if (item->value)
-    gtk_editable_set_text(GTK_EDITABLE(e), item->value);
-  gtk_widget_set_hexpand(e, TRUE);
-  return e;
-}
-
-static GtkWidget *new_fields(Prompt *p)
-{
-  GtkWidget *grid = gtk_grid_new();
-  gtk_grid_set_row_spacing(GTK_GRID(grid), 12);
-  gtk_grid_set_column_spacing(GTK_GRID(grid), 12);
-  for (guint i = 0; i < p->request->items->len; i++) {
-    const RequestItem *item = p->request->items->pdata[i];
-    if (!item->should_ask) {
-      g_ptr_array_add(p->entries, NULL);
-      continue;
-    }
-    GtkWidget *label = gtk_label_new(item->label), *e = new_entry(item);
-    gtk_label_set_wrap(GTK_LABEL(label), TRUE);
-    gtk_label_set_max_width_chars(GTK_LABEL(label), LABEL_CHARS);
-    gtk_label_set_width_chars(GTK_LABEL(label),
-                              (int)MIN(g_utf8_strlen(item->label, -1), LABEL_CHARS));
-    gtk_widget_set_halign(label, GTK_ALIGN_END);
-    gtk_accessible_update_relation(GTK_ACCESSIBLE(e), GTK_ACCESSIBLE_RELATION_LABELLED_BY, label,
-                                   NULL, -1);
-    g_signal_connect(e, "changed", G_CALLBACK(on_changed), p);
-    g_signal_connect(e, "activate", G_CALLBACK(on_ok), p);
-    gtk_grid_attach(GTK_GRID(grid), label, 0, (int)i, 1, 1);
-    gtk_grid_attach(GTK_GRID(grid), e, 1, (int)i, 1, 1);
-    g_ptr_array_add(p->entries, e);
-  }
-  return grid;
-}
-
-static GtkWidget *new_buttons(Prompt *p)
-{
-  GtkWidget *row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 6);
-  GtkWidget *cancel = gtk_button_new_with_mnemonic(_("_Cancel"));
-  p->ok = gtk_button_new_with_mnemonic(_("C_onnect"));
-  gtk_widget_add_css_class(p->ok, "suggested-action");
-  gtk_widget_set_halign(row, GTK_ALIGN_END);
-  g_signal_connect(cancel, "clicked", G_CALLBACK(on_cancel), p);
-  g_signal_connect(p->ok, "clicked", G_CALLBACK(on_ok), p);
-  gtk_box_append(GTK_BOX(row), cancel);
-  gtk_box_append(GTK_BOX(row), p->ok);
+    gtk_editable_set_text(GTK_EDITABLE(row), item->value);
+  g_signal_connect(row, "changed", G_CALLBACK(on_changed), p);
+  g_signal_connect(row, "entry-activated", G_CALLBACK(on_ok), p);
   return row;
 }
 
-static GtkWidget *new_message(const Request *r)
+static GtkWidget *new_rows(Prompt *p)
 {
-  GtkWidget *message = gtk_label_new(r->message);
-  gtk_label_set_wrap(GTK_LABEL(message), TRUE);
-  gtk_label_set_max_width_chars(GTK_LABEL(message), 50);
-  gtk_label_set_xalign(GTK_LABEL(message), 0);
-  return message;
+  GtkWidget *list = gtk_list_box_new();
+  gtk_list_box_set_selection_mode(GTK_LIST_BOX(list), GTK_SELECTION_NONE);
+  gtk_widget_add_css_class(list, "boxed-list");
+  gtk_accessible_update_property(GTK_ACCESSIBLE(list), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                 p->request->title, -1);
+  for (guint i = 0; i < p->request->items->len; i++) {
+    const RequestItem *item = p->request->items->pdata[i];
+    GtkWidget *row = item->should_ask ? new_row(p, item) : NULL;
+    if (row)
+      gtk_list_box_append(GTK_LIST_BOX(list), row);
+    g_ptr_array_add(p->rows, row);
+  }
+  return list;
+}
+
+/* The whole address can be seen and selected; its start is what tells where it leads. */
+static GtkWidget *new_page(Prompt *p)
+{
+  GtkWidget *row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 6);
+  GtkWidget *entry = gtk_entry_new(), *copy = gtk_button_new_from_icon_name("edit-copy-symbolic");
+  gtk_editable_set_text(GTK_EDITABLE(entry), p->request->page);
+  gtk_editable_set_editable(GTK_EDITABLE(entry), FALSE);
+  gtk_widget_set_hexpand(entry, TRUE);
+  gtk_accessible_update_property(GTK_ACCESSIBLE(entry), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                 _("Page to sign in at"), -1);
+  gtk_widget_set_tooltip_text(copy, _("Copy the address"));
+  gtk_accessible_update_property(GTK_ACCESSIBLE(copy), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                 _("Copy the address"), -1);
+  g_signal_connect(copy, "clicked", G_CALLBACK(on_copy), p);
+  gtk_box_append(GTK_BOX(row), entry);
+  gtk_box_append(GTK_BOX(row), copy);
+  return row;
+}
+
+static GtkWidget *new_text(const char *text)
+{
+  GtkWidget *label = gtk_label_new(text);
+  gtk_label_set_wrap(GTK_LABEL(label), TRUE);
+  gtk_label_set_wrap_mode(GTK_LABEL(label), PANGO_WRAP_WORD_CHAR);
+  gtk_label_set_max_width_chars(GTK_LABEL(label), MESSAGE_CHARS);
+  gtk_label_set_xalign(GTK_LABEL(label), 0);
+  return label;
+}
+
+/* Servers may write much: it scrolls, the rows stay in sight. */
+static GtkWidget *new_message(Prompt *p)
+{
+  GtkWidget *scroll = gtk_scrolled_window_new();
+  g_autofree char *first = g_strdup(p->request->message);
+  char *page = p->request->page ? strrchr(first, '\n') : NULL;
+  if (page) /* shown in a field of its own */
+    *page = 0;
+  GtkWidget *label = new_text(first);
+  gtk_label_set_selectable(GTK_LABEL(label), FALSE);
+  gtk_scrolled_window_set_policy(GTK_SCROLLED_WINDOW(scroll), GTK_POLICY_NEVER,
+                                 GTK_POLICY_AUTOMATIC);
+  gtk_scrolled_window_set_propagate_natural_height(GTK_SCROLLED_WINDOW(scroll), TRUE);
+  gtk_scrolled_window_set_max_content_height(GTK_SCROLLED_WINDOW(scroll), MESSAGE_HEIGHT_MAX);
+  gtk_scrolled_window_set_child(GTK_SCROLLED_WINDOW(scroll), label);
+  gtk_accessible_update_relation(GTK_ACCESSIBLE(p->window), GTK_ACCESSIBLE_RELATION_DESCRIBED_BY,
+                                 label, NULL, -1);
+  return scroll;
+}
+
+/* GTK 4.8 names such a button by its label with the underscore and again without: the second will
+ * do. */
+static GtkWidget *new_button(const char *text, GCallback clicked, Prompt *p)
+{
+  GtkWidget *button = gtk_button_new_with_mnemonic(text);
+  gtk_accessible_reset_property(GTK_ACCESSIBLE(button), GTK_ACCESSIBLE_PROPERTY_LABEL);
+  g_signal_connect(button, "clicked", clicked, p);
+  return button;
+}
+
+static GtkWidget *new_header(Prompt *p)
+{
+  GtkWidget *bar = adw_header_bar_new();
+  p->cancel = new_button(_("_Cancel"), G_CALLBACK(on_cancel), p);
+  const char *word = p->request->page ? _("_Open Browser") : _("C_onnect");
+  p->ok = new_button(word, G_CALLBACK(on_ok), p);
+  gtk_widget_add_css_class(p->ok, "suggested-action");
+  adw_header_bar_set_show_start_title_buttons(ADW_HEADER_BAR(bar), FALSE);
+  adw_header_bar_set_show_end_title_buttons(ADW_HEADER_BAR(bar), FALSE);
+  adw_header_bar_set_title_widget(ADW_HEADER_BAR(bar), adw_window_title_new(p->request->title, ""));
+  adw_header_bar_pack_start(ADW_HEADER_BAR(bar), p->cancel);
+  adw_header_bar_pack_end(ADW_HEADER_BAR(bar), p->ok);
+  gtk_widget_set_visible(p->ok, p->request->page || !p->request->server_decides);
+  return bar;
+}
+
+static GtkWidget *new_content(Prompt *p)
+{
+  GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, MARGIN);
+  gtk_widget_set_margin_top(box, MARGIN);
+  gtk_widget_set_margin_bottom(box, MARGIN);
+  gtk_widget_set_margin_start(box, MARGIN);
+  gtk_widget_set_margin_end(box, MARGIN);
+  gtk_box_append(GTK_BOX(box), new_message(p));
+  if (p->request->page)
+    gtk_box_append(GTK_BOX(box), new_page(p));
+  else if (!p->request->server_decides)
+    gtk_box_append(GTK_BOX(box), new_rows(p));
+  if (p->request->server_decides && !p->request->page) {
+    GtkWidget *spinner = gtk_spinner_new();
+    gtk_spinner_start(GTK_SPINNER(spinner));
+    gtk_widget_set_size_request(spinner, 32, 32);
+    gtk_box_append(GTK_BOX(box), spinner);
+  }
+  p->status = new_text("");
+  gtk_widget_add_css_class(p->status, "dim-label");
+  gtk_widget_set_visible(p->status, FALSE);
+  gtk_box_append(GTK_BOX(box), p->status);
+  return box;
 }
 
 static void build(Prompt *p)
 {
-  GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 18);
-  p->window = gtk_window_new();
+  GtkWidget *outer = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
+  p->window = adw_window_new();
   gtk_window_set_title(GTK_WINDOW(p->window), p->request->title);
+  gtk_window_set_default_size(GTK_WINDOW(p->window), WIDTH, -1);
   gtk_window_set_resizable(GTK_WINDOW(p->window), FALSE);
-  gtk_widget_set_margin_top(box, 18);
-  gtk_widget_set_margin_bottom(box, 18);
-  gtk_widget_set_margin_start(box, 18);
-  gtk_widget_set_margin_end(box, 18);
-  gtk_box_append(GTK_BOX(box), new_message(p->request));
-  gtk_box_append(GTK_BOX(box), new_fields(p));
-  gtk_box_append(GTK_BOX(box), new_buttons(p));
-  gtk_window_set_child(GTK_WINDOW(p->window), box);
+  gtk_widget_set_size_request(p->window, WIDTH, -1);
+  gtk_box_append(GTK_BOX(outer), new_header(p));
+  gtk_box_append(GTK_BOX(outer), new_content(p));
+  adw_window_set_content(ADW_WINDOW(p->window), outer);
   gtk_window_set_default_widget(GTK_WINDOW(p->window), p->ok);
   gtk_widget_set_sensitive(p->ok, is_complete(p));
 
   GtkEventController *keys = gtk_shortcut_controller_new();
+  gtk_event_controller_set_propagation_phase(keys, GTK_PHASE_CAPTURE);
   gtk_shortcut_controller_add_shortcut(
       GTK_SHORTCUT_CONTROLLER(keys), gtk_shortcut_new(gtk_keyval_trigger_new(GDK_KEY_Escape, 0),
                                                       gtk_callback_action_new(on_escape, p, NULL)));
@@ -202,10 +299,11 @@ PromptResult prompt_run(Request *r)
 {
   if (!gtk_init_check())
     return PROMPT_NO_DISPLAY;
+  adw_init();
   drop_early_input();
   Prompt p = {.request = r, .result = PROMPT_CANCELLED};
   p.loop = g_main_loop_new(NULL, FALSE);
-  p.entries = g_ptr_array_new();
+  p.rows = g_ptr_array_new();
   build(&p);
   gtk_window_present(GTK_WINDOW(p.window));
   focus_first_empty(&p);
@@ -214,7 +312,7 @@ PromptResult prompt_run(Request *r)
   if (g_main_context_find_source_by_id(NULL, watch))
     g_source_remove(watch);
   gtk_window_destroy(GTK_WINDOW(p.window));
-  g_ptr_array_unref(p.entries);
+  g_ptr_array_unref(p.rows);
   g_main_loop_unref(p.loop);
   return p.result;
 }

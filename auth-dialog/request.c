@@ -226,8 +226,11 @@ Request *request_new(NMSettingVpn *vpn, const char *name, const char *const *hin
     add_wait(r);
   add_needed(r, vpn, flags, hinted);
   if (!r->message)
-    r->message =
-        g_strdup_printf(_("The VPN connection “%s” needs the following to sign in"), shown);
+    r->message = g_strdup_printf(
+        flags.reprompt
+            ? _("The password of the VPN connection “%s” was not accepted. Enter it again.")
+            : _("The VPN connection “%s” needs the following to sign in."),
+        shown);
   r->open_page &= flags.interactive;
   for (guint i = 0; i < r->items->len; i++)
     ((RequestItem *)r->items->pdata[i])->should_ask &= flags.interactive;

@@ -5,6 +5,7 @@ import configparser
 import os
 import subprocess
 import sys
+import tempfile
 import time
 
 program = sys.argv[1]
@@ -80,6 +81,55 @@ check("nothing needed", list(groups) == ["VPN Plugin UI", "no-secret"] and group
 groups = external(["-i"], {**password, "password-flags": "5"})
 check("not required", asked(groups) == [], groups)
 
+# While the server decides: agents show a message only with a question, so there is one, already filled in.
+page = "https://login.example.org/vpn?x=1&y=%20"
+browser = ["-i", "-t", "x-nm-ovpn-browser", "-t", "challenge-response", "-t", "x-vpn-message:Open this page:\n" + page]
+groups = external(browser, password, {"password": "p"})
+check("page to copy", groups["challenge-response"]["Value"] == page and asked(groups) == ["challenge-response"], groups)
+check("page is shown", groups["challenge-response"]["ForceEcho"] == "true" and
+      groups["VPN Plugin UI"]["Description"].endswith("\\n" + page), groups)
+groups = external(["-i", "-t", "x-nm-ovpn-patience", "-t", "x-dynamic-challenge-echo:challenge-response", "-t",
+                   "x-vpn-message:Wait"], password)
+check("patience", groups["x-dynamic-challenge-echo:challenge-response"]["Value"] == "waiting", groups)
+groups = external(["-i", "-t", "x-nm-ovpn-browser", "-t", "challenge-response", "-t",
+                   "x-vpn-message:Open this page:\nfile:///etc/passwd"], password)
+check("no web page", groups["challenge-response"]["Value"] == "waiting", groups)
+
+
+def opened(args, env, user=None):
+    """The address that a browser was started with; the browser is a script of ours."""
+    with tempfile.TemporaryDirectory() as d:
+        os.chmod(d, 0o777)
+        os.makedirs(d + "/applications")
+        with open(d + "/browser", "w") as f:
+            f.write('#!/bin/sh\nprintf %%s "$1" > %s/seen.new; mv %s/seen.new %s/seen\n' % (d, d, d))
+        os.chmod(d + "/browser", 0o755)
+        with open(d + "/applications/b.desktop", "w") as f:
+            f.write("[Desktop Entry]\nType=Application\nName=b\nExec=%s/browser %%u\n"
+                    "MimeType=x-scheme-handler/https;x-scheme-handler/http;x-scheme-handler/file;\n" % d)
+        with open(d + "/applications/mimeapps.list", "w") as f:
+            f.write("[Default Applications]\nx-scheme-handler/https=b.desktop\n")
+        subprocess.run([program, *base, "--external-ui-mode", *args], input=profile(password, {}), text=True,
+                       capture_output=True, timeout=15, user=user,
+                       env={**environment, "XDG_DATA_HOME": d, "XDG_CONFIG_HOME": d, "HOME": d, **env})
+        for _ in range(50 if env and user else 10):
+            if os.path.exists(d + "/seen"):
+                with open(d + "/seen") as f:
+                    return f.read()
+            time.sleep(0.05)
+        return None
+
+
+display = {"DISPLAY": ":77"}  # never touched: there is none
+if os.geteuid() == 0:
+    check("the browser opens", opened(browser, display, 65534) == page)
+    check("not for root", opened(browser, display) is None)
+    check("not without a display", opened(browser, {}, 65534) is None)
+    check("not without -i", opened(browser[1:], display, 65534) is None)
+    patience = ["x-nm-ovpn-patience" if a == "x-nm-ovpn-browser" else a for a in browser]
+    check("not a second time", opened(patience, display, 65534) is None)
+    check("only web pages", opened([a.replace("https:", "file:") for a in browser], display, 65534) is None)
+
 result = run(["-i"], password, {"password": "s3cret"})
 check("pairs", result.stdout == "password\ns3cret\n\n\n" and result.returncode == 0, result)
 result = run([], {"connection-type": "tls", "remote": "h"})
@@ -88,6 +138,22 @@ result = run(["-i"], password)
 check("no display", result.returncode == 1 and result.stdout == "" and result.stderr, result)
 result = subprocess.run([program, *base, "--external-ui-mode"], input="", text=True, capture_output=True, env=environment)
 check("no profile", result.returncode == 1 and result.stdout == "", result)
+
+# Each agent's dialect of the same question: Shell (blank lines, stdin stays open), nm-applet (QUIT at once, spaces for
+# newlines), nmcli (no blank lines, "=" continues a value).
+pairs = "".join("DATA_KEY=%s\nDATA_VAL=%s\n" % kv for kv in password.items())
+for agent, text, hold in (("shell", profile(password, {}), True), ("nm-applet", profile(password, {}) + "QUIT\n\n", False),
+                          ("nmcli", pairs + "DATA_KEY=multi\nDATA_VAL=a\n=b\nDONE\nQUIT\n", False)):
+    child = subprocess.Popen([program, "-s", "x", "-n", "x", "-u", "x", "-i", "--external-ui-mode"], text=True,
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+    child.stdin.write(text)
+    child.stdin.flush()
+    if not hold:
+        child.stdin.close()
+    out = child.stdout.read()
+    check(agent + " is answered at once", child.wait(5) == 0 and "[password]" in out, out)
+    if hold:
+        child.stdin.close()
 
 # GNOME Shell keeps stdin open in classic mode and closes stderr: the dialog must wait for QUIT and not die of it.
 child = subprocess.Popen([program, *base], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
