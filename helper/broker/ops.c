@@ -24,7 +24,11 @@
 #define UDP_GRO 104
 #endif
 
-enum { UDP_RCVBUF = 2 * 1024 * 1024, UDP_SNDBUF = 1024 * 1024 };
+#ifndef TCP_NOTSENT_LOWAT
+#define TCP_NOTSENT_LOWAT 25
+#endif
+
+enum { UDP_RCVBUF = 2 * 1024 * 1024, UDP_SNDBUF = 1024 * 1024, TCP_UNSENT = 32 * 1024 };
 
 bool broker_ifname_valid(const char name[16])
 {
@@ -161,6 +165,8 @@ static bool link_configure(int fd, const OvpnBrokerRequest *q, bool ipv6)
     return false;
   if (tcp && !set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1))
     return false;
+  if (tcp) /* a wish: what the network does not take yet waits in front of the tunnel */
+    set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, TCP_UNSENT);
   if (!tcp)
     set_int(fd, IPPROTO_UDP, UDP_GRO, 1); /* a wish: several datagrams per read */
   return set_pmtu(fd, ipv6, tcp, q->link.pmtu_disc);

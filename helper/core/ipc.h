@@ -109,6 +109,7 @@ typedef struct OvpnStats {
   uint64_t drops_down;   /* no payload flows yet, or there is no key to send with */
   uint64_t drops_back;   /* read from TUN: to the server itself */
   uint64_t drops_ipv6;   /* read from TUN: answered, the tunnel has no IPv6 */
+  uint64_t drops_queue;  /* read from TUN: it has held packets too long, the link is slow */
   uint64_t drops_room;   /* no room for the pieces of a packet */
 } OvpnStats;
 enum { OVPN_STATS_FIELDS = sizeof(OvpnStats) / sizeof(uint64_t) };

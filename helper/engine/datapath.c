@@ -23,6 +23,8 @@ enum {
   BUDGET_BYTES_TCP = 128 * 1024, /* what waits for a slow stream waits in the TUN's own queue */
 };
 
+static const uint64_t QUEUE_PATIENCE = 100 * 1000000; /* ns */
+
 bool datapath_init(Datapath *dp)
 {
   *dp = (Datapath){.scratch = malloc(PACKET_MAX), .super = malloc(SUPER_MAX)};
@@ -375,6 +377,29 @@ static void transmit_segments(Datapath *dp, Batch *tx)
   }
 }
 
+/* A TUN that gives super-packets holds 500 of them, 32 MB, which is seconds on a slow link; and no
+ * sender notices. So when the link has pushed back and the TUN was never empty for QUEUE_PATIENCE,
+ * a segment is left out, and then more and more often until it was: the law of CoDel (RFC 8289)
+ * with "empty" in place of a target, as the kernel does not tell how long a packet has waited. */
+static bool queue_too_long(DatapathQueue *q, uint64_t now)
+{
+  if (!q->blocked || now - q->blocked > QUEUE_PATIENCE) {
+    q->since = 0;
+    return false;
+  }
+  if (!q->since) {
+    *q = (DatapathQueue){.blocked = q->blocked, .since = now, .next = now + QUEUE_PATIENCE};
+    return false;
+  }
+  if (now < q->next)
+    return false;
+  unsigned root = 1;
+  for (q->drops++; root * root < q->drops; root++)
+    ;
+  q->next = now + QUEUE_PATIENCE / root;
+  return true;
+}
+
 static ssize_t transmit_super(Datapath *dp, Tun *tun, Batch *tx)
 {
   struct virtio_net_hdr vnet;
@@ -391,7 +416,11 @@ static ssize_t transmit_super(Datapath *dp, Tun *tun, Batch *tx)
     return n;
   }
   dp->stats.tun_rx_packets += dp->split.segments;
-  dp->pending = true;
+  if (queue_too_long(&dp->queue, dp->now)) {
+    dp->split.next++; /* its others tell the sender sooner than a time-out would */
+    dp->stats.drops_queue++;
+  }
+  dp->pending = dp->split.next < dp->split.segments;
   transmit_segments(dp, tx);
   return n;
 }
@@ -425,8 +454,10 @@ bool datapath_transmit(Datapath *dp, Tun *tun, Batch *tx)
        !dp->pending && reads < READS_MAX && tx->n < BUDGET_PACKETS && tx->used < budget; reads++) {
     ssize_t n =
         tun->flags & TUN_VNET_HDR ? transmit_super(dp, tun, tx) : transmit_plain(dp, tun, tx);
-    if (n <= 0)
+    if (n <= 0) {
+      dp->queue.since = 0;
       return n == 0;
+    }
   }
   dp->tun_more = true;
   return true;

@@ -15,6 +15,14 @@
 
 enum { DATAPATH_SLOTS = 8 };
 
+/* A standing queue: a link that pushes back while the TUN has not been seen empty for a while. */
+typedef struct DatapathQueue {
+  uint64_t blocked; /* when the link last took less than everything; the caller notes it */
+  uint64_t since;   /* when it was first so without an empty TUN, 0 = not now */
+  uint64_t next;    /* time of the next drop */
+  unsigned drops;   /* in this spell */
+} DatapathQueue;
+
 /* What holds for the whole session. */
 typedef struct DatapathPeer {
   OvpnCompress compress;
@@ -40,6 +48,7 @@ typedef struct Datapath {
   bool pending;             /* segments of `split` are left: transmit goes on with them */
   bool merge_refused;       /* the kernel did not take a super-packet */
   OffloadSuper split;       /* of `super` */
+  DatapathQueue queue;
   Merge merge;
   OvpnStats stats;
   /* since the last datapath_take_notes() */

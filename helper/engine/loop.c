@@ -131,6 +131,7 @@ static void tun_in(Engine *e)
 {
   for (int i = 0; i < TX_ROUNDS && wants_tun(e); i++) {
     batch_reset(&e->tx);
+    e->dp.now = e->now;
     if (!datapath_transmit(&e->dp, &e->tun, &e->tx)) {
       OvpnFailure f = {0};
       ovpn_failure_set(&f, OVPN_FAIL_INTERNAL, "the tunnel device is gone");
@@ -140,6 +141,8 @@ static void tun_in(Engine *e)
       return;
     }
     drive_flush(e);
+    if (!batch_empty(&e->tx))
+      e->dp.queue.blocked = e->now;
     if (!e->dp.tun_more)
       return;
   }

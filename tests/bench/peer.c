@@ -152,6 +152,8 @@ static int open_link(bool tcp, bool server, const char *local, const char *remot
   }
   if (tcp)
     set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (tcp)
+    set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 32 * 1024);
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
   return fd;
 }

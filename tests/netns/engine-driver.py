@@ -13,7 +13,7 @@ FILES = dict(ca=0, cert=1, key=2, pkcs12=4, tls_auth=5, tls_crypt=6, tls_crypt_v
 STATS = ("link_rx_bytes link_tx_bytes link_rx_packets link_tx_packets tun_rx_bytes tun_tx_bytes tun_rx_packets "
          "tun_tx_packets drops_auth drops_replay drops_other drops_tun drops_link wakeups "
          "tun_rx_calls tun_tx_calls link_tx_calls link_rx_calls fallbacks "
-         "drops_key drops_format drops_down drops_back drops_ipv6 drops_room").split()
+         "drops_key drops_format drops_down drops_back drops_ipv6 drops_queue drops_room").split()
 HERE = os.path.dirname(os.path.abspath(__file__))
 VERBOSE = bool(os.environ.get("VERBOSE"))
 

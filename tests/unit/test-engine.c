@@ -323,6 +323,43 @@ static void test_two_keys_in_one_buffer(void)
   end_close(&b);
 }
 
+/* A link that stays slow: after a tenth of a second segments are left out, more and more often, and
+ * no more once the TUN was empty. */
+static void test_standing_queue(void)
+{
+  static uint8_t p[65536];
+  const uint64_t ms = 1000000;
+  End a;
+  struct virtio_net_hdr h;
+  uint64_t dropped[4] = {0};
+  end_open(&a, true);
+  for (unsigned t = 1; t <= 400; t++) {
+    a.dp.now = t * ms;
+    if (t < 300)
+      a.dp.queue.blocked = a.dp.now;
+    size_t len = tcp_packet(p, 3000, 1000, &h);
+    h.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+    h.gso_size = 1000;
+    a.b.used = 640 * 1024 - 64; /* one more reaches the budget: the device is not seen empty */
+    device_put(&a, &h, p, len);
+    CHECK(datapath_transmit(&a.dp, &a.tun, &a.b));
+    CHECK_INT(a.b.n, 3 - (a.dp.stats.drops_queue - dropped[3]));
+    dropped[(t - 1) / 100] += a.dp.stats.drops_queue - dropped[3];
+    dropped[3] = a.dp.stats.drops_queue;
+    batch_reset(&a.b);
+    if (t == 200) {
+      CHECK_INT(dropped[0], 0);
+      CHECK(dropped[1] >= 1 && dropped[1] <= 3);
+    }
+  }
+  CHECK(a.dp.stats.drops_queue >= 3);
+  uint64_t before = a.dp.stats.drops_queue;
+  CHECK(datapath_transmit(&a.dp, &a.tun, &a.b)); /* empty */
+  CHECK_INT(a.dp.queue.since, 0);
+  CHECK_INT(a.dp.stats.drops_queue, before);
+  end_close(&a);
+}
+
 int main(void)
 {
   test_frames_in();
@@ -332,5 +369,6 @@ int main(void)
   test_parts(0);
   test_parts(200);
   test_two_keys_in_one_buffer();
+  test_standing_queue();
   TEST_END();
 }

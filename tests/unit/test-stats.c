@@ -38,7 +38,7 @@ static void test_every_reason(void)
     drops += strstr(text, "dropped: 7 ") != NULL;
     s = zero;
   }
-  CHECK_INT(drops, 11);
+  CHECK_INT(drops, 12);
 }
 
 static void test_fallback(void)
