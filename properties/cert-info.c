@@ -146,11 +146,10 @@ static void add_expiry(CertInfo *info, gnutls_x509_crt_t crt, gint64 now)
     add_line(info, g_strdup_printf(_("Expired on %s"), date));
     warn(info, FALSE, g_strdup_printf(_("The certificate expired on %s"), date));
   } else if (days <= SOON) {
-    char *text =
-        days < 1
-            ? g_strdup(_("Expires today"))
-            : g_strdup_printf(ngettext("Expires in %d day", "Expires in %d days", (gulong)days),
-                              (int)days);
+    char *text = days < 1 ? g_strdup(_("Expires today"))
+                          : g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "Expires in %d day",
+                                                        "Expires in %d days", (gulong)days),
+                                            (int)days);
     add_line(info, text);
   } else {
     add_line(info, g_strdup_printf(_("Valid until %s"), date));
@@ -230,9 +229,9 @@ static void look_at_certs(CertInfo *info, CertWhat what, const gnutls_datum_t *d
   if (n)
     look_at_cert(info, what, list[0], now);
   if (n > 1)
-    add_line(info,
-             g_strdup_printf(ngettext("and %u more certificate", "and %u more certificates", n - 1),
-                             n - 1));
+    add_line(info, g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "and %u more certificate",
+                                               "and %u more certificates", n - 1),
+                                   n - 1));
   for (unsigned i = 0; i < n; i++)
     gnutls_x509_crt_deinit(list[i]);
   gnutls_free(list);
@@ -294,9 +293,9 @@ static void look_at_crl(CertInfo *info, const gnutls_datum_t *d, gint64 now)
   int count = gnutls_x509_crl_get_crt_count(list[0]);
   gint64 next = gnutls_x509_crl_get_next_update(list[0]);
   if (count >= 0)
-    add_line(info, g_strdup_printf(
-                       ngettext("%d revoked certificate", "%d revoked certificates", (gulong)count),
-                       count));
+    add_line(info, g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "%d revoked certificate",
+                                               "%d revoked certificates", (gulong)count),
+                                   count));
   if (next > 0 && next < now)
     warn(info, FALSE, g_strdup(_("The list of revoked certificates is out of date")));
   for (unsigned i = 0; i < n; i++)

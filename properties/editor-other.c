@@ -197,8 +197,8 @@ char *editor_other_summary(Editor *e)
   }
   if (!list.n)
     return NULL;
-  g_autofree char *lines =
-      g_strdup_printf(ngettext("%u line", "%u lines", (gulong)list.n), (guint)list.n);
+  g_autofree char *lines = g_strdup_printf(
+      g_dngettext(GETTEXT_PACKAGE, "%u line", "%u lines", (gulong)list.n), (guint)list.n);
   return idle ? g_strdup_printf(_("%s, %u of them without effect"), lines, idle)
               : g_steal_pointer(&lines);
 }

@@ -62,14 +62,15 @@ static char *taken(Editor *e)
   for (char **p = servers; *p; p++)
     n += **p != '\0';
   if (n)
-    g_string_append_printf(s, ngettext("%u server", "%u servers", n), n);
+    g_string_append_printf(s, g_dngettext(GETTEXT_PACKAGE, "%u server", "%u servers", n), n);
   for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
     if (editor_get(e, parts[i].key))
       g_string_append_printf(s, "%s%s", s->len ? ", " : "", _(parts[i].words));
   }
   guint all = nm_setting_vpn_get_num_data_items(e->old);
   g_string_append_printf(s, "%s", s->len ? "; " : "");
-  g_string_append_printf(s, ngettext("%u setting in all", "%u settings in all", all), all);
+  g_string_append_printf(
+      s, g_dngettext(GETTEXT_PACKAGE, "%u setting in all", "%u settings in all", all), all);
   return g_string_free(s, FALSE);
 }
 
@@ -96,11 +97,11 @@ GtkWidget *editor_import_build(Editor *e)
   GtkWidget *group = adw_preferences_group_new(), *row = adw_expander_row_new();
   g_autofree char *title = g_strdup_printf(_("Imported from “%s”"), file);
   g_autofree char *markup = g_markup_escape_text(title, -1);
-  g_autofree char *count =
-      warnings->len
-          ? g_strdup_printf(ngettext("%u thing to know", "%u things to know", warnings->len),
-                            warnings->len)
-          : g_strdup(_("Everything that matters here was taken"));
+  g_autofree char *count = warnings->len
+                               ? g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "%u thing to know",
+                                                             "%u things to know", warnings->len),
+                                                 warnings->len)
+                               : g_strdup(_("Everything that matters here was taken"));
   g_autofree char *what = taken(e);
   adw_preferences_row_set_title(ADW_PREFERENCES_ROW(row), markup);
   adw_expander_row_set_subtitle(ADW_EXPANDER_ROW(row), count);

@@ -131,8 +131,9 @@ static char *section_summary(Editor *e, EditorSection section)
       g_string_append_printf(s, "%s%s", s->len ? " · " : "", text);
   }
   if (n > SUMMARY_MAX)
-    g_string_append_printf(s, ngettext(" and %u more", " and %u more", n - SUMMARY_MAX),
-                           n - SUMMARY_MAX);
+    g_string_append_printf(
+        s, g_dngettext(GETTEXT_PACKAGE, " and %u more", " and %u more", n - SUMMARY_MAX),
+        n - SUMMARY_MAX);
   if (!n)
     g_string_assign(s, _("As usual"));
   return g_string_free(s, FALSE);

@@ -83,7 +83,8 @@ static char *patience_text(const NmOvpnAttempt *a)
   if (left == 0)
     return g_strdup(_("The server waits until the sign-in is confirmed, for example on a phone."));
   return g_strdup_printf(
-      ngettext(
+      g_dngettext(
+          GETTEXT_PACKAGE,
           "The server waits %u second for the sign-in to be confirmed, for example on a phone.",
           "The server waits %u seconds for the sign-in to be confirmed, for example on a "
           "phone.",

@@ -110,8 +110,9 @@ static char *network_sentence(const OvpnFailure *f, const NmOvpnFailureContext *
                            server);
   case OVPN_FAIL_NO_PUSH_REPLY:
     if (f->arg)
-      return g_strdup_printf(ngettext("The sign-in was not finished within %u second.",
-                                      "The sign-in was not finished within %u seconds.", f->arg),
+      return g_strdup_printf(g_dngettext(GETTEXT_PACKAGE,
+                                         "The sign-in was not finished within %u second.",
+                                         "The sign-in was not finished within %u seconds.", f->arg),
                              f->arg);
     return g_strdup_printf(_("%s accepted the connection but did not send the settings in time."),
                            server);
