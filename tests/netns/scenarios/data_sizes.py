@@ -77,12 +77,12 @@ def addresses(l, dev):
     return wait_for('addresses of ' + dev, found)
 
 
-def stock(l, s, text, sdev):
-    """The same profile with the client of the openvpn package."""
+def stock(l, s, text, sdev, program=('openvpn',)):
+    """The same profile with openvpn's own client."""
     path = '%s/stock.ovpn' % l.scratch
     with open(path, 'w') as f:
         f.write(re.sub('^dev (tun|tap)$', r'dev-type \1\ndev stock0', text, flags=re.M))
-    p, pid = l.start('openvpn', '--config', path, log=l.scratch + '/stock.log')
+    p, pid = l.start(*program, '--config', path, log=l.scratch + '/stock.log')
     try:
         a, b, mtu = addresses(l, 'stock0')
         return knock(l, s, 'stock0', (a, b), sdev) + [mtu]
@@ -92,16 +92,16 @@ def stock(l, s, text, sdev):
         wait_for('the stock client is gone', lambda: 'stock0' not in l.tunnels())
 
 
-def mss(tag, server_lines, rows, proto='udp', remote=None, both=(), kind='tun'):
+def mss(tag, server_lines, rows, proto='udp', remote=None, both=(), kind='tun', program=('openvpn',)):
     def f(l):
         net6 = 'server-ipv6 fd60:%x::/64' % (l.server_count + 1)
         s = l.server('mss-' + tag, ['!dev', 'dev mss0', 'mssfix 0', net6, 'dev-type ' + kind] + list(server_lines) +
-                     list(both), proto=proto)
+                     list(both), proto=proto, program=program)
         wrong = []
         try:
             for row in rows:
                 lines = ['!dev', 'dev ' + kind] + list(both) + [x for x in row.split('; ') if x]
-                want = stock(l, s, l.profile(s, lines, remote=remote), 'mss0')
+                want = stock(l, s, l.profile(s, lines, remote=remote), 'mss0', program)
                 name = l.import_profile(l.profile(s, lines, remote=remote))
                 rc, out, _ = l.up(name)
                 check(rc == 0, out)

@@ -2,6 +2,7 @@
 """What only servers of OpenVPN 2.7 can do; skipped without one (OVPN_SID_ROOT)."""
 import re
 
+import data_sizes
 from lab import check, newer_openvpn, wait_for
 from registry import add, scenario
 
@@ -67,3 +68,14 @@ def epochs(cipher, proto):
 for _c in ('AES-256-GCM', 'AES-128-GCM', 'CHACHA20-POLY1305'):
     add('newer', 'epochs-' + _c.lower(), epochs(_c, 'udp'))
 add('newer', 'epochs-tcp', epochs('AES-256-GCM', 'tcp'))
+
+
+def same_mss(rows, **kw):
+    """With epochs the head is four bytes longer."""
+    def f(l):
+        data_sizes.mss('epoch', ['disable-dco'], rows, program=newer_openvpn(), **kw)(l)
+    return f
+
+
+add('newer', 'mss-epoch', same_mss(['', 'mssfix 1300', 'mssfix 1300 mtu', 'tun-mtu 1400']))
+add('newer', 'mss-epoch-fragment', same_mss(['', 'mssfix 1000'], both=['fragment 1300']))
