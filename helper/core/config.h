@@ -64,6 +64,7 @@ typedef enum OvpnProxyAuth {
   X(OvpnProxyAuth, proxy_auth)                                                                     \
   X(unsigned, tun_mtu)                                                                             \
   X(unsigned, tun_mtu_max)                                                                         \
+  X(int, tun_mtu_extra)                                                                            \
   X(int, mssfix)                                                                                   \
   X(bool, mssfix_mtu)                                                                              \
   X(bool, mssfix_fixed)                                                                            \

@@ -338,13 +338,27 @@ void drive_link(Engine *e, const DriveLink *l)
     drive_open(e, l->proto, l->ipv6, l->fd);
 }
 
+/* What a packet of the TUN or TAP may be with the framing in front of it. */
+static size_t largest_payload(const OvpnConfig *c)
+{
+  enum { EXTRA = 64, DEFAULT = 1600 };
+  size_t n = DEFAULT;
+  if (c->tun_mtu > n)
+    n = c->tun_mtu;
+  if (c->tun_mtu_max > n)
+    n = c->tun_mtu_max;
+  return n + EXTRA;
+}
+
 void drive_open(Engine *e, OvpnProto proto, bool ipv6, int fd)
 {
   OvpnFailure f = {0};
   struct timespec wall;
   clock_gettime(CLOCK_REALTIME, &wall);
   memset(&e->dp.notes, 0, sizeof e->dp.notes);
-  if (!link_open(&e->link, proto, ipv6, fd)) {
+  bool pieces =
+      e->config.fragment == 0 || datapath_want_fragments(&e->dp, largest_payload(&e->config));
+  if (!link_open(&e->link, proto, ipv6, fd) || !pieces) {
     ovpn_failure_set(&f, OVPN_FAIL_MEMORY, "link");
     drive_fail(e, &f);
     return;

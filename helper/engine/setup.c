@@ -101,18 +101,6 @@ static void load_keys(Engine *e)
   control_send_ready(e);
 }
 
-/* What a packet of the TUN or TAP may be with the framing in front of it. */
-static size_t largest_payload(const OvpnConfig *c)
-{
-  enum { EXTRA = 64, DEFAULT = 1600 };
-  size_t n = DEFAULT;
-  if (c->tun_mtu > n)
-    n = c->tun_mtu;
-  if (c->tun_mtu_max > n)
-    n = c->tun_mtu_max;
-  return n + EXTRA;
-}
-
 void setup_start(Engine *e)
 {
   OvpnFailure f = {0};
@@ -130,11 +118,6 @@ void setup_start(Engine *e)
     e->files[i] = (OvpnBlob){0};
   }
   use_credential_files(e);
-  if (e->config.fragment && !datapath_want_fragments(&e->dp, largest_payload(&e->config))) {
-    ovpn_failure_set(&f, OVPN_FAIL_MEMORY, "fragment");
-    refuse(e, &f);
-    return;
-  }
   load_keys(e);
 }
 

@@ -5,8 +5,8 @@ import os
 import re
 import signal
 
-from lab import C4, S6, check, wait_for
-from registry import add
+from lab import C4, S4, S6, check, wait_for
+from registry import add, scenario
 from sniff import Sniffer
 
 
@@ -136,3 +136,18 @@ for _tag, _server, _rows, _more in (
         ('pushed-1400', ['tun-mtu 1400'], ['', 'tun-mtu 1450'], {}),
         ('pushed-1700', ['tun-mtu 1700'], ['', 'tun-mtu-max 1800'], {})):
     add('data', 'mss-' + _tag, mss(_tag, _server, _rows, **_more))
+
+
+@scenario
+def fragment_in_a_connection_block(l):
+    """The block says it, the profile does not."""
+    s = l.server('fragment-block', ['fragment 700'])
+    block = '<connection>\nremote %s %d\nfragment 700\nmssfix 650\n</connection>' % (S4, s.port)
+
+    def then(name):
+        with on_wire(l) as w:
+            l.ping(s, 5, size=1400)
+        sizes = [p['size'] for p in w.udp(s.port)]
+        check(sizes and 300 < max(sizes) <= 700, 'sizes on the wire: %s' % sizes)
+    l.cycle(s, ['!remote', block], then=then)
+    l.drop_server(s.name)
