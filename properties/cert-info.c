@@ -129,7 +129,9 @@ static char *key_kind(gnutls_x509_crt_t crt)
 static char *date_text(gint64 when)
 {
   g_autoptr(GDateTime) date = g_date_time_new_from_unix_local(when);
-  return date ? g_date_time_format(date, "%x") : g_strdup("?");
+  return date ? g_date_time_format(date,
+                                   /* translators: a date, see g_date_time_format */ _("%-d %B %Y"))
+              : g_strdup("?");
 }
 
 static void add_expiry(CertInfo *info, gnutls_x509_crt_t crt, gint64 now)

@@ -139,6 +139,8 @@ void editor_file_load(Row *r)
   g_autofree char *text = plain ? g_utf8_make_valid(plain, -1) : NULL;
   if (g_strcmp0(gtk_editable_get_text(GTK_EDITABLE(r->control)), text ? text : ""))
     gtk_editable_set_text(GTK_EDITABLE(r->control), text ? text : "");
+  gtk_editable_set_position(GTK_EDITABLE(r->control), -1); /* the file's name, not the folder's */
+  gtk_widget_set_tooltip_text(r->control, text);
   show_info(r);
 }
 

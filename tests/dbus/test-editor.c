@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The editor inside one process, under Xvfb: nothing is lost, every row is set and read back,
  * errors, accessible names. usage: test-editor EDITOR.so CONF_DIRECTORY PLUGIN.so
- * NMOVPN_EDITOR_PNG=DIRECTORY: pictures of the page in several sizes and both themes. */
+ * NMOVPN_EDITOR_PNG=DIRECTORY: pictures of the page in several sizes and both themes; with
+ * ADW_DEBUG_HIGH_CONTRAST=1 in high contrast. */
 #include <adwaita.h>
 #include <dlfcn.h>
 
@@ -678,6 +679,111 @@ static void test_accessible(void)
   g_object_unref(e);
 }
 
+/* ---- where it is shown */
+
+static void open_sections(NMVpnEditor *e)
+{
+  for (guint i = 1; i < 8; i++) {
+    g_autofree char *section = g_strdup_printf("section-%u", i);
+    adw_expander_row_set_expanded(ADW_EXPANDER_ROW(field(e, section)), TRUE);
+  }
+}
+
+/* The width that a page of GNOME Settings leaves at 360 pixels. */
+static void check_width(const char *what, int limit)
+{
+  g_autoptr(NMConnection) c = take("client\nremote h\nremote i\nauth-user-pass\n");
+  static const char *const kinds[] = {"tls", "password", "password-tls", "static-key"};
+  NMVpnEditor *e = open_editor(c);
+  open_sections(e);
+  for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+    int least = 0;
+    adw_combo_row_set_selected(ADW_COMBO_ROW(field(e, "connection-type")), i);
+    gtk_widget_measure(root_of(e), GTK_ORIENTATION_HORIZONTAL, -1, &least, NULL, NULL, NULL);
+    if (least > limit) {
+      fprintf(stderr, "%s, %s: at least %d pixels wide\n", what, kinds[i], least);
+      check_failed_++;
+    }
+  }
+  g_object_unref(e);
+}
+
+static void test_widths(void)
+{
+  GtkSettings *settings = gtk_settings_get_default();
+  int dpi = 0;
+  check_width("usual", 260);
+  gtk_widget_set_default_direction(GTK_TEXT_DIR_RTL);
+  check_width("right to left", 260);
+  gtk_widget_set_default_direction(GTK_TEXT_DIR_LTR);
+  g_object_get(settings, "gtk-xft-dpi", &dpi, NULL);
+  g_object_set(settings, "gtk-xft-dpi", 2 * 96 * 1024, NULL);
+  check_width("large text", 360);
+  g_object_set(settings, "gtk-xft-dpi", dpi, NULL);
+}
+
+/* In a page that scrolls, and in one that does not: one bar, never two. */
+static void test_scrolling(void)
+{
+  g_autoptr(NMConnection) c = take("client\nremote h\n");
+  for (guint hosted = 0; hosted < 2; hosted++) {
+    NMVpnEditor *e = open_editor(c);
+    GtkWidget *window = gtk_window_new();
+    GtkWidget *host = g_object_ref_sink(gtk_scrolled_window_new());
+    GtkPolicyType policy = GTK_POLICY_ALWAYS;
+    int least = 0, natural = 0;
+    if (hosted) {
+      gtk_scrolled_window_set_child(GTK_SCROLLED_WINDOW(host), root_of(e));
+      gtk_window_set_child(GTK_WINDOW(window), host);
+    } else {
+      gtk_window_set_child(GTK_WINDOW(window), root_of(e));
+    }
+    gtk_scrolled_window_get_policy(GTK_SCROLLED_WINDOW(root_of(e)), NULL, &policy);
+    CHECK_INT(policy, hosted ? GTK_POLICY_NEVER : GTK_POLICY_AUTOMATIC);
+    gtk_widget_measure(root_of(e), GTK_ORIENTATION_VERTICAL, 490, &least, &natural, NULL, NULL);
+    CHECK(hosted || least <= 200);
+    CHECK(hosted || natural <= 600);
+    gtk_window_destroy(GTK_WINDOW(window));
+    g_object_unref(host);
+    g_object_unref(e);
+  }
+}
+
+/* The order of the Tab key: every control can be reached, and there is a way out. */
+static void test_keyboard(void)
+{
+  g_autoptr(NMConnection) c = take("client\nremote h\nauth-user-pass\n");
+  NMVpnEditor *e = open_editor(c);
+  GtkWidget *window = gtk_window_new();
+  g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL), ends = g_hash_table_new(NULL, NULL);
+  guint steps = 0;
+  open_sections(e);
+  gtk_window_set_child(GTK_WINDOW(window), root_of(e));
+  gtk_window_present(GTK_WINDOW(window));
+  /* Around once: behind the last control the window begins again. */
+  while (steps++ < 400 && gtk_widget_child_focus(window, GTK_DIR_TAB_FORWARD)) {
+    GtkWidget *w = gtk_window_get_focus(GTK_WINDOW(window));
+    if (!w || g_hash_table_contains(ends, w))
+      break;
+    g_hash_table_add(ends, w);
+    for (; w && w != window; w = gtk_widget_get_parent(w))
+      g_hash_table_add(seen, w);
+  }
+  CHECK(steps < 400);
+  g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+  collect(root_of(e), names);
+  for (guint i = 0; i < names->len; i++) {
+    GtkWidget *w = field(e, names->pdata[i]);
+    if (gtk_widget_get_sensitive(w) && is_visible(e, names->pdata[i]) &&
+        !g_hash_table_contains(seen, w)) {
+      fprintf(stderr, "%s: not reached by Tab\n", (char *)names->pdata[i]);
+      check_failed_++;
+    }
+  }
+  gtk_window_destroy(GTK_WINDOW(window));
+  g_object_unref(e);
+}
+
 /* ---- pictures */
 
 static void wait_for(guint ms)
@@ -702,10 +808,8 @@ static void picture(NMConnection *c, const char *directory, const char *name, in
   gtk_window_set_child(GTK_WINDOW(window), scroll);
   gtk_window_set_decorated(GTK_WINDOW(window), FALSE);
   gtk_window_set_default_size(GTK_WINDOW(window), width, height);
-  for (guint i = 1; open && i < 8; i++) {
-    g_autofree char *section = g_strdup_printf("section-%u", i);
-    adw_expander_row_set_expanded(ADW_EXPANDER_ROW(field(e, section)), TRUE);
-  }
+  if (open)
+    open_sections(e);
   if (!strcmp(name, "wrong")) {
     type_text(e, "ping", "abc");
     type_text(e, "cert", "/missing.pem");
@@ -751,6 +855,11 @@ static void pictures(const char *directory, const char *conf)
   picture(c, directory, "wrong", 490, 7900, FALSE, TRUE);
   picture(c, directory, "narrow-open", 360, 7900, FALSE, TRUE);
   picture(c, directory, "wide-open", 700, 7900, TRUE, TRUE);
+  gtk_widget_set_default_direction(GTK_TEXT_DIR_RTL);
+  picture(c, directory, "right-to-left", 490, 1400, FALSE, FALSE);
+  gtk_widget_set_default_direction(GTK_TEXT_DIR_LTR);
+  g_object_set(gtk_settings_get_default(), "gtk-xft-dpi", 2 * 96 * 1024, NULL);
+  picture(c, directory, "large-text", 490, 2400, FALSE, FALSE);
 }
 
 int main(int argc, char **argv)
@@ -785,6 +894,9 @@ int main(int argc, char **argv)
     test_errors();
     test_files();
     test_accessible();
+    test_widths();
+    test_scrolling();
+    test_keyboard();
   }
   g_autofree char *clean = g_strdup_printf("rm -rf %s", scratch);
   CHECK(system(clean) == 0);
