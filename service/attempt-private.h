@@ -11,6 +11,7 @@
 #include "service/engine-client.h"
 #include "service/failure.h"
 #include "service/netconfig.h"
+#include "service/route-names.h"
 #include "service/secrets.h"
 
 #define NMOVPN_ATTEMPT_STATE_LIST(X)                                                               \
@@ -75,6 +76,7 @@ struct NmOvpnAttempt {
       tun; /* fd -1 = none; our copy is there to be sent again and is closed with the engine */
   OvpnPushed pushed;
   gboolean have_pushed, was_up;
+  NmOvpnRouteNames *names; /* look-up for a push that is applied afterwards */
   guint mtu;
   NmOvpnNetconfig netconfig;
   gboolean have_netconfig;
@@ -100,6 +102,11 @@ void nmovpn_attempt_link_failed(NmOvpnAttempt *a,
 void nmovpn_attempt_resolved(NmOvpnAttempt *a);
 void nmovpn_attempt_linked(NmOvpnAttempt *a, int fd); /* takes fd */
 const OvpnRemote *nmovpn_attempt_remote(const NmOvpnAttempt *a);
+
+/* attempt-pushed.c */
+void nmovpn_attempt_pushed(NmOvpnEngine *e, const OvpnOptionList *pushed, gpointer user_data);
+void nmovpn_attempt_report(NmOvpnAttempt *a);      /* to NetworkManager, when something is new */
+void nmovpn_attempt_check_names(NmOvpnAttempt *a); /* the state changed */
 
 /* attempt-prepare.c */
 gboolean nmovpn_attempt_prepare(NmOvpnAttempt *a, GError **error);

@@ -75,6 +75,7 @@ void nmovpn_attempt_set_state(NmOvpnAttempt *a, NmOvpnAttemptState s)
   if (s != a->state)
     nmovpn_log(LOG_INFO, "state %s -> %s", state_text(a->state), state_text(s));
   a->state = s;
+  nmovpn_attempt_check_names(a);
   nmovpn_log_set_state(state_text(s));
 }
 
@@ -395,94 +396,6 @@ static void on_need(NmOvpnEngine *e, const NmOvpnQuestion *question, gpointer us
   nmovpn_attempt_needs(user_data, question);
 }
 
-static gboolean ensure_tun(NmOvpnAttempt *a, OvpnFailure *f)
-{
-  g_autoptr(GError) error = NULL;
-  if (a->tun.fd >= 0)
-    return TRUE;
-  if (nmovpn_broker_open_tun(a->broker, a->config.tap, a->config.dev_name, TRUE, &a->tun, &error))
-    return TRUE;
-  a->tun.fd = -1;
-  ovpn_failure_set(f, OVPN_FAIL_INTERNAL, "%s", error->message);
-  return FALSE;
-}
-
-/* NetworkManager (1.42 to 1.58) takes addresses, routes and MTU of a running VPN anew, but looks at
- * its name servers only when it comes up. */
-static gboolean same_dns(const NmOvpnNetconfig *x, const NmOvpnNetconfig *y)
-{
-  static const char *const keys[] = {NM_VPN_PLUGIN_IP4_CONFIG_DNS, NM_VPN_PLUGIN_IP4_CONFIG_DOMAIN,
-                                     NM_VPN_PLUGIN_IP4_CONFIG_DOMAINS};
-  GVariant *const pairs[][2] = {{x->ip4, y->ip4}, {x->ip6, y->ip6}};
-  gboolean same = TRUE;
-  for (gsize i = 0; i < G_N_ELEMENTS(pairs) * G_N_ELEMENTS(keys); i++) {
-    GVariant *const *p = pairs[i / G_N_ELEMENTS(keys)];
-    const char *key = keys[i % G_N_ELEMENTS(keys)];
-    g_autoptr(GVariant) a = p[0] ? g_variant_lookup_value(p[0], key, NULL) : NULL;
-    g_autoptr(GVariant) b = p[1] ? g_variant_lookup_value(p[1], key, NULL) : NULL;
-    same = same && (a && b ? g_variant_equal(a, b) : a == b);
-  }
-  return same;
-}
-
-static void report(NmOvpnAttempt *a)
-{
-  OvpnFailure f = {0};
-  NmOvpnNetconfig n;
-  NmOvpnNetconfigInput in = {.pushed = &a->pushed,
-                             .config = &a->config,
-                             .server = (const struct sockaddr *)&a->server,
-                             .ifname = a->tun.ifname,
-                             .mtu = a->mtu};
-  nmovpn_netconfig_read_connection(&in, a->connection);
-  if (!nmovpn_netconfig_build(&n, &in, &f)) {
-    nmovpn_netconfig_clear(&n);
-    nmovpn_attempt_fail(a, &f);
-    return;
-  }
-  if (a->have_netconfig && nmovpn_netconfig_equal(&n, &a->netconfig)) {
-    nmovpn_netconfig_clear(&n);
-    return;
-  }
-  for (guint i = 0; i < n.notes->len; i++)
-    nmovpn_log(LOG_WARNING, "%s", (const char *)n.notes->pdata[i]);
-  if (a->have_netconfig && !same_dns(&a->netconfig, &n))
-    nmovpn_log(LOG_WARNING, "the server changed the name servers; NetworkManager will use them "
-                            "when the connection is started again");
-  if (a->have_netconfig)
-    nmovpn_netconfig_clear(&a->netconfig);
-  a->netconfig = n;
-  a->have_netconfig = TRUE;
-  a->callbacks.config(n.generic, n.ip4, n.ip6, a->user_data);
-}
-
-static void on_pushed(NmOvpnEngine *e, const OvpnOptionList *pushed, gpointer user_data)
-{
-  NmOvpnAttempt *a = user_data;
-  OvpnFailure f = {0};
-  g_autoptr(GError) error = NULL;
-  nmovpn_attempt_end_wait(a); /* nobody needs to press a button for this */
-  if (a->state != NMOVPN_ATTEMPT_NEGOTIATING && a->state != NMOVPN_ATTEMPT_CONFIGURING &&
-      a->state != NMOVPN_ATTEMPT_UP)
-    return;
-  if (a->have_pushed)
-    ovpn_pushed_clear(&a->pushed);
-  ovpn_pushed_init(&a->pushed);
-  a->have_pushed = TRUE;
-  if (ovpn_pushed_from_options(&a->pushed, &a->config, &a->options, pushed,
-                               (const struct sockaddr *)&a->server, &f) != OVPN_OK ||
-      !ensure_tun(a, &f)) {
-    nmovpn_attempt_fail(a, &f);
-    return;
-  }
-  if (a->state == NMOVPN_ATTEMPT_NEGOTIATING)
-    nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_CONFIGURING);
-  gboolean tcp = nmovpn_attempt_remote(a)->proto == OVPN_PROTO_TCP;
-  guint mtu = a->pushed.mtu ? a->pushed.mtu : ovpn_config_tun_mtu(&a->config, tcp);
-  if (!nmovpn_engine_send_tun(a->engine, a->config.tap, a->tun.vnet_hdr, mtu, a->tun.fd, &error))
-    nmovpn_attempt_fail_internal(a, error->message);
-}
-
 static void on_up(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_data)
 {
   NmOvpnAttempt *a = user_data;
@@ -499,7 +412,7 @@ static void on_up(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_
     memset(&a->first_failure, 0, sizeof(a->first_failure));
     nmovpn_attempt_close_files(a);
   }
-  report(a);
+  nmovpn_attempt_report(a);
 }
 
 static void on_failed(NmOvpnEngine *e, const OvpnFailure *f, gpointer user_data)
@@ -642,7 +555,7 @@ static const NmOvpnEngineCallbacks engine_callbacks = {
     .on_ready = on_ready,
     .on_state = on_state,
     .on_need = on_need,
-    .on_pushed = on_pushed,
+    .on_pushed = nmovpn_attempt_pushed,
     .on_up = on_up,
     .on_failed = on_failed,
     .on_socket_wanted = on_socket_wanted,
@@ -689,6 +602,7 @@ void nmovpn_attempt_free(NmOvpnAttempt *a)
     ovpn_pushed_clear(&a->pushed);
   if (a->have_netconfig)
     nmovpn_netconfig_clear(&a->netconfig);
+  g_clear_pointer(&a->names, nmovpn_route_names_free);
   g_clear_object(&a->connection);
   g_free(a->server_name);
   g_free(a->target);

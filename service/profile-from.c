@@ -533,20 +533,32 @@ static gboolean append_list_block(From *c, const OvpnOption *o)
   return TRUE;
 }
 
+/* Which argument names a file that is read at every connect; 0: none. */
+static guint file_argument(const OvpnOption *o)
+{
+  static const char *const words[] = {"auto", "auto-nct", "stdin", "none", NULL};
+  guint at = o->id == OVPN_OPT_HTTP_PROXY || o->id == OVPN_OPT_SOCKS_PROXY ? 3 : 0;
+  if (ovpn_option_info(o->id)->flags & OVPN_OPTF_FILE)
+    at = 1;
+  if (!at || o->is_inline || o->argc <= at || !*o->argv[at] || is_marker_line(o) ||
+      profile_is_token_uri(o->argv[at]) || (at == 3 && g_strv_contains(words, o->argv[at])) ||
+      (o->id == OVPN_OPT_DH && !strcmp(o->argv[1], "none")))
+    return 0;
+  return at;
+}
+
 static gboolean append_line(From *c, const OvpnOption *o)
 {
   OvpnOption copy = *o;
   g_autofree char *path = NULL;
   g_autofree char **argv = NULL;
-  const OvpnOptionInfo *info = ovpn_option_info(o->id);
+  guint at = file_argument(o);
   if (append_list_block(c, o))
     return TRUE;
-  if ((info->flags & OVPN_OPTF_FILE) && !o->is_inline && o->argc > 1 && *o->argv[1] &&
-      !is_marker_line(o) && !profile_is_token_uri(o->argv[1]) &&
-      !(o->id == OVPN_OPT_DH && !strcmp(o->argv[1], "none"))) {
-    path = absolute_path(c, o->argv[1]);
+  if (at) {
+    path = absolute_path(c, o->argv[at]);
     argv = g_memdup2(o->argv, sizeof(*argv) * (o->argc + 1));
-    argv[1] = path;
+    argv[at] = path;
     copy.argv = argv;
   }
   char *text = nmovpn_option_text(&copy);

@@ -118,3 +118,71 @@ def ten_thousand_routes(l):
         l.delete(name)
         l.drop_server(s.name)
     wait_for('the routes are gone', lambda: '10.100.' not in l.run('ip', 'route'), 20, 0.2)
+
+
+def name_address(l, name, *addresses):
+    """A name in /etc/hosts of the client."""
+    with open(l.scratch + '/etc/hosts', 'a') as f:
+        f.writelines('%s %s\n' % (a, name) for a in addresses)
+
+
+@scenario
+def names_in_routes(l):
+    """Names of the profile always, names of the server with allow-pull-fqdn; every address of a name gets its route."""
+    name_address(l, 'own.test', '198.18.44.7')
+    name_address(l, 'pushed.test', '198.18.45.7', '198.18.45.8')
+    mark = l.mark()
+
+    def then(s, name):
+        out = l.run('ip', 'route', 'show', 'dev', l.device(s))
+        for want in ('198.18.44.7', '198.18.45.7', '198.18.45.8', '198.18.46.0/24'):
+            check(want in out, want + ' is missing: ' + out)
+        check('nowhere.invalid' in l.log_since(mark), 'the log names what was not found')
+    with_server(l, 'names', pushes('route pushed.test', 'route nowhere.invalid', 'route 198.18.46.0 255.255.255.0'),
+                ['allow-pull-fqdn', 'route own.test'], then=then)
+
+    def without(s, name):
+        out = l.run('ip', 'route', 'show', 'dev', l.device(s))
+        check('198.18.45.7' not in out and '198.18.46.0/24' in out, out)
+    with_server(l, 'no-names', pushes('route pushed.test', 'route 198.18.46.0 255.255.255.0'), then=without)
+
+
+@scenario
+def names_of_a_server_that_restarts(l):
+    """A look-up ends with its session; the next session looks up again."""
+    name_address(l, 'again.test', '198.18.47.7')
+    s = l.server('routing-again', pushes('route again.test', 'explicit-exit-notify 1') + ['keepalive 1 4'])
+    name = l.import_profile(l.profile(s, ['connect-retry 1 1', 'allow-pull-fqdn']))
+    try:
+        rc, out, _ = l.up(name)
+        check(rc == 0, out)
+        s.stop()
+        s.start()
+        wait_for('the tunnel works again', lambda: l.run('ping', '-c', '1', '-W', '1', s.tun4, ok=False)[0] == 0, 20, 0.2)
+        check('198.18.47.7' in l.run('ip', 'route'), l.run('ip', 'route'))
+    finally:
+        l.down(name)
+        l.delete(name)
+        l.drop_server(s.name)
+
+
+@scenario
+def default_route_as_a_route(l):
+    """`route 0.0.0.0 0.0.0.0` is a default route as well."""
+    def then(s, name):
+        check('dev ' + l.device(s) in default_dev(l), default_dev(l))
+        check('dev veth0' in l.run('ip', 'route', 'get', S4), 'the server itself stays outside')
+    with_server(l, 'route-all', [], ['route 0.0.0.0 0.0.0.0'], then=then)
+    with_server(l, 'route-all-pushed', pushes('route 0.0.0.0 0.0.0.0'), then=then)
+
+
+@scenario
+def proxy_configuration(l):
+    """dhcp-option PROXY_AUTO_CONFIG_URL reaches NetworkManager; what it has no use for is told."""
+    mark = l.mark()
+
+    def then(s, name):
+        log = l.log_since(mark, True)
+        check('web proxy' in log and 'time server' in log, log[-600:])
+    with_server(l, 'pac', pushes('dhcp-option PROXY_AUTO_CONFIG_URL http://wpad.test/p.pac', 'dhcp-option NTP 10.0.0.1',
+                                 'dhcp-option PROXY_HTTP 10.0.0.2 3128'), then=then)
