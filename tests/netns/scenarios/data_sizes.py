@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 
 from lab import C4, S4, S6, check, wait_for
 from registry import add, scenario
@@ -150,4 +151,28 @@ def fragment_in_a_connection_block(l):
         sizes = [p['size'] for p in w.udp(s.port)]
         check(sizes and 300 < max(sizes) <= 700, 'sizes on the wire: %s' % sizes)
     l.cycle(s, ['!remote', block], then=then)
+    l.drop_server(s.name)
+
+
+@scenario
+def fragment_under_load(l):
+    """16 MB each way in segments that are all cut, and datagrams larger than the tunnel."""
+    both = ['fragment 1000', 'mssfix 0']
+    s = l.server('fragment-load', both)
+
+    def then(name):
+        p = subprocess.Popen(['ip', 'netns', 'exec', l.server_ns, 'iperf3', '-s', '-B', s.tun4],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_for('iperf3', lambda: ':5201' in l.on_server('ss', '-ltn'))
+            for more in ([], ['-R']):
+                out = json.loads(l.run('iperf3', '-J', '-c', s.tun4, '-n', '16M', *more))
+                speed = out['end']['sum_received']['bits_per_second'] / 1e6
+                print(speed, more)
+                check(speed > 20, 'only %.0f Mbit/s %s' % (speed, more))
+            l.ping(s, 3, size=9000)
+        finally:
+            p.terminate()
+            p.wait()
+    l.cycle(s, both, then=then)
     l.drop_server(s.name)
