@@ -6,7 +6,10 @@
  * not believed. A look-up ends with the session that it belongs to. DESIGN.md §6. */
 #include "service/attempt-private.h"
 #include <NetworkManager.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <unistd.h>
 #include "service/log.h"
 
 static gboolean ensure_tun(NmOvpnAttempt *a, OvpnFailure *f)
@@ -39,6 +42,40 @@ static gboolean same_dns(const NmOvpnNetconfig *x, const NmOvpnNetconfig *y)
   return same;
 }
 
+/* Our address on the way to the server; it is never sent anything. */
+static gboolean own_address(const struct sockaddr_storage *server, struct sockaddr_in *ret)
+{
+  socklen_t len = sizeof(*ret);
+  int fd = server->ss_family == AF_INET ? socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+  if (fd < 0)
+    return FALSE;
+  gboolean ok = connect(fd, (const struct sockaddr *)server, sizeof(struct sockaddr_in)) == 0 &&
+                getsockname(fd, (struct sockaddr *)ret, &len) == 0 && ret->sin_family == AF_INET;
+  close(fd);
+  return ok;
+}
+
+/* The network that leads to the server, for block-local. */
+static void find_local_net(const NmOvpnAttempt *a, NmOvpnNetconfigInput *in)
+{
+  struct sockaddr_in own;
+  struct ifaddrs *all = NULL;
+  if (!(a->pushed.redirect & OVPN_REDIRECT_BLOCK_LOCAL) || !own_address(&a->server, &own) ||
+      getifaddrs(&all) < 0)
+    return;
+  for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
+    if (!i->ifa_addr || !i->ifa_netmask || i->ifa_addr->sa_family != AF_INET)
+      continue;
+    const struct sockaddr_in *addr = (const struct sockaddr_in *)(const void *)i->ifa_addr,
+                             *mask = (const struct sockaddr_in *)(const void *)i->ifa_netmask;
+    if (addr->sin_addr.s_addr != own.sin_addr.s_addr)
+      continue;
+    in->local_net = addr->sin_addr.s_addr & mask->sin_addr.s_addr;
+    in->local_prefix = (guint)__builtin_popcount(mask->sin_addr.s_addr);
+  }
+  freeifaddrs(all);
+}
+
 void nmovpn_attempt_report(NmOvpnAttempt *a)
 {
   OvpnFailure f = {0};
@@ -49,6 +86,7 @@ void nmovpn_attempt_report(NmOvpnAttempt *a)
                              .ifname = a->tun.ifname,
                              .mtu = a->mtu};
   nmovpn_netconfig_read_connection(&in, a->connection);
+  find_local_net(a, &in);
   if (!nmovpn_netconfig_build(&n, &in, &f)) {
     nmovpn_netconfig_clear(&n);
     nmovpn_attempt_fail(a, &f);

@@ -113,8 +113,32 @@ static gboolean is_server6(const struct sockaddr *server, const OvpnRoute6 *r)
          IN6_ARE_ADDR_EQUAL(&s6->sin6_addr, &r->net);
 }
 
-static GVariant *routes4(NmOvpnNetconfig *n, const OvpnPushed *p, const struct sockaddr *server)
+static void add_route4(GVariantBuilder *b, guint32 net, guint32 prefix, guint32 gw, guint32 metric)
 {
+  guint32 route[] = {net, prefix, gw, metric};
+  g_variant_builder_add_value(b, g_variant_new_fixed_array(G_VARIANT_TYPE_UINT32, route,
+                                                           G_N_ELEMENTS(route), sizeof(guint32)));
+}
+
+/* block-local: the halves of the local network lead into the tunnel; the way to the server is a
+ * route of its own and stays. */
+static gboolean blocks_local(const NmOvpnNetconfigInput *in)
+{
+  return (in->pushed->redirect & OVPN_REDIRECT_BLOCK_LOCAL) && in->local_prefix > 0 &&
+         in->local_prefix < 31;
+}
+
+static void add_local_halves(GVariantBuilder *b, const NmOvpnNetconfigInput *in)
+{
+  guint prefix = in->local_prefix + 1;
+  add_route4(b, in->local_net, prefix, 0, 0);
+  add_route4(b, in->local_net | htonl((guint32)1 << (32 - prefix)), prefix, 0, 0);
+}
+
+static GVariant *routes4(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in)
+{
+  const OvpnPushed *p = in->pushed;
+  const struct sockaddr *server = in->server;
   GVariantBuilder all;
   g_variant_builder_init(&all, G_VARIANT_TYPE("aau"));
   for (size_t i = 0; i < p->n_routes4; i++) {
@@ -133,11 +157,10 @@ static GVariant *routes4(NmOvpnNetconfig *n, const OvpnPushed *p, const struct s
       gw = r->gateway.s_addr;
     else if (!r->has_gateway && p->has_gateway4 && on_link4(p, p->gateway4))
       gw = p->gateway4.s_addr;
-    guint32 route[] = {r->net.s_addr, r->prefix, gw, r->has_metric ? r->metric : 0};
-    g_variant_builder_add_value(&all,
-                                g_variant_new_fixed_array(G_VARIANT_TYPE_UINT32, route,
-                                                          G_N_ELEMENTS(route), sizeof(guint32)));
+    add_route4(&all, r->net.s_addr, r->prefix, gw, r->has_metric ? r->metric : 0);
   }
+  if (blocks_local(in))
+    add_local_halves(&all, in);
   return g_variant_builder_end(&all);
 }
 
@@ -289,8 +312,8 @@ static GVariant *build4(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in,
     add(&b, NM_VPN_PLUGIN_IP4_CONFIG_PTP, g_variant_new_uint32(p->peer4.s_addr));
   if (p->has_gateway4 && on_link4(p, p->gateway4))
     add(&b, NM_VPN_PLUGIN_IP4_CONFIG_INT_GATEWAY, g_variant_new_uint32(p->gateway4.s_addr));
-  if (p->n_routes4)
-    add(&b, NM_VPN_PLUGIN_IP4_CONFIG_ROUTES, routes4(n, p, in->server));
+  if (p->n_routes4 || blocks_local(in))
+    add(&b, NM_VPN_PLUGIN_IP4_CONFIG_ROUTES, routes4(n, in));
   if (in->default_route_auto)
     add(&b, NM_VPN_PLUGIN_IP4_CONFIG_NEVER_DEFAULT, g_variant_new_boolean(!wants_default4(p)));
   add_dns(n, &b, dns, AF_INET);

@@ -16,6 +16,8 @@ typedef struct NmOvpnNetconfigInput {
   guint mtu;
   gboolean default_route_auto; /* default-route=auto in the profile */
   gboolean never_default4;     /* ipv4.never-default */
+  guint32 local_net;   /* network order: the network that leads to the server, for block-local */
+  guint local_prefix;  /* of it; 0 = not known */
   gboolean guard_ipv6; /* a tunnel for all IPv4 without IPv6 keeps IPv6 from going past it */
 } NmOvpnNetconfigInput;
 

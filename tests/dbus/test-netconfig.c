@@ -11,6 +11,8 @@ typedef struct Fixture {
   struct sockaddr_storage server;
   NmOvpnNetconfig out;
   gboolean never4, guard;
+  guint32 local_net;
+  guint local_prefix;
 } Fixture;
 
 static struct in_addr ip4(const char *text)
@@ -43,9 +45,16 @@ static void tear_down(Fixture *x, gconstpointer unused)
 static void build(Fixture *x, gboolean automatic)
 {
   OvpnFailure f = {0};
-  NmOvpnNetconfigInput in = {&x->pushed, &x->config, (struct sockaddr *)&x->server,
-                             "tun0",     1400,       automatic,
-                             x->never4,  x->guard};
+  NmOvpnNetconfigInput in = {.pushed = &x->pushed,
+                             .config = &x->config,
+                             .server = (struct sockaddr *)&x->server,
+                             .ifname = "tun0",
+                             .mtu = 1400,
+                             .default_route_auto = automatic,
+                             .never_default4 = x->never4,
+                             .guard_ipv6 = x->guard,
+                             .local_net = x->local_net,
+                             .local_prefix = x->local_prefix};
   nmovpn_netconfig_clear(&x->out);
   g_assert_true(nmovpn_netconfig_build(&x->out, &in, &f));
 }
@@ -281,6 +290,34 @@ static void test_dhcp(Fixture *x, gconstpointer unused)
   g_assert_cmpuint(x->out.notes->len, ==, 2);
 }
 
+static void test_block_local(Fixture *x, gconstpointer unused)
+{
+  subnet4(x);
+  x->pushed.redirect = OVPN_REDIRECT_ON | OVPN_REDIRECT_IPV4 | OVPN_REDIRECT_BLOCK_LOCAL;
+  build(x, TRUE);
+  g_assert_false(has(x->out.ip4, NM_VPN_PLUGIN_IP4_CONFIG_ROUTES)); /* not known */
+  x->local_net = ip4("192.168.4.0").s_addr;
+  x->local_prefix = 22;
+  build(x, TRUE);
+  g_autoptr(GVariant) routes =
+      g_variant_lookup_value(x->out.ip4, NM_VPN_PLUGIN_IP4_CONFIG_ROUTES, G_VARIANT_TYPE("aau"));
+  g_assert_nonnull(routes);
+  static const char *const nets[] = {"192.168.4.0", "192.168.6.0"};
+  g_assert_cmpuint(g_variant_n_children(routes), ==, 2);
+  for (gsize i = 0; i < 2; i++) {
+    guint32 net, prefix, gw, metric;
+    g_autoptr(GVariant) route = g_variant_get_child_value(routes, i);
+    g_variant_get_child(route, 0, "u", &net);
+    g_variant_get_child(route, 1, "u", &prefix);
+    g_variant_get_child(route, 2, "u", &gw);
+    g_variant_get_child(route, 3, "u", &metric);
+    g_assert_true(net == ip4(nets[i]).s_addr && prefix == 23 && gw == 0 && metric == 0);
+  }
+  x->pushed.redirect &= ~(unsigned)OVPN_REDIRECT_BLOCK_LOCAL;
+  build(x, TRUE);
+  g_assert_false(has(x->out.ip4, NM_VPN_PLUGIN_IP4_CONFIG_ROUTES));
+}
+
 static void test_no_address(Fixture *x, gconstpointer unused)
 {
   OvpnFailure f = {0};
@@ -315,6 +352,7 @@ int main(int argc, char **argv)
   T(routes);
   T(dns);
   T(block_ipv6);
+  T(block_local);
   T(guard);
   T(guard_setting);
   T(dhcp);

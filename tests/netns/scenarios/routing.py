@@ -186,3 +186,39 @@ def proxy_configuration(l):
         check('web proxy' in log and 'time server' in log, log[-600:])
     with_server(l, 'pac', pushes('dhcp-option PROXY_AUTO_CONFIG_URL http://wpad.test/p.pac', 'dhcp-option NTP 10.0.0.1',
                                  'dhcp-option PROXY_HTTP 10.0.0.2 3128'), then=then)
+
+
+@scenario
+def block_local(l):
+    """The local network cannot be reached beside the tunnel; the server can."""
+    def then(s, name):
+        dev = l.device(s)
+        check('dev ' + dev in l.run('ip', 'route', 'get', '10.213.0.77'), l.run('ip', 'route', 'get', '10.213.0.77'))
+        check('dev ' + dev in l.run('ip', 'route', 'get', '10.213.0.200'), l.run('ip', 'route', 'get', '10.213.0.200'))
+        check('dev veth0' in l.run('ip', 'route', 'get', S4), 'the server itself stays outside')
+        l.ping(s)
+    with_server(l, 'local', pushes('redirect-gateway def1 block-local'), then=then)
+    check('dev veth0' in l.run('ip', 'route', 'get', '10.213.0.77'), 'not restored')
+
+
+@scenario
+def pull_filter_order(l):
+    """The first filter that fits counts."""
+    def then(s, name):
+        out = l.run('ip', 'route', 'show', 'dev', l.device(s))
+        check('198.18.50.0/24' in out and '198.18.51.0/24' not in out and '198.18.52.0/24' in out, out)
+        check('10.9.9.9' not in l.field(name, 'IP4.DNS'), l.field(name, 'IP4.DNS'))
+    with_server(l, 'filters', pushes('route 198.18.50.0 255.255.255.0', 'route 198.18.51.0 255.255.255.0',
+                                     'route 198.18.52.0 255.255.255.0', 'dhcp-option DNS 10.9.9.9'),
+                ['pull-filter accept "route 198.18.50."', 'pull-filter ignore "route 198.18.50"',
+                 'pull-filter ignore "route 198.18.51"', 'pull-filter ignore "dhcp-option DNS"',
+                 'pull-filter accept "dhcp-option"'], then=then)
+
+
+@scenario
+def pull_filter_reject(l):
+    s = l.server('routing-reject', pushes('route 198.18.51.0 255.255.255.0'))
+    try:
+        l.refused(s, ['pull-filter reject "route 198."'], cause='198')
+    finally:
+        l.drop_server(s.name)
