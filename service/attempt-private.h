@@ -83,6 +83,8 @@ struct NmOvpnAttempt {
 
   GSource *state_timer;   /* of the current state; set_state clears it */
   GSource *overall_timer; /* from start until up */
+  gint64 up_at;           /* monotonic, us; when it last came up */
+  guint quick;            /* reconnections so far that were tried without much waiting */
   guint backoff;          /* s, next delay of a reconnection */
 };
 

@@ -59,6 +59,14 @@ static void clear_source(GSource **s)
   g_clear_pointer(s, g_source_unref);
 }
 
+static void start_timer_ms(NmOvpnAttempt *a, GSource **slot, guint ms, GSourceFunc f)
+{
+  clear_source(slot);
+  *slot = g_timeout_source_new(ms);
+  g_source_set_callback(*slot, f, a, NULL);
+  g_source_attach(*slot, NULL);
+}
+
 static void start_timer(NmOvpnAttempt *a, GSource **slot, guint seconds, GSourceFunc f)
 {
   clear_source(slot);
@@ -283,8 +291,23 @@ static gboolean on_backoff(gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+/* A server that is restarted is often back at once: the first tries come quickly. After that,
+ * connect-retry and its doubling spare one that is away. */
+static gboolean reconnect_soon(NmOvpnAttempt *a)
+{
+  static const guint pauses[] = {0, 150, 300, 500, 700};
+  if (a->quick >= G_N_ELEMENTS(pauses))
+    return FALSE;
+  nmovpn_attempt_cancel_link(a);
+  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RECONNECTING);
+  start_timer_ms(a, &a->state_timer, pauses[a->quick++], on_backoff);
+  return TRUE;
+}
+
 static void reconnect_later(NmOvpnAttempt *a, guint at_least)
 {
+  if (at_least == 0 && reconnect_soon(a))
+    return;
   guint most = MAX(a->config.connect_retry_max_wait, 1);
   a->backoff = a->backoff ? MIN(a->backoff * 2, most) : MAX(a->config.connect_retry, 1);
   guint delay = MAX(a->backoff, MIN(at_least, most));
@@ -352,6 +375,8 @@ static void reconnect(NmOvpnAttempt *a, const OvpnFailure *f)
     a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
   a->tried = 0;
   a->backoff = 0;
+  if (a->up_at && g_get_monotonic_time() - a->up_at > 10 * G_USEC_PER_SEC)
+    a->quick = 0; /* else it comes up and goes down again */
   memset(&a->first_failure, 0, sizeof(a->first_failure));
   reconnect_later(a, 0);
 }
@@ -408,6 +433,7 @@ static void on_up(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_
     clear_source(&a->overall_timer);
     nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_UP);
     a->was_up = TRUE;
+    a->up_at = g_get_monotonic_time();
     a->tried = a->backoff = a->n_refused = a->n_proxy_refused = 0;
     memset(&a->first_failure, 0, sizeof(a->first_failure));
     nmovpn_attempt_close_files(a);

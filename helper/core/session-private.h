@@ -65,6 +65,7 @@ struct OvpnSession {
   uint64_t close_deadline, exit_at;
   unsigned exits_left;
   uint64_t activity_bytes, key_bytes;
+  unsigned probes_answered;
 
   OvpnEvent events[EVENTS_MAX];
   unsigned first_event, n_events;
@@ -87,6 +88,9 @@ void session_log(OvpnSession *s, int level, OvpnLogCode code, const char *fmt, .
     __attribute__((format(printf, 4, 5)));
 OvpnStatus session_fail(OvpnSession *s, OvpnStatus status, uint32_t arg, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* A sealed control packet; returns its length, 0 = no room. */
+size_t session_seal(OvpnSession *s, KeyState *k, uint8_t op, OvpnPacketBody *b, bool wkc,
+                    uint8_t *out, size_t cap);
 unsigned session_ping_restart(const OvpnSession *s);
 int session_exit_notify(const OvpnSession *s);
 
@@ -107,6 +111,9 @@ static inline uint8_t key_next_id(uint8_t id)
 {
   return id == 7 ? 1 : (uint8_t)(id + 1);
 }
+
+/* session-probe.c; before the acks take effect */
+void session_note_acks(OvpnSession *s, const KeyState *k, uint8_t op, const OvpnPacketBody *b);
 
 /* session-signin.c */
 void signin_pending(OvpnSession *s, const char *arg);           /* AUTH_PENDING */

@@ -267,6 +267,7 @@ static OvpnStatus input_body(OvpnSession *s, uint8_t op, uint8_t key_id, const O
   if ((op == OVPN_OP_HARD_RESET_SERVER_V2 || op == OVPN_OP_SOFT_RESET_V1) && b->id != 0)
     return OVPN_DROP_FORMAT;
   s->last_received = s->now;
+  session_note_acks(s, k, op, b);
   for (unsigned i = 0; i < b->n_acks; i++)
     ovpn_reliable_acked(&k->reliable, b->acks[i], s->now);
   OvpnStatus r = OVPN_OK;
@@ -308,8 +309,8 @@ OvpnStatus ovpn_session_input(OvpnSession *s, uint64_t now, const uint8_t *pkt, 
 
 /* ---- packets out ---- */
 
-static size_t seal(OvpnSession *s, KeyState *k, uint8_t op, OvpnPacketBody *b, bool wkc,
-                   uint8_t *out, size_t cap)
+size_t session_seal(OvpnSession *s, KeyState *k, uint8_t op, OvpnPacketBody *b, bool wkc,
+                    uint8_t *out, size_t cap)
 {
   uint8_t body[OVPN_PACKET_MAX];
   OvpnWriter w = ovpn_writer(body, sizeof body);
@@ -334,14 +335,14 @@ static size_t output_key(OvpnSession *s, KeyState *k, uint8_t *buf, size_t cap)
     b.id = slot->id;
     b.payload = slot->data;
     b.payload_len = slot->len;
-    return seal(s, k, slot->opcode, &b, slot->wkc, buf, cap);
+    return session_seal(s, k, slot->opcode, &b, slot->wkc, buf, cap);
   }
   if (s->have_peer && ovpn_reliable_has_acks(&k->reliable)) {
     /* SoftEther servers break on more than 4 acks; a server that exports keys is a real one. spec
      * §3 rule 4 */
     bool known = s->wrap.mode != OVPN_WRAP_NONE || s->pushed.tls_ekm;
     ovpn_reliable_take_acks(&k->reliable, &b, known ? OVPN_ACKS_MAX : 4, known);
-    return seal(s, k, OVPN_OP_ACK_V1, &b, false, buf, cap);
+    return session_seal(s, k, OVPN_OP_ACK_V1, &b, false, buf, cap);
   }
   return 0;
 }

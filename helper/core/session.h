@@ -132,3 +132,8 @@ void ovpn_session_close(OvpnSession *s, uint64_t now); /* EXIT / OCC EXIT, then 
 const OvpnOptionList *ovpn_session_pushed_list(const OvpnSession *s);
 const OvpnPushed *ovpn_session_pushed(const OvpnSession *s);
 OvpnSessionState ovpn_session_state(const OvpnSession *s);
+/* Is the session still known to the server? A packet that makes it answer, cap >= OVPN_PACKET_MAX;
+ * 0 = not possible now. Answers are counted; not every server gives them. */
+bool ovpn_session_can_probe(const OvpnSession *s);
+size_t ovpn_session_probe(OvpnSession *s, uint64_t now, uint8_t *buf, size_t cap);
+unsigned ovpn_session_probes_answered(const OvpnSession *s);

@@ -18,6 +18,7 @@ static const uint64_t second = 1000000000u;
 
 static void end_session(Engine *e)
 {
+  revive_end(e);
   ovpn_session_free(e->session);
   e->session = NULL;
   datapath_del_all(&e->dp);
@@ -269,6 +270,7 @@ static void take_notes(Engine *e)
 {
   if (!e->dp.notes.received && !e->dp.notes.sent && !e->dp.notes.occ_exit)
     return;
+  revive_note(e, e->dp.notes.received, e->dp.notes.payload > 0);
   uint64_t sent = e->dp.send ? ovpn_data_key_sent(e->dp.send) : 0;
   ovpn_session_note_data(e->session, e->now, e->dp.notes.received, e->dp.notes.sent,
                          e->dp.notes.payload, sent);
@@ -286,6 +288,10 @@ void drive_packets(Engine *e, unsigned control)
       continue;
     control--;
     OvpnStatus st = ovpn_session_input(e->session, e->now, e->rx.p[i].data, e->rx.p[i].len);
+    if (st == OVPN_OK)
+      revive_alive(e);
+    else if (revive_input(e, e->rx.p[i].data, e->rx.p[i].len))
+      continue;
     if (st == OVPN_DROP_AUTH)
       e->dp.stats.drops_auth++;
     else if (st == OVPN_DROP_REPLAY)
@@ -307,6 +313,7 @@ void drive_settle(Engine *e)
       finish_close(e);
       return;
     }
+    revive_tick(e);
     if (!drain_events(e))
       return;
     maybe_up(e);
@@ -324,6 +331,8 @@ void drive_settle(Engine *e)
 uint64_t drive_deadline(const Engine *e)
 {
   uint64_t d = e->session ? ovpn_session_deadline(e->session) : UINT64_MAX;
+  uint64_t doubt = revive_deadline(e);
+  d = doubt < d ? doubt : d;
   return e->close_deadline && e->close_deadline < d ? e->close_deadline : d;
 }
 
@@ -350,11 +359,35 @@ static size_t largest_payload(const OvpnConfig *c)
   return n + EXTRA;
 }
 
+OvpnStatus drive_new_session(Engine *e, OvpnSession **ret, OvpnFailure *f)
+{
+  struct timespec wall;
+  clock_gettime(CLOCK_REALTIME, &wall);
+  OvpnSessionParams p = {.config = &e->config,
+                         .profile = &e->options,
+                         .tls = e->tls,
+                         .credentials = &e->credentials,
+                         .proto = e->link.proto,
+                         .link_ipv6 = e->link.ipv6,
+                         .random = engine_random,
+                         .wall_time = (uint32_t)wall.tv_sec,
+                         .now = e->now};
+  return ovpn_session_new(&p, ret, f);
+}
+
+void drive_replace(Engine *e, OvpnSession *next)
+{
+  ovpn_session_free(e->session);
+  e->session = next;
+  datapath_del_all(&e->dp);
+  e->dp.up = e->tun_current = e->answer_wanted = false;
+  e->cipher = NULL;
+  memset(&e->dp.notes, 0, sizeof e->dp.notes);
+}
+
 void drive_open(Engine *e, OvpnProto proto, bool ipv6, int fd)
 {
   OvpnFailure f = {0};
-  struct timespec wall;
-  clock_gettime(CLOCK_REALTIME, &wall);
   memset(&e->dp.notes, 0, sizeof e->dp.notes);
   bool pieces =
       e->config.fragment == 0 || datapath_want_fragments(&e->dp, largest_payload(&e->config));
@@ -366,16 +399,7 @@ void drive_open(Engine *e, OvpnProto proto, bool ipv6, int fd)
   unsigned mtu =
       e->config.tun_mtu > e->config.tun_mtu_max ? e->config.tun_mtu : e->config.tun_mtu_max;
   link_set_mtu(&e->link, mtu);
-  OvpnSessionParams p = {.config = &e->config,
-                         .profile = &e->options,
-                         .tls = e->tls,
-                         .credentials = &e->credentials,
-                         .proto = proto,
-                         .link_ipv6 = ipv6,
-                         .random = engine_random,
-                         .wall_time = (uint32_t)wall.tv_sec,
-                         .now = e->now};
-  OvpnStatus st = ovpn_session_new(&p, &e->session, &f);
+  OvpnStatus st = drive_new_session(e, &e->session, &f);
   if (st != OVPN_OK) {
     ovpn_failure_set(&f, st, "session");
     drive_fail(e, &f);

@@ -7,6 +7,7 @@
 #include "helper/core/ipc.h"
 #include "helper/core/session.h"
 #include "helper/engine/datapath.h"
+#include "helper/engine/revive.h"
 #include "helper/engine/via.h"
 
 typedef enum EnginePhase {
@@ -45,6 +46,7 @@ struct Engine {
   uint64_t close_deadline; /* 0 = none */
   Link link;
   Via via;
+  Revive revive;
   Tun tun;
   Datapath dp;
   Batch rx, tx; /* tx is the only queue towards the server: control and data packets alike */
@@ -89,6 +91,10 @@ typedef struct DriveLink {
   int fd;
 } DriveLink;
 void drive_link(Engine *e, const DriveLink *l);
+/* A session on the present link. */
+OvpnStatus drive_new_session(Engine *e, OvpnSession **ret, OvpnFailure *f);
+/* The session is replaced by one that has been answered already. */
+void drive_replace(Engine *e, OvpnSession *next);
 /* Opens link and session on a connected descriptor and takes it over. */
 void drive_open(Engine *e, OvpnProto proto, bool ipv6, int fd);
 void drive_answer(Engine *e);

@@ -19,7 +19,7 @@ enum { TAG_IPC, TAG_LINK, TAG_TUN, TAG_VIA, TAGS };
 uint64_t loop_clock(void)
 {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(CLOCK_BOOTTIME, &t);
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Has the server been started anew? UDP does not tell: OpenVPN waits for ping-restart, a minute or
+ * two. Here doubt begins half a second after payload that nothing followed, or with an ICMP
+ * error. Then two questions go out: a probe that only a server with our session answers, and the
+ * hello of a new session that any server answers. The first answered: all is well, and the next
+ * doubt waits longer. Only the second answered: the new session takes the place of the old on the
+ * same socket. None: the path is interrupted or the server is away; the old session is kept, for it
+ * may be good still, and questions go out less and less often, until ping-restart decides.
+ *
+ * Trust: ICMP errors and silence can be forged; they only make us ask. Both answers are as
+ * authentic as the control channel is, and the new session has its own handshake. Invariants: a
+ * session is given up here only after several probes were not answered and a hello was; a server
+ * that was never seen to answer a probe is not judged by them. spec §3, §16.3. */
+#include "helper/engine/revive.h"
+#include <string.h>
+#include "helper/core/packet.h"
+#include "helper/engine/engine.h"
+
+static const uint64_t ms = 1000000u;
+enum {
+  PATIENCE_MS = 500,
+  PATIENCE_MAX_MS = 64000,
+  LEARN_MS = 500, /* after the session is up; doubled each time */
+  LEARN_MAX = 5,
+  HELLO_MS = 200,   /* after the first probe */
+  VERDICT_MS = 200, /* after the hello was answered */
+  PROBES_MIN = 3,   /* without an answer, before a session is given up */
+};
+
+static bool applies(const Engine *e)
+{
+  return e->session && e->phase == ENGINE_SESSION && e->link.proto == OVPN_PROTO_UDP && e->dp.up &&
+         ovpn_session_can_probe(e->session);
+}
+
+static void forget_next(Revive *r)
+{
+  ovpn_session_free(r->next);
+  r->next = NULL;
+  r->answered = 0;
+}
+
+void revive_end(Engine *e)
+{
+  forget_next(&e->revive);
+  e->revive = (Revive){0};
+}
+
+static void certain(Engine *e)
+{
+  Revive *r = &e->revive;
+  r->silent_since = 0;
+  if (!r->doubt)
+    return;
+  r->doubt = 0;
+  r->patience = r->patience ? r->patience * 2 : 2 * PATIENCE_MS * ms;
+  if (r->patience > PATIENCE_MAX_MS * ms)
+    r->patience = PATIENCE_MAX_MS * ms;
+  forget_next(r);
+}
+
+void revive_alive(Engine *e)
+{
+  certain(e);
+}
+
+void revive_note(Engine *e, bool received, bool payload)
+{
+  Revive *r = &e->revive;
+  if (received) {
+    certain(e);
+    if (payload)
+      r->patience = 0;
+  } else if (payload && !r->silent_since) {
+    r->silent_since = e->now;
+  }
+}
+
+static void say(Engine *e, OvpnSession *s, bool probe)
+{
+  uint8_t *p = batch_reserve(&e->tx, 1, OVPN_PACKET_MAX);
+  if (!p)
+    return;
+  p += PACKET_HEADROOM;
+  size_t n = probe ? ovpn_session_probe(s, e->now, p, OVPN_PACKET_MAX)
+                   : ovpn_session_output(s, e->now, p, OVPN_PACKET_MAX);
+  if (n > 0)
+    batch_push(&e->tx, p, n, false);
+}
+
+/* One question each half second at first, in the end one in ten seconds. */
+static uint64_t pause_between(const Engine *e)
+{
+  uint64_t age = e->now - e->revive.doubt;
+  return age < 1000 * ms    ? 200 * ms
+         : age < 10000 * ms ? 500 * ms
+         : age < 60000 * ms ? 2000 * ms
+                            : 10000 * ms;
+}
+
+static void say_hello(Engine *e)
+{
+  Revive *r = &e->revive;
+  OvpnFailure f = {0};
+  forget_next(r);
+  r->hello_at = e->now + (e->now - r->doubt < 2000 * ms ? 500 * ms : pause_between(e));
+  if (drive_new_session(e, &r->next, &f) != OVPN_OK)
+    return;
+  if (ovpn_session_state(r->next) == OVPN_SESSION_RESET_SENT)
+    say(e, r->next, false);
+  else
+    forget_next(r); /* somebody would have to be asked for a password: not before it is sure */
+}
+
+bool revive_input(Engine *e, const uint8_t *pkt, size_t len)
+{
+  Revive *r = &e->revive;
+  if (!r->next || ovpn_session_input(r->next, e->now, pkt, len) != OVPN_OK)
+    return false;
+  if (!r->answered) {
+    r->answered = e->now;
+    r->unanswered = 0;
+    r->probe_at = e->now; /* the last chances of the old session */
+  }
+  return true;
+}
+
+static void learn(Engine *e)
+{
+  Revive *r = &e->revive;
+  if (ovpn_session_probes_answered(e->session) > 0) {
+    r->works = true;
+  } else if (r->learned < LEARN_MAX) {
+    if (r->learn_at == 0)
+      r->learn_at = e->now + LEARN_MS * ms;
+    if (e->now < r->learn_at)
+      return;
+    say(e, e->session, true);
+    r->learn_at = e->now + (LEARN_MS * ms << ++r->learned);
+  }
+}
+
+static void give_up_old(Engine *e)
+{
+  OvpnSession *next = e->revive.next;
+  e->revive.next = NULL;
+  revive_end(e);
+  control_log(e, 5, OVPN_LOG_TEXT, "the server was started anew: new session, the tunnel is kept");
+  drive_replace(e, next);
+}
+
+void revive_tick(Engine *e)
+{
+  Revive *r = &e->revive;
+  if (!applies(e)) {
+    if (r->doubt)
+      certain(e);
+    return;
+  }
+  if (!r->works) {
+    learn(e);
+    e->link.refused = false;
+    return;
+  }
+  uint64_t patience = r->patience ? r->patience : PATIENCE_MS * ms;
+  bool silent = r->silent_since && e->now >= r->silent_since + patience;
+  if (!r->doubt && (silent || e->link.refused)) {
+    r->doubt = r->probe_at = e->now;
+    r->hello_at = e->now + (e->link.refused ? 0 : HELLO_MS * ms);
+    r->unanswered = 0;
+  }
+  e->link.refused = false;
+  if (!r->doubt)
+    return;
+  if (r->answered && e->now >= r->answered + VERDICT_MS * ms && r->unanswered >= PROBES_MIN) {
+    give_up_old(e);
+    return;
+  }
+  if (e->now >= r->probe_at) {
+    say(e, e->session, true);
+    r->unanswered++;
+    r->probe_at = e->now + (r->answered ? VERDICT_MS / PROBES_MIN * ms : pause_between(e));
+  }
+  if (!r->answered && e->now >= r->hello_at)
+    say_hello(e);
+}
+
+uint64_t revive_deadline(const Engine *e)
+{
+  const Revive *r = &e->revive;
+  uint64_t t = UINT64_MAX;
+  if (!applies(e))
+    return t;
+  if (!r->works)
+    return r->learned < LEARN_MAX && r->learn_at ? r->learn_at : t;
+  if (!r->doubt)
+    return r->silent_since ? r->silent_since + (r->patience ? r->patience : PATIENCE_MS * ms) : t;
+  t = r->answered || r->probe_at < r->hello_at ? r->probe_at : r->hello_at;
+  if (r->answered && r->answered + VERDICT_MS * ms < t && r->unanswered >= PROBES_MIN)
+    t = r->answered + VERDICT_MS * ms;
+  return t;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Finding out, soon and without disturbing a server that is away, that it has been started anew. */
+#pragma once
+#include "helper/core/session.h"
+
+typedef struct Engine Engine;
+
+typedef struct Revive {
+  OvpnSession *next;     /* asks for a new session; it only says hello until it replaces the old */
+  bool works;            /* this server answers probes */
+  unsigned learned;      /* probes that were sent to find that out */
+  uint64_t learn_at;     /* the next of them */
+  uint64_t silent_since; /* payload went out, and nothing has come since; 0 = no */
+  uint64_t patience;     /* how long that may last; 0 = the shortest */
+  uint64_t doubt;        /* since when we ask; 0 = no */
+  uint64_t probe_at, hello_at, answered;
+  unsigned unanswered; /* probes since `answered`, or since the doubt */
+} Revive;
+
+/* Data packets moved: authenticated ones came, or payload moved at all. */
+void revive_note(Engine *e, bool received, bool payload);
+void revive_alive(Engine *e); /* the session has taken a control packet */
+/* A control packet that was not for the session. false: nor for us. */
+bool revive_input(Engine *e, const uint8_t *pkt, size_t len);
+void revive_tick(Engine *e); /* may replace the session */
+void revive_end(Engine *e);
+uint64_t revive_deadline(const Engine *e);
