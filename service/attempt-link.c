@@ -285,11 +285,9 @@ static gboolean on_network_wait(gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Connects a socket to a->server; what comes of it goes to connected() or link_failed(). */
-static void open_socket(NmOvpnAttempt *a, gboolean tcp)
+static NmOvpnBrokerLink link_to_server(const NmOvpnAttempt *a, gboolean tcp)
 {
   const OvpnConfig *c = &a->config;
-  g_autoptr(GError) error = NULL;
   NmOvpnBrokerLink link = {.tcp = tcp,
                            .remote = a->server,
                            .pmtu_disc = (guint)(c->mtu_disc + 1),
@@ -298,6 +296,14 @@ static void open_socket(NmOvpnAttempt *a, gboolean tcp)
                            .rcvbuf = c->rcvbuf,
                            .bind_dev = c->bind_dev};
   link.has_local = fill_local(a, &link);
+  return link;
+}
+
+/* Connects a socket to a->server; what comes of it goes to connected() or link_failed(). */
+static void open_socket(NmOvpnAttempt *a, gboolean tcp)
+{
+  g_autoptr(GError) error = NULL;
+  NmOvpnBrokerLink link = link_to_server(a, tcp);
   int fd = nmovpn_broker_open_link(a->broker, &link, &error);
   if (fd >= 0)
     a->network_waits = 0;
@@ -336,6 +342,21 @@ void nmovpn_attempt_open_link(NmOvpnAttempt *a)
   open_socket(a, tcp || a->via_proxy);
 }
 
+/* The engine's socket is of no use any more, because the address of this computer has changed.
+ * Where there is no network yet, the engine asks again. */
+static void open_again(NmOvpnAttempt *a)
+{
+  g_autoptr(GError) error = NULL;
+  NmOvpnBrokerLink link = link_to_server(a, FALSE);
+  int fd = nmovpn_broker_open_link(a->broker, &link, &error);
+  if (fd < 0)
+    nmovpn_log(LOG_INFO, "%s", error->message);
+  else if (!nmovpn_engine_send_socket(a->engine, fd, &error))
+    nmovpn_attempt_fail_internal(a, error->message);
+  if (fd >= 0)
+    close(fd);
+}
+
 static void set_address(struct sockaddr_storage *ss, const guint8 *ip, guint ip_len, guint16 port)
 {
   g_autoptr(GInetAddress) address =
@@ -348,7 +369,10 @@ static void set_address(struct sockaddr_storage *ss, const guint8 *ip, guint ip_
 void nmovpn_attempt_socket_wanted(NmOvpnAttempt *a, gboolean udp, const guint8 *ip, guint ip_len,
                                   guint16 port)
 {
-  if (a->state != NMOVPN_ATTEMPT_NEGOTIATING || !a->via_proxy || a->link_source)
+  if (!a->via_proxy && a->state == NMOVPN_ATTEMPT_UP && udp && ip_len == 0 && !a->link_source)
+    open_again(a);
+  if (a->state != NMOVPN_ATTEMPT_NEGOTIATING || !a->via_proxy || a->link_source ||
+      (udp && port == 0))
     return;
   a->socket_wanted = TRUE;
   if (udp && ip_len)

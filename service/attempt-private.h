@@ -88,12 +88,21 @@ struct NmOvpnAttempt {
   guint backoff;          /* s, next delay of a reconnection */
 };
 
-enum { NMOVPN_ATTEMPT_REFUSED_MAX = 3 }; /* wrong passwords in a row */
+enum {
+  NMOVPN_ATTEMPT_REFUSED_MAX = 3,    /* wrong passwords in a row */
+  NMOVPN_ATTEMPT_LIMIT_SECONDS = 60, /* libnm gives up after this; so does NetworkManager */
+  NMOVPN_ATTEMPT_LIMIT_RESERVE = 4,  /* told in time, the cause is ours instead of "timed out" */
+};
 
 /* attempt.c */
 void nmovpn_attempt_set_state(NmOvpnAttempt *a, NmOvpnAttemptState s);
 char *nmovpn_attempt_sentence(const NmOvpnAttempt *a, const OvpnFailure *f);
 gboolean nmovpn_attempt_start_engine(NmOvpnAttempt *a, GError **error);
+void nmovpn_attempt_clear_source(GSource **s);
+void nmovpn_attempt_start_timer(NmOvpnAttempt *a, GSource **slot, guint seconds, GSourceFunc f);
+
+/* attempt-next.c */
+void nmovpn_attempt_reconnect(NmOvpnAttempt *a, const OvpnFailure *f); /* it was up */
 void nmovpn_attempt_try_remote(NmOvpnAttempt *a); /* the current one, from its name on */
 void nmovpn_attempt_start_limit(NmOvpnAttempt *a);
 void nmovpn_attempt_stop_limit(NmOvpnAttempt *a);

@@ -15,15 +15,7 @@
 #include "service/profile.h"
 #include "service/stats.h"
 
-enum {
-  LIMIT_SECONDS = 60, /* libnm gives up after this; so does NetworkManager by default */
-  LIMIT_RESERVE = 4,  /* told in time, the cause is ours instead of "timed out" */
-  RESOLVE_SECONDS = 20,
-  ADDRESS_SECONDS = 8, /* for an address that is not the last: three packets, four SYNs */
-  LAST_ADDRESS_SECONDS = 30,
-  MIN_ADDRESS_SECONDS = 3,
-  STOP_SECONDS = 2,
-};
+enum { STOP_SECONDS = 2 };
 
 #define BIT(s) (1u << NMOVPN_ATTEMPT_##s)
 /* From anywhere to STOPPING and IDLE; the rest is listed. */
@@ -52,24 +44,16 @@ static const char *state_text(NmOvpnAttemptState s)
   return names[s];
 }
 
-static void clear_source(GSource **s)
+void nmovpn_attempt_clear_source(GSource **s)
 {
   if (*s)
     g_source_destroy(*s);
   g_clear_pointer(s, g_source_unref);
 }
 
-static void start_timer_ms(NmOvpnAttempt *a, GSource **slot, guint ms, GSourceFunc f)
+void nmovpn_attempt_start_timer(NmOvpnAttempt *a, GSource **slot, guint seconds, GSourceFunc f)
 {
-  clear_source(slot);
-  *slot = g_timeout_source_new(ms);
-  g_source_set_callback(*slot, f, a, NULL);
-  g_source_attach(*slot, NULL);
-}
-
-static void start_timer(NmOvpnAttempt *a, GSource **slot, guint seconds, GSourceFunc f)
-{
-  clear_source(slot);
+  nmovpn_attempt_clear_source(slot);
   *slot = g_timeout_source_new_seconds(seconds);
   g_source_set_callback(*slot, f, a, NULL);
   g_source_attach(*slot, NULL);
@@ -79,7 +63,7 @@ void nmovpn_attempt_set_state(NmOvpnAttempt *a, NmOvpnAttemptState s)
 {
   g_assert(s == NMOVPN_ATTEMPT_IDLE || s == NMOVPN_ATTEMPT_STOPPING ||
            (legal_next[a->state] & (1u << s)));
-  clear_source(&a->state_timer);
+  nmovpn_attempt_clear_source(&a->state_timer);
   if (s != a->state)
     nmovpn_log(LOG_INFO, "state %s -> %s", state_text(a->state), state_text(s));
   a->state = s;
@@ -119,8 +103,8 @@ static void close_tun(NmOvpnAttempt *a)
 static void release(NmOvpnAttempt *a)
 {
   nmovpn_attempt_cancel_link(a);
-  clear_source(&a->overall_timer);
-  clear_source(&a->state_timer);
+  nmovpn_attempt_clear_source(&a->overall_timer);
+  nmovpn_attempt_clear_source(&a->state_timer);
   nmovpn_attempt_forget_signin(a);
   g_clear_pointer(&a->engine, nmovpn_engine_free);
   a->engine_ready = FALSE;
@@ -170,12 +154,12 @@ void nmovpn_attempt_stop(NmOvpnAttempt *a)
   gboolean in_session = a->state == NMOVPN_ATTEMPT_UP || a->state == NMOVPN_ATTEMPT_CONFIGURING ||
                         a->state == NMOVPN_ATTEMPT_NEGOTIATING || nmovpn_attempt_is_waiting(a);
   nmovpn_attempt_cancel_link(a);
-  clear_source(&a->overall_timer);
+  nmovpn_attempt_clear_source(&a->overall_timer);
   if (a->state == NMOVPN_ATTEMPT_UP)
     nmovpn_attempt_log_stats(a);
   if (in_session && a->engine && nmovpn_engine_send_close(a->engine, NULL)) {
     nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_STOPPING);
-    start_timer(a, &a->state_timer, STOP_SECONDS, on_stop_timeout);
+    nmovpn_attempt_start_timer(a, &a->state_timer, STOP_SECONDS, on_stop_timeout);
     /* Closing our copy now lets the device go the moment the engine does. */
     close_tun(a);
     return;
@@ -198,40 +182,6 @@ gboolean nmovpn_attempt_is_running(const NmOvpnAttempt *a)
  * -----------------------------------------------------------------------------------------------------
  */
 
-/* Remotes and addresses (of the list) that are still to be tried after this one. */
-static guint choices_after(const NmOvpnAttempt *a, GSList *addresses)
-{
-  guint remotes = (guint)a->config.n_remotes;
-  return (a->tried + 1 < remotes ? remotes - a->tried - 1 : 0) + g_slist_length(addresses);
-}
-
-/* The last choice gets the time that is left, the others a share of it that lets all be tried. */
-static guint address_seconds(const NmOvpnAttempt *a, guint others)
-{
-  guint limit = a->config.connect_timeout ? a->config.connect_timeout : 120;
-  if (others == 0) /* at first the overall limit comes before */
-    return MIN(limit, a->was_up ? (guint)LAST_ADDRESS_SECONDS : (guint)LIMIT_SECONDS);
-  guint share = (LIMIT_SECONDS - LIMIT_RESERVE) / (others + 1);
-  return MIN(limit, CLAMP(share, MIN_ADDRESS_SECONDS, ADDRESS_SECONDS));
-}
-
-static gboolean on_address_timeout(gpointer user_data)
-{
-  NmOvpnAttempt *a = user_data;
-  OvpnFailure f = {0};
-  if (a->state == NMOVPN_ATTEMPT_RESOLVING)
-    ovpn_failure_set(&f, OVPN_FAIL_RESOLVE, "%s: %s", nmovpn_attempt_remote(a)->host,
-                     _("the name server does not answer"));
-  else if (a->via_proxy && a->session < OVPN_SESSION_RESET_SENT) {
-    f.arg = 1;
-    ovpn_failure_set(&f, OVPN_FAIL_PROXY, "%s:%u: %s", a->config.proxy_host, a->proxy_port,
-                     _("it does not answer"));
-  } else
-    ovpn_failure_set(&f, OVPN_FAIL_NO_ANSWER, "%s", "");
-  nmovpn_attempt_link_failed(a, &f);
-  return G_SOURCE_REMOVE;
-}
-
 static gboolean on_overall_timeout(gpointer user_data)
 {
   NmOvpnAttempt *a = user_data;
@@ -247,138 +197,16 @@ static gboolean on_overall_timeout(gpointer user_data)
 void nmovpn_attempt_start_limit(NmOvpnAttempt *a)
 {
   guint limit = nm_setting_vpn_get_timeout(nm_connection_get_setting_vpn(a->connection));
-  limit = limit ? MIN(limit, LIMIT_SECONDS) : LIMIT_SECONDS;
-  start_timer(a, &a->overall_timer, limit > 2 * LIMIT_RESERVE ? limit - LIMIT_RESERVE : limit,
-              on_overall_timeout);
+  limit = limit ? MIN(limit, NMOVPN_ATTEMPT_LIMIT_SECONDS) : NMOVPN_ATTEMPT_LIMIT_SECONDS;
+  nmovpn_attempt_start_timer(
+      a, &a->overall_timer,
+      limit > 2 * NMOVPN_ATTEMPT_LIMIT_RESERVE ? limit - NMOVPN_ATTEMPT_LIMIT_RESERVE : limit,
+      on_overall_timeout);
 }
 
 void nmovpn_attempt_stop_limit(NmOvpnAttempt *a)
 {
-  clear_source(&a->overall_timer);
-}
-
-/* ---- from server to server
- * -------------------------------------------------------------------------------------- */
-
-void nmovpn_attempt_try_remote(NmOvpnAttempt *a)
-{
-  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RESOLVING);
-  guint others = choices_after(a, NULL);
-  start_timer(a, &a->state_timer, others ? address_seconds(a, others) : RESOLVE_SECONDS,
-              on_address_timeout);
-  nmovpn_attempt_resolve(a);
-}
-
-static void link_next_address(NmOvpnAttempt *a)
-{
-  a->server_answered = FALSE;
-  a->session = OVPN_SESSION_INIT;
-  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_LINKING);
-  guint others = choices_after(a, a->next_address ? a->next_address->next : NULL);
-  start_timer(a, &a->state_timer, address_seconds(a, others), on_address_timeout);
-  nmovpn_attempt_open_link(a);
-}
-
-void nmovpn_attempt_resolved(NmOvpnAttempt *a)
-{
-  link_next_address(a);
-}
-
-static gboolean on_backoff(gpointer user_data)
-{
-  NmOvpnAttempt *a = user_data;
-  nmovpn_attempt_try_remote(a);
-  return G_SOURCE_REMOVE;
-}
-
-/* A server that is restarted is often back at once: the first tries come quickly. After that,
- * connect-retry and its doubling spare one that is away. */
-static gboolean reconnect_soon(NmOvpnAttempt *a)
-{
-  static const guint pauses[] = {0, 150, 300, 500, 700};
-  if (a->quick >= G_N_ELEMENTS(pauses))
-    return FALSE;
-  nmovpn_attempt_cancel_link(a);
-  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RECONNECTING);
-  start_timer_ms(a, &a->state_timer, pauses[a->quick++], on_backoff);
-  return TRUE;
-}
-
-static void reconnect_later(NmOvpnAttempt *a, guint at_least)
-{
-  if (at_least == 0 && reconnect_soon(a))
-    return;
-  guint most = MAX(a->config.connect_retry_max_wait, 1);
-  a->backoff = a->backoff ? MIN(a->backoff * 2, most) : MAX(a->config.connect_retry, 1);
-  guint delay = MAX(a->backoff, MIN(at_least, most));
-  nmovpn_attempt_cancel_link(a);
-  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RECONNECTING);
-  nmovpn_log(LOG_NOTICE, "trying again in %u s; the tunnel device is kept", delay);
-  start_timer(a, &a->state_timer, delay, on_backoff);
-}
-
-void nmovpn_attempt_link_failed(NmOvpnAttempt *a, const OvpnFailure *f)
-{
-  g_autofree char *sentence = nmovpn_attempt_sentence(a, f);
-  nmovpn_log(LOG_WARNING, "%s", sentence);
-  if (a->first_failure.status == OVPN_OK)
-    a->first_failure = *f;
-  if (a->state != NMOVPN_ATTEMPT_RESOLVING && a->link_fd >= 0) {
-    /* A TCP connection that does not come about; the list of addresses stays. */
-    clear_source(&a->link_source);
-    close(a->link_fd);
-    a->link_fd = -1;
-  }
-  if (a->next_address && a->state != NMOVPN_ATTEMPT_RESOLVING) {
-    link_next_address(a);
-    return;
-  }
-  a->tried++;
-  if (a->tried < a->config.n_remotes) {
-    a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
-    nmovpn_attempt_try_remote(a);
-  } else if (a->was_up) {
-    a->tried = 0;
-    a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
-    memset(&a->first_failure, 0, sizeof(a->first_failure));
-    reconnect_later(a, f->status == OVPN_FAIL_AUTH_TEMP ? f->arg : 0);
-  } else {
-    OvpnFailure first = a->first_failure;
-    nmovpn_attempt_fail(a, &first);
-  }
-}
-
-void nmovpn_attempt_linked(NmOvpnAttempt *a, int fd)
-{
-  g_autoptr(GError) error = NULL;
-  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_NEGOTIATING);
-  start_timer(a, &a->state_timer, address_seconds(a, choices_after(a, a->next_address)),
-              on_address_timeout);
-  const OvpnRemote *r = nmovpn_attempt_remote(a);
-  NmOvpnEngineLink link = {.proto = r->proto,
-                           .ipv6 = a->server.ss_family == AF_INET6,
-                           .remote = r->index,
-                           .host = a->via_proxy ? a->target : NULL,
-                           .port = a->port,
-                           .fd = fd};
-  if (!nmovpn_engine_send_link(a->engine, &link, &error))
-    nmovpn_attempt_fail_internal(a, error->message);
-  close(fd);
-}
-
-/* The link of an established connection is gone. */
-static void reconnect(NmOvpnAttempt *a, const OvpnFailure *f)
-{
-  g_autofree char *sentence = nmovpn_attempt_sentence(a, f);
-  nmovpn_log(LOG_WARNING, "%s", sentence);
-  if (f->status == OVPN_FAIL_SERVER_RESTART && (f->arg & OVPN_RESTART_NEXT))
-    a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
-  a->tried = 0;
-  a->backoff = 0;
-  if (a->up_at && g_get_monotonic_time() - a->up_at > 10 * G_USEC_PER_SEC)
-    a->quick = 0; /* else it comes up and goes down again */
-  memset(&a->first_failure, 0, sizeof(a->first_failure));
-  reconnect_later(a, 0);
+  nmovpn_attempt_clear_source(&a->overall_timer);
 }
 
 /* ---- the engine's events
@@ -413,7 +241,7 @@ static void on_state(NmOvpnEngine *e, OvpnSessionState state, gpointer user_data
       state <= OVPN_SESSION_RESET_SENT || state >= OVPN_SESSION_CLOSING)
     return;
   a->server_answered = TRUE;
-  clear_source(&a->state_timer); /* from here the session's own limits hold */
+  nmovpn_attempt_clear_source(&a->state_timer); /* from here the session's own limits hold */
 }
 
 static void on_need(NmOvpnEngine *e, const NmOvpnQuestion *question, gpointer user_data)
@@ -430,7 +258,7 @@ static void on_up(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_
   if (a->state == NMOVPN_ATTEMPT_CONFIGURING) {
     nmovpn_log(LOG_NOTICE, "connected to %s with %s, device %s", a->server_name, cipher,
                a->tun.ifname);
-    clear_source(&a->overall_timer);
+    nmovpn_attempt_clear_source(&a->overall_timer);
     nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_UP);
     a->was_up = TRUE;
     a->up_at = g_get_monotonic_time();
@@ -494,7 +322,7 @@ static void on_failed(NmOvpnEngine *e, const OvpnFailure *f, gpointer user_data)
     if (a->state == NMOVPN_ATTEMPT_PREPARING)
       nmovpn_attempt_fail(a, f);
     else if (a->state == NMOVPN_ATTEMPT_UP)
-      reconnect(a, f);
+      nmovpn_attempt_reconnect(a, f);
     else
       nmovpn_attempt_link_failed(a, f);
     return;

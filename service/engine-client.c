@@ -464,7 +464,7 @@ static gboolean got_socket_wanted(NmOvpnEngine *e, OvpnReader *r)
     return FALSE;
   ovpn_read_copy(r, ip, ip_len);
   guint16 port = ovpn_read_u16(r);
-  if (!complete(r) || !e->live || (udp && !port))
+  if (!complete(r) || !e->live)
     return FALSE;
   if (e->cb.on_socket_wanted)
     e->cb.on_socket_wanted(e, udp != 0, ip, ip_len, port, e->user_data);

@@ -44,7 +44,8 @@ typedef struct NmOvpnEngineCallbacks {
    * for a link */
   void (*on_failed)(NmOvpnEngine *e, const OvpnFailure *failure, gpointer user_data);
   /* the proxy asks for a new connection (udp FALSE), or a relay is ready: where it is, or nothing
-   * (ip_len 0) for the address of the proxy. Answer with nmovpn_engine_send_socket() */
+   * (ip_len 0) for the address of the proxy; without a proxy, another socket to the server. Answer
+   * with nmovpn_engine_send_socket() */
   void (*on_socket_wanted)(NmOvpnEngine *e, gboolean udp, const guint8 *ip, guint ip_len,
                            guint16 port, gpointer user_data);
   /* level: syslog 3..7 */

@@ -51,12 +51,12 @@ enum {
   X(UP, 36, 0)     /* keys and TUN in place; str16 cipher | u16 tun payload mtu */                 \
   X(FAILED, 37,                                                                                    \
     0) /* u16 status | u32 arg | str16 text: the session is over; engine waits for LINK */         \
-  X(LOG, 38, 0)    /* u8 level (syslog 3..7) | u16 OvpnLogCode | str16 text */                     \
-  X(STATS, 39, 0)  /* OvpnStats in order of its fields, u64 each */                                \
-  X(CLOSED, 40, 0) /* exit notification done */                                                    \
-  X(SOCKET_WANTED, 41,                                                                             \
-    0) /* u8 udp | u8 4, 16 or 0 | address | u16 port. udp 0: a new connection to the proxy; udp   \
-          1: the relay, where no address means that of the proxy */
+  X(LOG, 38, 0)           /* u8 level (syslog 3..7) | u16 OvpnLogCode | str16 text */              \
+  X(STATS, 39, 0)         /* OvpnStats in order of its fields, u64 each */                         \
+  X(CLOSED, 40, 0)        /* exit notification done */                                             \
+  X(SOCKET_WANTED, 41, 0) /* u8 udp | u8 4, 16 or 0 | address | u16 port. udp 0: a new connection  \
+                             to the proxy; udp 1: the relay, where no address means that of the                                                  \
+                             proxy; without a proxy the server again */
 
 typedef enum OvpnIpcType {
 #define X(n, v, f) OVPN_IPC_##n = v,

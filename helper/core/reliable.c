@@ -61,6 +61,7 @@ bool ovpn_reliable_queue(OvpnReliable *r, uint8_t opcode, const void *data, size
   s->id = r->next_send_id++;
   s->len = (uint16_t)len;
   s->later_acks = 0;
+  s->steady = 0;
   s->next_send = now;
   s->timeout = r->initial_timeout;
   if (len)
@@ -79,7 +80,10 @@ const OvpnSendSlot *ovpn_reliable_due(OvpnReliable *r, uint64_t now)
   if (!s)
     return NULL;
   s->next_send = later(now, s->timeout);
-  s->timeout = later(s->timeout, s->timeout);
+  if (s->steady > 0)
+    s->steady--;
+  else
+    s->timeout = later(s->timeout, s->timeout);
   s->later_acks = 0;
   return s;
 }

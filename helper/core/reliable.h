@@ -12,6 +12,7 @@ typedef struct OvpnSendSlot {
   uint32_t id;
   uint16_t len;
   uint8_t later_acks;
+  uint8_t steady;              /* so many times more the timeout is not doubled */
   uint64_t next_send, timeout; /* ns */
   uint8_t data[OVPN_MSG_MAX];
 } OvpnSendSlot;

@@ -62,8 +62,10 @@ void key_start(OvpnSession *s, uint8_t key_id)
   (void)ovpn_reliable_queue(&k->reliable, op, NULL, 0, key_id == 0 && v2, s->now);
   /* A hello that is lost, or comes before the server is there, costs no more than half a second. */
   OvpnSendSlot *hello = &k->reliable.send[0];
-  if (key_id == 0 && hello->timeout > NS_PER_S / 2)
+  if (key_id == 0 && hello->timeout > NS_PER_S / 2) {
     hello->timeout = NS_PER_S / 2;
+    hello->steady = 6;
+  }
 }
 
 void session_renegotiate(OvpnSession *s)

@@ -216,7 +216,8 @@ static bool on_socket(Engine *e, OvpnReader *r, int *fd)
 {
   if (!complete(r))
     return false;
-  via_socket(e, *fd);
+  if (!revive_socket(e, *fd))
+    via_socket(e, *fd);
   *fd = -1;
   return true;
 }

@@ -12,7 +12,9 @@
  * session is given up here only after several probes were not answered and a hello was; a server
  * that was never seen to answer a probe is not judged by them. spec §3, §16.3. */
 #include "helper/engine/revive.h"
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 #include "helper/core/packet.h"
 #include "helper/engine/engine.h"
 
@@ -23,6 +25,7 @@ enum {
   LEARN_MS = 500, /* after the session is up; doubled each time */
   LEARN_MAX = 5,
   HELLO_MS = 200,   /* after the first probe */
+  SOCKET_MS = 500,  /* between two sockets that are asked for */
   VERDICT_MS = 200, /* after the hello was answered */
   PROBES_MIN = 3,   /* without an answer, before a session is given up */
 };
@@ -149,6 +152,48 @@ static void give_up_old(Engine *e)
   drive_replace(e, next);
 }
 
+/* Errors that a socket has for ever once its own address is gone, or that a new route cures. */
+static bool address_lost(int err)
+{
+  return err == EINVAL || err == EADDRNOTAVAIL || err == ENETUNREACH || err == ENETDOWN ||
+         err == ENODEV;
+}
+
+/* The computer has moved to another network. With a peer id in its packets the server follows. */
+static void follow_address(Engine *e)
+{
+  static const OvpnSocksAddress same;
+  Revive *r = &e->revive;
+  bool lost = address_lost(e->link.last_error);
+  if (e->link.last_error)
+    e->link.last_error = 0;
+  if (!lost || e->peer_id < 0 || e->link.head_len || e->now < r->socket_at)
+    return;
+  r->socket_at = e->now + SOCKET_MS * ms;
+  r->socket_wanted = true;
+  control_send_socket_wanted(e, true, &same);
+}
+
+bool revive_socket(Engine *e, int fd)
+{
+  Revive *r = &e->revive;
+  if (!r->socket_wanted || !e->session || e->link.fd < 0 || e->via.machine)
+    return false;
+  r->socket_wanted = false;
+  loop_forget_link(e);
+  close(e->link.fd);
+  e->link.fd = fd;
+  control_log(e, 5, OVPN_LOG_TEXT, "the network address of this computer has changed: new socket");
+  /* Only a data packet tells the server where we are now. */
+  datapath_send(&e->dp, &e->tx, ovpn_ping_magic, sizeof ovpn_ping_magic);
+  if (!r->doubt && r->works) {
+    r->doubt = r->probe_at = e->now;
+    r->hello_at = e->now + 2 * HELLO_MS * ms;
+    r->unanswered = 0;
+  }
+  return true;
+}
+
 void revive_tick(Engine *e)
 {
   Revive *r = &e->revive;
@@ -157,6 +202,7 @@ void revive_tick(Engine *e)
       certain(e);
     return;
   }
+  follow_address(e);
   if (!r->works) {
     learn(e);
     e->link.refused = false;

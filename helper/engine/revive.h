@@ -14,6 +14,8 @@ typedef struct Revive {
   uint64_t patience;     /* how long that may last; 0 = the shortest */
   uint64_t doubt;        /* since when we ask; 0 = no */
   uint64_t probe_at, hello_at, answered;
+  uint64_t socket_at; /* when the next socket may be asked for */
+  bool socket_wanted;
   unsigned unanswered; /* probes since `answered`, or since the doubt */
 } Revive;
 
@@ -22,6 +24,7 @@ void revive_note(Engine *e, bool received, bool payload);
 void revive_alive(Engine *e); /* the session has taken a control packet */
 /* A control packet that was not for the session. false: nor for us. */
 bool revive_input(Engine *e, const uint8_t *pkt, size_t len);
-void revive_tick(Engine *e); /* may replace the session */
+void revive_tick(Engine *e);           /* may replace the session */
+bool revive_socket(Engine *e, int fd); /* SOCKET came; true: it was for us, and taken */
 void revive_end(Engine *e);
 uint64_t revive_deadline(const Engine *e);

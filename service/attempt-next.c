@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From address to address and from server to server: how long each gets, what comes after it, and
+ * how soon a lost connection is made again.
+ *
+ * Invariants: before the first success every remote and address is tried once, within the time
+ * that NetworkManager gives; after it for ever, with pauses that grow. DESIGN.md §6. */
+#include <glib/gi18n-lib.h>
+#include <string.h>
+#include <unistd.h>
+#include "service/attempt-private.h"
+#include "service/log.h"
+
+enum {
+  RESOLVE_SECONDS = 20,
+  ADDRESS_SECONDS = 8, /* for an address that is not the last: three packets, four SYNs */
+  LAST_ADDRESS_SECONDS = 30,
+  MIN_ADDRESS_SECONDS = 3,
+};
+
+static void start_timer_ms(NmOvpnAttempt *a, GSource **slot, guint ms, GSourceFunc f)
+{
+  nmovpn_attempt_clear_source(slot);
+  *slot = g_timeout_source_new(ms);
+  g_source_set_callback(*slot, f, a, NULL);
+  g_source_attach(*slot, NULL);
+}
+
+/* Remotes and addresses (of the list) that are still to be tried after this one. */
+static guint choices_after(const NmOvpnAttempt *a, GSList *addresses)
+{
+  guint remotes = (guint)a->config.n_remotes;
+  return (a->tried + 1 < remotes ? remotes - a->tried - 1 : 0) + g_slist_length(addresses);
+}
+
+/* The last choice gets the time that is left, the others a share of it that lets all be tried. */
+static guint address_seconds(const NmOvpnAttempt *a, guint others)
+{
+  guint limit = a->config.connect_timeout ? a->config.connect_timeout : 120;
+  if (others == 0) /* at first the overall limit comes before */
+    return MIN(limit,
+               a->was_up ? (guint)LAST_ADDRESS_SECONDS : (guint)NMOVPN_ATTEMPT_LIMIT_SECONDS);
+  guint share = (NMOVPN_ATTEMPT_LIMIT_SECONDS - NMOVPN_ATTEMPT_LIMIT_RESERVE) / (others + 1);
+  return MIN(limit, CLAMP(share, MIN_ADDRESS_SECONDS, ADDRESS_SECONDS));
+}
+
+static gboolean on_address_timeout(gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  OvpnFailure f = {0};
+  if (a->state == NMOVPN_ATTEMPT_RESOLVING)
+    ovpn_failure_set(&f, OVPN_FAIL_RESOLVE, "%s: %s", nmovpn_attempt_remote(a)->host,
+                     _("the name server does not answer"));
+  else if (a->via_proxy && a->session < OVPN_SESSION_RESET_SENT) {
+    f.arg = 1;
+    ovpn_failure_set(&f, OVPN_FAIL_PROXY, "%s:%u: %s", a->config.proxy_host, a->proxy_port,
+                     _("it does not answer"));
+  } else
+    ovpn_failure_set(&f, OVPN_FAIL_NO_ANSWER, "%s", "");
+  nmovpn_attempt_link_failed(a, &f);
+  return G_SOURCE_REMOVE;
+}
+
+void nmovpn_attempt_try_remote(NmOvpnAttempt *a)
+{
+  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RESOLVING);
+  guint others = choices_after(a, NULL);
+  nmovpn_attempt_start_timer(a, &a->state_timer,
+                             others ? address_seconds(a, others) : RESOLVE_SECONDS,
+                             on_address_timeout);
+  nmovpn_attempt_resolve(a);
+}
+
+static void link_next_address(NmOvpnAttempt *a)
+{
+  a->server_answered = FALSE;
+  a->session = OVPN_SESSION_INIT;
+  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_LINKING);
+  guint others = choices_after(a, a->next_address ? a->next_address->next : NULL);
+  nmovpn_attempt_start_timer(a, &a->state_timer, address_seconds(a, others), on_address_timeout);
+  nmovpn_attempt_open_link(a);
+}
+
+void nmovpn_attempt_resolved(NmOvpnAttempt *a)
+{
+  link_next_address(a);
+}
+
+static gboolean on_backoff(gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  nmovpn_attempt_try_remote(a);
+  return G_SOURCE_REMOVE;
+}
+
+/* A server that is restarted is often back at once: the first tries come quickly. After that,
+ * connect-retry and its doubling spare one that is away. */
+static gboolean reconnect_soon(NmOvpnAttempt *a)
+{
+  static const guint pauses[] = {0, 150, 300, 500, 700};
+  if (a->quick >= G_N_ELEMENTS(pauses))
+    return FALSE;
+  nmovpn_attempt_cancel_link(a);
+  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RECONNECTING);
+  start_timer_ms(a, &a->state_timer, pauses[a->quick++], on_backoff);
+  return TRUE;
+}
+
+static void reconnect_later(NmOvpnAttempt *a, guint at_least)
+{
+  if (at_least == 0 && reconnect_soon(a))
+    return;
+  guint most = MAX(a->config.connect_retry_max_wait, 1);
+  a->backoff = a->backoff ? MIN(a->backoff * 2, most) : MAX(a->config.connect_retry, 1);
+  guint delay = MAX(a->backoff, MIN(at_least, most));
+  nmovpn_attempt_cancel_link(a);
+  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RECONNECTING);
+  nmovpn_log(LOG_NOTICE, "trying again in %u s; the tunnel device is kept", delay);
+  nmovpn_attempt_start_timer(a, &a->state_timer, delay, on_backoff);
+}
+
+void nmovpn_attempt_link_failed(NmOvpnAttempt *a, const OvpnFailure *f)
+{
+  g_autofree char *sentence = nmovpn_attempt_sentence(a, f);
+  nmovpn_log(LOG_WARNING, "%s", sentence);
+  if (a->first_failure.status == OVPN_OK)
+    a->first_failure = *f;
+  if (a->state != NMOVPN_ATTEMPT_RESOLVING && a->link_fd >= 0) {
+    /* A TCP connection that does not come about; the list of addresses stays. */
+    nmovpn_attempt_clear_source(&a->link_source);
+    close(a->link_fd);
+    a->link_fd = -1;
+  }
+  if (a->next_address && a->state != NMOVPN_ATTEMPT_RESOLVING) {
+    link_next_address(a);
+    return;
+  }
+  a->tried++;
+  if (a->tried < a->config.n_remotes) {
+    a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
+    nmovpn_attempt_try_remote(a);
+  } else if (a->was_up) {
+    a->tried = 0;
+    a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
+    memset(&a->first_failure, 0, sizeof(a->first_failure));
+    reconnect_later(a, f->status == OVPN_FAIL_AUTH_TEMP ? f->arg : 0);
+  } else {
+    OvpnFailure first = a->first_failure;
+    nmovpn_attempt_fail(a, &first);
+  }
+}
+
+void nmovpn_attempt_linked(NmOvpnAttempt *a, int fd)
+{
+  g_autoptr(GError) error = NULL;
+  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_NEGOTIATING);
+  nmovpn_attempt_start_timer(a, &a->state_timer,
+                             address_seconds(a, choices_after(a, a->next_address)),
+                             on_address_timeout);
+  const OvpnRemote *r = nmovpn_attempt_remote(a);
+  NmOvpnEngineLink link = {.proto = r->proto,
+                           .ipv6 = a->server.ss_family == AF_INET6,
+                           .remote = r->index,
+                           .host = a->via_proxy ? a->target : NULL,
+                           .port = a->port,
+                           .fd = fd};
+  if (!nmovpn_engine_send_link(a->engine, &link, &error))
+    nmovpn_attempt_fail_internal(a, error->message);
+  close(fd);
+}
+
+/* The link of an established connection is gone. */
+void nmovpn_attempt_reconnect(NmOvpnAttempt *a, const OvpnFailure *f)
+{
+  g_autofree char *sentence = nmovpn_attempt_sentence(a, f);
+  nmovpn_log(LOG_WARNING, "%s", sentence);
+  if (f->status == OVPN_FAIL_SERVER_RESTART && (f->arg & OVPN_RESTART_NEXT))
+    a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
+  a->tried = 0;
+  a->backoff = 0;
+  if (a->up_at && g_get_monotonic_time() - a->up_at > 10 * G_USEC_PER_SEC)
+    a->quick = 0; /* else it comes up and goes down again */
+  memset(&a->first_failure, 0, sizeof(a->first_failure));
+  reconnect_later(a, 0);
+}
