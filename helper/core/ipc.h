@@ -55,7 +55,7 @@ enum {
   X(STATS, 39, 0)         /* OvpnStats in order of its fields, u64 each */                         \
   X(CLOSED, 40, 0)        /* exit notification done */                                             \
   X(SOCKET_WANTED, 41, 0) /* u8 udp | u8 4, 16 or 0 | address | u16 port. udp 0: a new connection  \
-                             to the proxy; udp 1: the relay, where no address means that of the                                                  \
+                             to the proxy; udp 1: the relay, where no address means that of the    \
                              proxy; without a proxy the server again */
 
 typedef enum OvpnIpcType {
