@@ -134,7 +134,8 @@ static char *date_text(gint64 when)
               : g_strdup("?");
 }
 
-static void add_expiry(CertInfo *info, gnutls_x509_crt_t crt, gint64 now)
+/* Returns "Expires in ..." when that is soon, else NULL. */
+static char *add_expiry(CertInfo *info, gnutls_x509_crt_t crt, gint64 now)
 {
   gint64 end = gnutls_x509_crt_get_expiration_time(crt);
   gint64 begin = gnutls_x509_crt_get_activation_time(crt);
@@ -147,15 +148,16 @@ static void add_expiry(CertInfo *info, gnutls_x509_crt_t crt, gint64 now)
   if (end < now) {
     add_line(info, g_strdup_printf(_("Expired on %s"), date));
     warn(info, FALSE, g_strdup_printf(_("The certificate expired on %s"), date));
-  } else if (days <= SOON) {
-    char *text = days < 1 ? g_strdup(_("Expires today"))
-                          : g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "Expires in %d day",
-                                                        "Expires in %d days", (gulong)days),
-                                            (int)days);
-    add_line(info, text);
-  } else {
-    add_line(info, g_strdup_printf(_("Valid until %s"), date));
+    return NULL;
   }
+  if (days > SOON) {
+    add_line(info, g_strdup_printf(_("Valid until %s"), date));
+    return NULL;
+  }
+  if (days < 1)
+    return g_strdup(_("Expires today"));
+  return g_strdup_printf(ngettext("Expires in %d day", "Expires in %d days", (gulong)days),
+                         (int)days);
 }
 
 static GBytes *key_id_of(gnutls_x509_crt_t crt)
@@ -187,7 +189,7 @@ static void look_at_cert(CertInfo *info, CertWhat what, gnutls_x509_crt_t crt, g
   add_line(info, g_strdup_printf(_("Name: %s"), subject));
   if (strcmp(subject, issuer))
     add_line(info, g_strdup_printf(_("Issued by: %s"), issuer));
-  add_expiry(info, crt, now);
+  char *soon = add_expiry(info, crt, now);
   add_line(info, key_kind(crt));
   info->key_id = key_id_of(crt);
   gboolean is_ca = gnutls_x509_crt_get_ca_status(crt, NULL) > 0;
@@ -195,6 +197,11 @@ static void look_at_cert(CertInfo *info, CertWhat what, gnutls_x509_crt_t crt, g
     warn(info, FALSE, g_strdup(_("This is the certificate of an authority, not of a client")));
   else if (what == CERT_WHAT_CERT && !has_purpose(crt, GNUTLS_KP_TLS_WWW_CLIENT))
     warn(info, FALSE, g_strdup(_("This certificate is not made for a client")));
+  /* A warning only when there is nothing worse to say. */
+  if (soon && info->warning)
+    add_line(info, soon);
+  else if (soon)
+    warn(info, FALSE, soon);
 }
 
 static gboolean has_pem(const gnutls_datum_t *d, const char *word)

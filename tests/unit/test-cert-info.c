@@ -83,8 +83,8 @@ static void test_certificates(void)
   g_autofree char *two = g_strconcat(ca, good, NULL);
   g_autofree char *secret = export_key(key, NULL);
   expect(CERT_WHAT_CERT, good, "Name: alice\nIssued by: Lab authority\nValid until ", NULL);
-  expect(CERT_WHAT_CERT, soon, "Expires in 12 days", NULL);
-  expect(CERT_WHAT_CERT, today, "Expires today", NULL);
+  expect(CERT_WHAT_CERT, soon, "Name: alice", "Expires in 12 days");
+  expect(CERT_WHAT_CERT, today, NULL, "Expires today");
   expect(CERT_WHAT_CERT, gone, NULL, "The certificate expired on 12 November 2023");
   expect(CERT_WHAT_CERT, server, NULL, "This certificate is not made for a client");
   expect(CERT_WHAT_CERT, ca, NULL, "This is the certificate of an authority, not of a client");
