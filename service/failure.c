@@ -15,6 +15,7 @@
  *  - nmcli ends with a hint to `journalctl NM_CONNECTION=UUID`, so the sentence is logged with that
  * field (log.c). */
 #include "service/failure.h"
+#include "helper/core/cipher-names.h"
 #include <glib/gi18n-lib.h>
 
 static const char *proto_name(const NmOvpnFailureContext *c)
@@ -135,6 +136,16 @@ static char *network_sentence(const OvpnFailure *f, const NmOvpnFailureContext *
   return with_detail(_("The VPN server ended the connection"), f->text);
 }
 
+/* The cipher that no library of ours has: the server named it, or the profile does. */
+static const char *missing_cipher(const OvpnFailure *f, const NmOvpnFailureContext *c)
+{
+  const char *name = NULL;
+  if (ovpn_cipher_find(f->text, &name) == OVPN_CIPHER_MISSING ||
+      (c->config && ovpn_cipher_find(c->config->cipher, &name) == OVPN_CIPHER_MISSING))
+    return name;
+  return NULL;
+}
+
 static char *protocol_sentence(const OvpnFailure *f, const NmOvpnFailureContext *c,
                                const char *server)
 {
@@ -146,6 +157,10 @@ static char *protocol_sentence(const OvpnFailure *f, const NmOvpnFailureContext 
                              "certificate of this connection."),
                            server, f->text[0] ? f->text : "?");
   case OVPN_FAIL_NO_COMMON_CIPHER:
+    if (missing_cipher(f, c))
+      return g_strdup_printf(_("%s encrypts with %s, which this computer cannot do; ask its "
+                               "administrator to allow AES-256-GCM, or AES-256-CBC if it is old."),
+                             server, missing_cipher(f, c));
     return with_detail(
         _("This computer and the server have no encryption method in common; the server wants"),
         f->text);

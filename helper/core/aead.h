@@ -19,15 +19,11 @@ typedef struct OvpnDataCipher {
   const char *name; /* canonical, e.g. "AES-256-GCM" */
   bool aead;
   uint8_t key_len;
-  uint8_t block; /* CBC block size, 1 for AEAD and none */
+  uint8_t block; /* CBC block size; 1 = nothing is padded */
+  uint8_t iv;    /* bytes of IV in a packet; 0 for AEAD and none */
 } OvpnDataCipher;
 /* Case-insensitive; NULL if this build cannot do it. "none" is a cipher. */
 const OvpnDataCipher *ovpn_data_cipher(const char *name);
-bool ovpn_data_digest_ok(
-    const char *name); /* SHA1 SHA224 SHA256 SHA384 SHA512 MD5 none, RSA- prefix ok */
-/* gnutls_mac_algorithm_t of such a name; -1 for "none", 0 = unknown. Used by tls-auth too. */
-int ovpn_digest_mac(const char *name);
-
 typedef void (*OvpnRandom)(void *user, uint8_t *buf, size_t len);
 
 typedef struct OvpnDataKey OvpnDataKey;
@@ -41,6 +37,15 @@ OvpnStatus ovpn_data_key_new(const OvpnDataCipher *cipher, const char *auth,
 OvpnStatus ovpn_data_key_new_epoch(const OvpnDataCipher *cipher, const uint8_t block[256],
                                    bool client, uint8_t key_id, int32_t peer_id,
                                    uint32_t replay_window, OvpnDataKey **ret, OvpnFailure *f);
+/* Static key mode (spec §11.4): packets without a head, ids with a time; key: the 256 bytes of the
+ * file; direction: OVPN_DIR_x. FAIL_CONFIG for a cipher that this mode does not allow. */
+OvpnStatus ovpn_data_key_new_static(const OvpnDataCipher *cipher, const char *auth,
+                                    const uint8_t key[256], int direction, uint32_t wall_time,
+                                    OvpnRandom random, void *user, OvpnDataKey **ret,
+                                    OvpnFailure *f);
+/* Unix seconds for ids with a time (CFB and OFB): before the first packet. */
+void ovpn_data_key_set_time(OvpnDataKey *k, uint32_t wall_time);
+bool ovpn_data_key_is_bare(const OvpnDataKey *k); /* static key mode: everything is data */
 void ovpn_data_key_free(OvpnDataKey *k);
 uint8_t ovpn_data_key_id(const OvpnDataKey *k);
 size_t ovpn_data_key_overhead(const OvpnDataKey *k); /* largest growth of a packet, bytes */

@@ -2,6 +2,7 @@
 /* The tunnel: device, data channel and timers. spec §10, §11, §17.1.
  *
  * Handlers for config-apply.c: arguments are of the right form already. */
+#include "helper/core/cipher-names.h"
 #include "helper/core/config.h"
 #include "helper/core/config-parts.h"
 #include <stdlib.h>
@@ -82,17 +83,10 @@ OvpnStatus ovpn_on_data_ciphers(ConfigApply *a, const OvpnOption *o, const Row *
 
 OvpnStatus ovpn_on_auth(ConfigApply *a, const OvpnOption *o, const Row *row)
 {
-  static const char *const able[] = {"SHA1", "SHA224", "SHA256", "SHA384", "SHA512", "MD5", "NONE"};
-  OvpnStatus s = ovpn_on_upper(a, o, row);
-  if (s != OVPN_OK)
-    return s;
-  char *name = a->c->auth;
-  if (strncmp(name, "RSA-", 4) == 0)
-    memmove(name, name + 4, strlen(name + 4) + 1);
-  for (size_t i = 0; i < sizeof able / sizeof able[0]; i++)
-    if (strcmp(name, able[i]) == 0)
-      return OVPN_OK;
-  return bad(a, o, arg(o, 1), "is not a supported digest");
+  const char *name = ovpn_digest_name(arg(o, 1));
+  if (!name)
+    return bad(a, o, arg(o, 1), "is not a supported digest");
+  return set_text(a, ovpn_config_field(a, row), name);
 }
 
 OvpnStatus ovpn_on_compress(ConfigApply *a, const OvpnOption *o, const Row *row)
@@ -131,19 +125,7 @@ OvpnStatus ovpn_on_replay_window(ConfigApply *a, const OvpnOption *o, const Row 
 
 unsigned ovpn_config_digest_len(const char *auth)
 {
-  static const struct {
-    const char *name;
-    unsigned len;
-  } digests[] = {{"SHA1", 20},   {"SHA224", 28}, {"SHA256", 32}, {"SHA384", 48},
-                 {"SHA512", 64}, {"MD5", 16},    {"none", 0}};
-  if (!auth)
-    return 20;
-  if (strncasecmp(auth, "RSA-", 4) == 0)
-    auth += 4;
-  for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++)
-    if (strcasecmp(auth, digests[i].name) == 0)
-      return digests[i].len;
-  return 64;
+  return ovpn_digest_len(auth ? auth : "SHA1");
 }
 
 static bool begins(const char *name, const char *word)

@@ -6,6 +6,7 @@
  * there is a way to verify the server; fingerprints are lower-case hex. spec §10, §17.1, §17.5,
  * §19. */
 #include "helper/core/config.h"
+#include "helper/core/cipher-names.h"
 #include "helper/core/config-parts.h"
 #include <stdlib.h>
 #include <string.h>
@@ -183,36 +184,10 @@ bool ovpn_user_pass_split(const OvpnBlob *content, char **ret_user, OvpnBlob *re
 
 static const char *const default_ciphers[] = {"AES-256-GCM", "AES-128-GCM", "CHACHA20-POLY1305"};
 
-/* The names that aead.c can do; kept here because this archive does not see the crypto library. */
-static const char *const able_ciphers[] = {"AES-128-GCM",       "AES-192-GCM", "AES-256-GCM",
-                                           "CHACHA20-POLY1305", "AES-128-CBC", "AES-192-CBC",
-                                           "AES-256-CBC"};
-
-/* "id-aes256-GCM" is what some libraries call AES-256-GCM. `name` is in upper case. */
-static const char *canonical_cipher(const char *name)
-{
-  if (strcmp(name, "ID-AES128-GCM") == 0)
-    return "AES-128-GCM";
-  if (strcmp(name, "ID-AES192-GCM") == 0)
-    return "AES-192-GCM";
-  if (strcmp(name, "ID-AES256-GCM") == 0)
-    return "AES-256-GCM";
-  return name;
-}
-
-static bool able_cipher(const char *name)
-{
-  for (size_t i = 0; i < sizeof able_ciphers / sizeof able_ciphers[0]; i++)
-    if (strcmp(able_ciphers[i], name) == 0)
-      return true;
-  return false;
-}
-
 /* Adds a cipher if we can do it and it is not there yet. false = no memory. */
 static bool add_cipher(OvpnStrv *v, const char *name)
 {
-  name = canonical_cipher(name);
-  if (!able_cipher(name))
+  if (ovpn_cipher_find(name, &name) != OVPN_CIPHER_ABLE)
     return true;
   for (size_t i = 0; i < v->n; i++)
     if (strcmp(v->v[i], name) == 0)
@@ -226,6 +201,14 @@ static bool add_default_ciphers(OvpnStrv *v)
     if (!add_cipher(v, default_ciphers[i]))
       return false;
   return true;
+}
+
+/* A name we do not know is left as it is: it only matters if nothing is negotiated. */
+static bool canonical_cipher(char **name)
+{
+  const char *found = NULL;
+  return ovpn_cipher_find(*name, &found) == OVPN_CIPHER_UNKNOWN ||
+         ovpn_config_set_text(name, found);
 }
 
 static OvpnStatus finish_ciphers(ConfigApply *a)
@@ -247,12 +230,11 @@ static OvpnStatus finish_ciphers(ConfigApply *a)
   if (c->data_ciphers.n == 0)
     return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG, "data-ciphers: none of “%.100s” is supported",
                             a->data_ciphers);
-  if (c->cipher && !add_cipher(&c->data_ciphers, c->cipher))
-    return ovpn_config_no_memory(a->f);
-  if (c->data_ciphers_fallback && !able_cipher(canonical_cipher(c->data_ciphers_fallback)))
-    (void)ovpn_config_set_text(&c->data_ciphers_fallback,
-                               NULL); /* only matters if nothing is negotiated */
-  return OVPN_OK;
+  /* "none" is not offered: it is for servers that cannot negotiate. */
+  ok = canonical_cipher(&c->cipher) && canonical_cipher(&c->data_ciphers_fallback);
+  if (ok && c->cipher && strcmp(c->cipher, "none") != 0)
+    ok = add_cipher(&c->data_ciphers, c->cipher);
+  return ok ? OVPN_OK : ovpn_config_no_memory(a->f);
 }
 
 /* ---- checks */

@@ -6,6 +6,7 @@
  * here is wiped by ovpn_key_method_clear or before the function returns. No I/O, no globals. spec
  * §8, §9. */
 #include "helper/core/keys.h"
+#include "helper/core/cipher-names.h"
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <stdarg.h>
@@ -242,21 +243,6 @@ static bool has_cipher(const OvpnConfig *c, const char *name)
   return false;
 }
 
-static unsigned key_bits(const char *cipher)
-{
-  static const struct {
-    const char *part;
-    unsigned bits;
-  } known[] = {{"128", 128},  {"192", 192}, {"256", 256},   {"CHACHA20", 256},
-               {"EDE3", 192}, {"BF-", 128}, {"CAST5", 128}, {"DES-", 64}};
-  if (strcasecmp(cipher, "none") == 0)
-    return 0;
-  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-    if (strcasestr(cipher, known[i].part))
-      return known[i].bits;
-  return 256;
-}
-
 /* The server compares this text with its own and at most logs a difference, so link-mtu is a
  * plausible constant offset. Two items are read by machines: cipher (servers without negotiation)
  * and comp-lzo (servers with `compress migrate`). spec §8.3 */
@@ -279,7 +265,7 @@ size_t ovpn_occ_format(const OvpnConfig *c, bool tcp, char *buf, size_t cap)
     add(&t, ",cipher %s", strcasecmp(c->cipher, "none") ? c->cipher : "[null-cipher]");
   const char *auth = c->auth ? c->auth : "SHA1";
   add(&t, ",auth %s,keysize %u", strcasecmp(auth, "none") ? auth : "[null-digest]",
-      c->cipher ? key_bits(c->cipher) : 256);
+      c->cipher ? ovpn_cipher_key_bits(c->cipher) : 256);
   if (tls_auth)
     add(&t, ",tls-auth");
   add(&t, ",key-method 2,tls-client");

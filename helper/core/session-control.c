@@ -5,6 +5,7 @@
  * The text comes from a server whose certificate passed our checks, but is still only text: it is
  * split at NUL, strings with control characters are dropped, lengths are bounded, and nothing of it
  * is run or opened. */
+#include "helper/core/cipher-names.h"
 #include "helper/core/session-private.h"
 #include "helper/core/signin.h"
 #include <gnutls/gnutls.h>
@@ -24,27 +25,29 @@ static bool accepts_cipher(const OvpnConfig *c, const char *name)
   return false;
 }
 
-/* The negotiation of spec §10 from the client's side. */
+/* The negotiation of spec §10 from the client's side. A server that names no cipher at all is one
+ * of the time when BF-CBC was everybody's default. */
 static OvpnStatus select_cipher(OvpnSession *s)
 {
   const OvpnConfig *c = s->p.config;
   char occ[64] = "";
   const char *name = s->pushed.cipher;
+  const char *own = c->data_ciphers_fallback ? c->data_ciphers_fallback
+                    : c->cipher              ? c->cipher
+                                             : "BF-CBC";
   bool from_occ =
       !name && s->server_occ && ovpn_occ_get(s->server_occ, "cipher", occ, sizeof occ) && occ[0];
   if (from_occ)
     name = occ;
   else if (!name)
-    name = c->data_ciphers_fallback ? c->data_ciphers_fallback : c->cipher;
-  if (!name)
-    return session_fail(s, OVPN_FAIL_NO_COMMON_CIPHER, 0, "%s", "");
-  bool fallback = !s->pushed.cipher && !from_occ;
+    name = own;
+  bool old = !s->pushed.cipher;
+  (void)ovpn_cipher_find(name, &name);
   s->cipher = ovpn_data_cipher(name);
-  bool allowed =
-      fallback || accepts_cipher(c, name) ||
-      (c->data_ciphers_fallback && from_occ && strcasecmp(c->data_ciphers_fallback, name) == 0);
-  if (!s->cipher || !allowed)
+  if (!s->cipher || !(accepts_cipher(c, name) || (old && strcasecmp(own, name) == 0)))
     return session_fail(s, OVPN_FAIL_NO_COMMON_CIPHER, 0, "%s", name);
+  if (ovpn_cipher_is_short(name) || s->cipher->key_len == 0)
+    session_log(s, 4, OVPN_LOG_WEAK, "cipher %s", name);
   return OVPN_OK;
 }
 

@@ -5,6 +5,7 @@
  * of others could still be forged or replayed, after both session ids match. Invariants: only
  * session_set_state() changes the state; after the first failure nothing but draining output and
  * events happens. */
+#include "helper/core/cipher-names.h"
 #include "helper/core/session-private.h"
 #include <assert.h>
 #include <stdarg.h>
@@ -570,9 +571,8 @@ void ovpn_session_tick(OvpnSession *s, uint64_t now)
  * themselves after some gigabytes (SWEET32). spec §6.4 */
 static uint64_t bytes_per_key(const OvpnSession *s)
 {
-  enum { SMALL_BLOCK = 8 };
   const OvpnConfig *c = s->p.config;
-  bool small = s->cipher && s->cipher->block == SMALL_BLOCK;
+  bool small = s->cipher && ovpn_cipher_is_short(s->cipher->name);
   return small && !c->reneg_bytes_set ? UINT64_C(64) << 20 : c->reneg_bytes;
 }
 

@@ -6,10 +6,9 @@
  * has no public AES-CTR, hence Nettle for that. The two MAC handles are made once, so opening never
  * allocates. */
 #include "helper/core/wrap.h"
-#include "helper/core/aead.h"
+#include "helper/core/cipher-names.h"
 #include "helper/core/config.h"
-#include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
+#include "helper/core/mac.h"
 #include <nettle/aes.h>
 #include <nettle/ctr.h>
 
@@ -27,12 +26,7 @@ static const uint8_t *slice(const OvpnWrap *w, int dir, bool hmac)
   return w->key + dir * 128 + (hmac ? 64 : 0);
 }
 
-static bool is_crypt(const OvpnWrap *w)
-{
-  return w->mode == OVPN_WRAP_TLS_CRYPT || w->mode == OVPN_WRAP_TLS_CRYPT_V2;
-}
-
-static OvpnStatus start(OvpnWrap *w, int direction, uint32_t now_wall)
+static OvpnStatus start(OvpnWrap *w, const char *digest, int direction, uint32_t now_wall)
 {
   w->send_dir = direction == OVPN_DIR_INVERSE ? 1 : 0;
   w->recv_dir = direction == OVPN_DIR_NORMAL ? 1 : 0;
@@ -41,21 +35,10 @@ static OvpnStatus start(OvpnWrap *w, int direction, uint32_t now_wall)
   w->send_id = w->mode == OVPN_WRAP_TLS_CRYPT_V2 ? 0x0f000000 : 0;
   if (w->mode == OVPN_WRAP_NONE)
     return OVPN_OK;
-  if (is_crypt(w))
-    w->digest = GNUTLS_MAC_SHA256;
-  w->digest_len = gnutls_hmac_get_len((gnutls_mac_algorithm_t)w->digest);
-  gnutls_hmac_hd_t s = NULL, r = NULL;
-  if (gnutls_hmac_init(&s, (gnutls_mac_algorithm_t)w->digest, slice(w, w->send_dir, true),
-                       w->digest_len) < 0 ||
-      gnutls_hmac_init(&r, (gnutls_mac_algorithm_t)w->digest, slice(w, w->recv_dir, true),
-                       w->digest_len) < 0) {
-    if (s)
-      gnutls_hmac_deinit(s, NULL);
-    return OVPN_FAIL_INTERNAL;
-  }
-  w->send_mac = s;
-  w->recv_mac = r;
-  return OVPN_OK;
+  w->digest_len = ovpn_digest_len(digest);
+  w->send_mac = ovpn_mac_new(digest, slice(w, w->send_dir, true));
+  w->recv_mac = ovpn_mac_new(digest, slice(w, w->recv_dir, true));
+  return w->send_mac && w->recv_mac ? OVPN_OK : OVPN_FAIL_INTERNAL;
 }
 
 OvpnStatus ovpn_wrap_init(OvpnWrap *w, OvpnWrapMode mode, const uint8_t *key, int direction,
@@ -64,10 +47,11 @@ OvpnStatus ovpn_wrap_init(OvpnWrap *w, OvpnWrapMode mode, const uint8_t *key, in
   *w = (OvpnWrap){.mode = mode};
   if (mode != OVPN_WRAP_NONE)
     memcpy(w->key, key, OVPN_STATIC_KEY_LEN);
+  const char *digest = "SHA256"; /* of tls-crypt */
   OvpnStatus st = OVPN_OK;
   if (mode == OVPN_WRAP_TLS_AUTH) {
-    w->digest = ovpn_digest_mac(auth ? auth : "SHA1");
-    if (w->digest <= 0) /* unknown, or "none": nothing would protect the channel */
+    digest = auth ? auth : "SHA1";
+    if (!ovpn_digest_len(digest)) /* unknown, or "none": nothing would protect the channel */
       st = OVPN_FAIL_CONFIG;
   }
   if (st == OVPN_OK && mode == OVPN_WRAP_TLS_CRYPT_V2 && wkc && wkc->len) {
@@ -77,7 +61,7 @@ OvpnStatus ovpn_wrap_init(OvpnWrap *w, OvpnWrapMode mode, const uint8_t *key, in
       st = OVPN_FAIL_MEMORY;
   }
   if (st == OVPN_OK)
-    st = start(w, direction, now_wall);
+    st = start(w, digest, direction, now_wall);
   if (st != OVPN_OK)
     ovpn_wrap_clear(w);
   return st;
@@ -91,7 +75,7 @@ OvpnStatus ovpn_wrap_init_dynamic(OvpnWrap *w, const OvpnWrap *base,
   bool mix = base && base->mode != OVPN_WRAP_NONE;
   for (size_t i = 0; i < OVPN_STATIC_KEY_LEN; i++)
     w->key[i] = (uint8_t)(ekm[i] ^ (mix ? base->key[i] : 0));
-  OvpnStatus st = start(w, direction, now_wall);
+  OvpnStatus st = start(w, "SHA256", direction, now_wall);
   if (st != OVPN_OK)
     ovpn_wrap_clear(w);
   return st;
@@ -101,10 +85,8 @@ void ovpn_wrap_clear(OvpnWrap *w)
 {
   if (!w)
     return;
-  if (w->send_mac)
-    gnutls_hmac_deinit(w->send_mac, NULL);
-  if (w->recv_mac)
-    gnutls_hmac_deinit(w->recv_mac, NULL);
+  ovpn_mac_free(w->send_mac);
+  ovpn_mac_free(w->recv_mac);
   ovpn_blob_clear(&w->wkc);
   ovpn_wipe(w, sizeof(*w));
 }
@@ -125,12 +107,11 @@ size_t ovpn_wrap_without_wkc(const uint8_t *pkt, size_t len)
 }
 
 /* HMAC over three pieces; leaves the handle ready for the next packet. */
-static bool mac3(void *handle, const void *a, size_t na, const void *b, size_t nb, const void *c,
+static bool mac3(OvpnMac *m, const void *a, size_t na, const void *b, size_t nb, const void *c,
                  size_t nc, uint8_t tag[TAG_MAX])
 {
-  bool ok = (!na || gnutls_hmac(handle, a, na) == 0) && (!nb || gnutls_hmac(handle, b, nb) == 0) &&
-            (!nc || gnutls_hmac(handle, c, nc) == 0);
-  gnutls_hmac_output(handle, tag); /* also resets */
+  bool ok = ovpn_mac_update(m, a, na) && ovpn_mac_update(m, b, nb) && ovpn_mac_update(m, c, nc);
+  ovpn_mac_output(m, tag); /* also resets */
   return ok;
 }
 

@@ -31,7 +31,6 @@ typedef struct OvpnWrap {
   OvpnWrapMode mode;
   uint8_t
       key[OVPN_STATIC_KEY_LEN]; /* whole file or Kc, for the dynamic key's XOR; wiped by clear */
-  int digest;                   /* gnutls_mac_algorithm_t of tls-auth; SHA256 for tls-crypt */
   unsigned digest_len;
   int send_dir, recv_dir;      /* which half: 0 = key0, 1 = key1 */
   OvpnBlob wkc;                /* tls-crypt-v2 */

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum {
   SUPER_MAX = PACKET_MAX + 32, /* with an Ethernet header */

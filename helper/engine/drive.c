@@ -7,6 +7,7 @@
  * reported once, after the last packets (alerts) were tried; the TUN outlives sessions, keys never
  * do. spec §6.5, §16.3. */
 #include "helper/engine/engine.h"
+#include "helper/core/cipher-names.h"
 #include "helper/core/packet.h"
 #include <malloc.h>
 #include <string.h>
@@ -111,7 +112,7 @@ static void set_peer(Engine *e, const OvpnDataCipher *cipher, int32_t peer_id)
   unsigned block = cipher->block > 1 ? cipher->block : 0;
   bool cbc = !cipher->aead && block > 0;
   unsigned id = p && p->aead_epoch ? 8 : 4;
-  unsigned crypto = cipher->aead ? id + 16 : ovpn_config_digest_len(c->auth) + block;
+  unsigned crypto = cipher->aead ? id + 16 : ovpn_config_digest_len(c->auth) + cipher->iv;
   unsigned mtu = c->tun_mtu ? c->tun_mtu : 1500;
   DatapathPeer peer = {.compress = comp, .tap = c->tap, .tcp = tcp, .peer = e->link.peer};
   /* No IPv6 inside: what is routed here all the same is told so at once. */
@@ -174,6 +175,7 @@ static OvpnStatus on_keys(Engine *e, OvpnEvent *ev, OvpnFailure *f)
                                           e->config.replay_window, engine_random, NULL, &k, f);
   if (st != OVPN_OK)
     return ovpn_failure_set(f, st, "data key");
+  ovpn_data_key_set_time(k, (uint32_t)time(NULL));
   datapath_set_key(&e->dp, k);
   e->cipher = cipher;
   e->peer_id = ev->peer_id;

@@ -125,7 +125,7 @@ static void test_vector(const Vector *v)
   CHECK_MEM(got, want, nw);
   CHECK_INT(ovpn_data_key_sent(c), 1);
   bool has_mac = c->row->pub.aead || c->mac_len;
-  size_t head = head_len(c);
+  size_t head = data_head_len(c);
   for (size_t i = 0; i < nw; i++) {
     CHECK(ovpn_is_drop(open_copy(s, want, i < nw - 1 ? i : 0, &p, &n)) || !has_mac);
     /* CBC does not authenticate its head (spec §25, 40) */
@@ -222,10 +222,8 @@ static void test_refused(void)
   OvpnDataKey *k = NULL;
   OvpnFailure f = {0};
   static const uint8_t zero[256];
-  CHECK(!ovpn_data_cipher("AES-256-CFB") && !ovpn_data_cipher(NULL) && !ovpn_data_cipher(""));
+  CHECK(!ovpn_data_cipher("SEED-CBC") && !ovpn_data_cipher(NULL) && !ovpn_data_cipher(""));
   CHECK(ovpn_data_cipher("Chacha20-Poly1305")->aead);
-  CHECK(ovpn_data_digest_ok("rsa-sha256") && ovpn_data_digest_ok("None"));
-  CHECK(!ovpn_data_digest_ok("whirlpool") && !ovpn_data_digest_ok(NULL));
   CHECK_INT(ovpn_data_key_new(ovpn_data_cipher("AES-128-GCM"), NULL, zero, true, 0, -1, 64, NULL,
                               NULL, &k, &f),
             OVPN_FAIL_KEY_DERIVATION);

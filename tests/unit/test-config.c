@@ -305,15 +305,16 @@ static void test_data(void)
   CHECK_STR(c.auth, "SHA256");
   CHECK_STR(c.data_ciphers_fallback, "AES-256-CBC");
   ovpn_config_clear(&c);
-  c = good(BASE "ncp-ciphers ?FOO-1:aes-128-gcm:BF-CBC:DEFAULT\ncipher "
-                "BF-CBC\ndata-ciphers-fallback BF-CBC\n");
-  CHECK_INT(c.data_ciphers.n, 3);
+  c = good(BASE "ncp-ciphers ?FOO-1:aes-128-gcm:SEED-CBC:DEFAULT\ncipher "
+                "bf-cbc\ndata-ciphers-fallback seed-cbc\n");
+  CHECK_INT(c.data_ciphers.n, 4);
   CHECK_STR(c.data_ciphers.v[0], "AES-128-GCM");
   CHECK_STR(c.data_ciphers.v[1], "AES-256-GCM");
-  CHECK(!c.data_ciphers_fallback);
+  CHECK_STR(c.data_ciphers.v[3], "BF-CBC");
+  CHECK_STR(c.data_ciphers_fallback, "SEED-CBC");
   ovpn_config_clear(&c);
-  expect_failure(BASE "data-ciphers BF-CBC:CAST5-CBC\ncipher AES-256-GCM\n",
-                 "none of “BF-CBC:CAST5-CBC”");
+  expect_failure(BASE "data-ciphers SEED-CBC:IDEA-CBC\ncipher AES-256-GCM\n",
+                 "none of “SEED-CBC:IDEA-CBC”");
   expect_failure(BASE "data-ciphers :::\n", "data-ciphers");
   expect_failure(BASE "auth WHIRLPOOL\n", "auth: “WHIRLPOOL” is not a supported digest");
   c = good(BASE "comp-lzo no\nallow-compression no\n");

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Old ciphers, digests and compression: a server of today with everything old switched on."""
+from lab import check, wait_for
+from registry import add, scenario
+
+LEGACY = 'providers legacy default'
+
+
+def cipher(name, digest='SHA1'):
+    def f(l):
+        extra = ['auth ' + digest]
+        s = l.server('old', [LEGACY, 'data-ciphers ' + name] + extra)
+        try:
+            l.cycle(s, ['cipher ' + name] + extra, size=1300)
+        finally:
+            l.drop_server('old')
+    return f
+
+
+for _c in ('BF-CBC', 'CAST5-CBC', 'DES-CBC', 'DES-EDE-CBC', 'DES-EDE3-CBC', 'DESX-CBC', 'RC2-CBC',
+           'RC2-64-CBC', 'RC2-40-CBC', 'CAMELLIA-256-CBC', 'AES-256-CFB', 'AES-128-CFB8', 'AES-192-CFB1',
+           'AES-128-OFB', 'BF-CFB', 'DES-EDE3-OFB', 'CAMELLIA-128-CFB'):
+    add('data', 'old-' + _c.lower(), cipher(_c))
+for _d in ('MD5', 'MD4', 'RIPEMD160', 'SHA224', 'SHA512-256', 'SHA3-256', 'SM3', 'none'):
+    add('data', 'old-auth-' + _d.lower(), cipher('AES-128-CBC', _d))
+
+
+@scenario
+def bf_cbc_by_default(l):
+    """Neither side names a cipher, and nothing is negotiated, as before 2.4."""
+    s = l.server('bf', [LEGACY, '!server', '!topology', '!duplicate-cn', '!management', 'tls-server',
+                        'ifconfig 10.60.250.1 10.60.250.2', 'ping 1', 'cipher BF-CBC',
+                        'data-ciphers-fallback BF-CBC'])
+    s.tun4, s.net4 = '10.60.250.1', '10.60.250.0'
+    mark = l.mark()
+
+    def then(name):
+        wait_for('the first answer', lambda: l.run('ping', '-n', '-c', '1', '-W', '1', s.tun4, ok=False)[0] == 0)
+        l.ping(s)
+    try:
+        l.cycle(s, ['!client', 'tls-client', 'ifconfig 10.60.250.2 10.60.250.1'], ping=False, then=then)
+        check('weak: cipher BF-CBC' in l.log_since(mark), 'no warning about BF-CBC')
+    finally:
+        l.drop_server('bf')
+
+
+@scenario
+def missing_cipher(l):
+    """One that no library of ours has: a sentence with its name."""
+    s = l.server('seed', [LEGACY, 'data-ciphers SEED-CBC', 'cipher SEED-CBC'])
+    try:
+        l.refused(s, ['cipher SEED-CBC'], cause='encrypts with SEED-CBC', within=25)
+    finally:
+        l.drop_server('seed')
