@@ -31,17 +31,17 @@ static OvpnStatus select_cipher(OvpnSession *s)
 {
   const OvpnConfig *c = s->p.config;
   char occ[64] = "";
-  const char *name = s->pushed.cipher;
+  const char *name = c->pull ? s->pushed.cipher : p2p_cipher(s);
   const char *own = c->data_ciphers_fallback ? c->data_ciphers_fallback
                     : c->cipher              ? c->cipher
                                              : "BF-CBC";
+  bool old = !name;
   bool from_occ =
       !name && s->server_occ && ovpn_occ_get(s->server_occ, "cipher", occ, sizeof occ) && occ[0];
   if (from_occ)
     name = occ;
   else if (!name)
     name = own;
-  bool old = !s->pushed.cipher;
   (void)ovpn_cipher_find(name, &name);
   s->cipher = ovpn_data_cipher(name);
   if (!s->cipher || !(accepts_cipher(c, name) || (old && strcasecmp(own, name) == 0)))
@@ -67,6 +67,8 @@ OvpnStatus control_pushed(OvpnSession *s)
       ovpn_pushed_from_options(&s->pushed, s->p.config, s->p.profile, &s->pushed_list, NULL, &f);
   if (r != OVPN_OK)
     return session_fail(s, f.status ? f.status : OVPN_FAIL_PUSH, f.arg, "%s", f.text);
+  if (!s->p.config->pull && !p2p_agree(s, current_key(s)))
+    return s->failure.status;
   r = select_cipher(s);
   if (r != OVPN_OK)
     return r;

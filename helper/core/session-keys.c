@@ -16,6 +16,7 @@ enum {
   IV_PROTO_REQUEST_PUSH = 4,
   IV_PROTO_TLS_KEY_EXPORT = 8,
   IV_PROTO_AUTH_PENDING_KW = 16,
+  IV_PROTO_NCP_P2P = 32,
   IV_PROTO_CC_EXIT_NOTIFY = 128,
   IV_PROTO_AUTH_FAIL_TEMP = 256,
   IV_PROTO_DYN_TLS_CRYPT = 512,
@@ -217,7 +218,11 @@ static OvpnStatus send_key_method(OvpnSession *s, KeyState *k)
   s->p.random(s->p.random_user, (uint8_t *)&k->client, sizeof k->client);
   if (!c->disable_occ)
     (void)ovpn_occ_format(c, s->p.proto == OVPN_PROTO_TCP, occ, sizeof occ);
-  (void)ovpn_peer_info_format(c, OUR_IV_PROTO, peer_version, peer_info, sizeof peer_info);
+  unsigned iv_proto = OUR_IV_PROTO;
+  if (!c->pull) /* two equal peers: nothing is pushed, both sides draw the same conclusions */
+    iv_proto = (iv_proto & ~(unsigned)(IV_PROTO_REQUEST_PUSH | IV_PROTO_AUTH_PENDING_KW)) |
+               IV_PROTO_NCP_P2P;
+  (void)ovpn_peer_info_format(c, iv_proto, peer_version, peer_info, sizeof peer_info);
   if ((c->auth_user_pass || cr->token.len > 0) && !choose_credentials(s, &user, &password))
     return session_fail(s, OVPN_FAIL_MEMORY, 0, "credentials");
   OvpnKeyMethod m = {.source = k->client,
@@ -249,6 +254,8 @@ static OvpnStatus receive_key_method(OvpnSession *s, KeyState *k, const uint8_t 
   if (k->key_id == 0) {
     free(s->server_occ);
     s->server_occ = m.options ? strdup(m.options) : NULL;
+    free(s->peer_info);
+    s->peer_info = m.peer_info ? strdup(m.peer_info) : NULL;
   }
   ovpn_key_method_clear(&m);
   k->phase = KEY_GOT;

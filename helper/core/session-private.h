@@ -55,7 +55,7 @@ struct OvpnSession {
   bool have_pushed;
   unsigned update_replaced; /* of the PUSH_UPDATE that is being read */
   const OvpnDataCipher *cipher;
-  char *server_occ;
+  char *server_occ, *peer_info;
 
   uint64_t now;             /* the newest time a caller told */
   uint64_t push_request_at; /* NEVER = none due */
@@ -119,6 +119,11 @@ void session_note_acks(OvpnSession *s, const KeyState *k, uint8_t op, const Ovpn
 void signin_pending(OvpnSession *s, const char *arg);           /* AUTH_PENDING */
 void signin_info(OvpnSession *s, const char *arg);              /* INFO and INFO_PRE */
 OvpnStatus signin_temporary(OvpnSession *s, const char *flags); /* AUTH_FAILED,TEMP */
+
+/* session-p2p.c: what two peers without push agree on; false: the session has failed */
+bool p2p_agree(OvpnSession *s, KeyState *k);
+/* session-p2p.c: the cipher that both can do, by the order of the TLS server; NULL */
+const char *p2p_cipher(const OvpnSession *s);
 
 /* session-control.c */
 OvpnStatus control_record(OvpnSession *s, KeyState *k, const char *data, size_t len);

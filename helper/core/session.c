@@ -200,6 +200,7 @@ void ovpn_session_free(OvpnSession *s)
   for (unsigned i = 0; i < EVENTS_MAX; i++)
     ovpn_event_clear(&s->events[i]);
   free(s->server_occ);
+  free(s->peer_info);
   ovpn_wipe(s, sizeof *s);
   free(s);
 }

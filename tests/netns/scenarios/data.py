@@ -31,8 +31,8 @@ def negotiated_by_the_server(l):
 
 
 @scenario
-def packets_v1_and_prf(l):
-    """Point to point without pull: old packet format without peer-id, keys by the TLS PRF."""
+def peer_to_peer_tls(l):
+    """Two equal peers without pull: cipher, peer-id and exported keys follow from both peer-infos."""
     s = l.server('p2p', ['!server', '!topology', '!duplicate-cn', '!management', 'tls-server',
                          'ifconfig 10.60.250.1 10.60.250.2', 'cipher AES-256-GCM', 'ping 1'])
     s.tun4, s.net4 = '10.60.250.1', '10.60.250.0'

@@ -29,7 +29,7 @@ for _d in ('MD5', 'MD4', 'RIPEMD160', 'SHA224', 'SHA512-256', 'SHA3-256', 'SM3',
 def bf_cbc_by_default(l):
     """Neither side names a cipher, and nothing is negotiated, as before 2.4."""
     s = l.server('bf', [LEGACY, '!server', '!topology', '!duplicate-cn', '!management', 'tls-server',
-                        'ifconfig 10.60.250.1 10.60.250.2', 'ping 1', 'cipher BF-CBC',
+                        'ifconfig 10.60.250.1 10.60.250.2', 'ping 1', 'cipher BF-CBC', 'data-ciphers BF-CBC',
                         'data-ciphers-fallback BF-CBC'])
     s.tun4, s.net4 = '10.60.250.1', '10.60.250.0'
     mark = l.mark()
