@@ -220,7 +220,8 @@ static OvpnStatus send_key_method(OvpnSession *s, KeyState *k)
     (void)ovpn_occ_format(c, s->p.proto == OVPN_PROTO_TCP, occ, sizeof occ);
   unsigned iv_proto = OUR_IV_PROTO;
   if (!c->pull) /* two equal peers: nothing is pushed, both sides draw the same conclusions */
-    iv_proto = (iv_proto & ~(unsigned)(IV_PROTO_REQUEST_PUSH | IV_PROTO_AUTH_PENDING_KW)) |
+    iv_proto = (iv_proto & ~(unsigned)(IV_PROTO_REQUEST_PUSH | IV_PROTO_AUTH_PENDING_KW |
+                                       IV_PROTO_DATA_EPOCH)) |
                IV_PROTO_NCP_P2P;
   (void)ovpn_peer_info_format(c, iv_proto, peer_version, peer_info, sizeof peer_info);
   if ((c->auth_user_pass || cr->token.len > 0) && !choose_credentials(s, &user, &password))
