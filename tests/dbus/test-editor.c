@@ -834,6 +834,25 @@ static void picture(NMConnection *c, const char *directory, const char *name, in
   g_object_unref(e);
 }
 
+/* The picture of data/screenshots: what most people's profile looks like. */
+static void showcase(const char *directory)
+{
+  GString *text = g_string_new("client\ndev tun\nremote vpn.example.org 1194 udp\n"
+                               "remote vpn.example.org 443 tcp\nauth-user-pass\n"
+                               "remote-cert-tls server\nverify-x509-name vpn.example.org name\n");
+  static const char *const files[][2] = {{"ca", "a.crt"}, {"cert", "a.crt"}, {"key", "a.key"}};
+  for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
+    g_autofree char *path = g_build_filename(scratch, files[i][1], NULL), *content = NULL;
+    if (g_file_get_contents(path, &content, NULL, NULL))
+      g_string_append_printf(text, "<%s>\n%s</%s>\n", files[i][0], content, files[i][0]);
+  }
+  g_autoptr(NMConnection) c = take(text->str);
+  nm_setting_vpn_add_data_item(nm_connection_get_setting_vpn(c), "username", "alex");
+  picture(c, directory, "editor", 640, 900, FALSE, FALSE);
+  picture(c, directory, "editor-dark", 640, 900, TRUE, FALSE);
+  g_string_free(text, TRUE);
+}
+
 static void pictures(const char *directory, const char *conf)
 {
   g_autofree char *path = g_build_filename(conf, "access-server.ovpn", NULL);
@@ -845,6 +864,7 @@ static void pictures(const char *directory, const char *conf)
     nm_setting_vpn_add_data_item(vpn, "cert", cert);
     nm_setting_vpn_add_data_item(vpn, "key", key);
     nm_setting_vpn_add_data_item(vpn, "ca", cert);
+    showcase(directory);
   }
   picture(c, directory, "narrow-light", 360, 1400, FALSE, FALSE);
   picture(c, directory, "narrow-dark", 360, 1400, TRUE, FALSE);
