@@ -113,6 +113,7 @@ static char *short_name(gnutls_x509_crt_t crt, gboolean issuer)
   gnutls_datum_t dn = {0};
   r = issuer ? gnutls_x509_crt_get_issuer_dn2(crt, &dn) : gnutls_x509_crt_get_dn2(crt, &dn);
   char *ret = r == 0 && dn.size ? g_utf8_make_valid((const char *)dn.data, (gssize)dn.size)
+                                /* TRANSLATORS: a certificate without a subject */
                                 : g_strdup(_("no name"));
   gnutls_free(dn.data);
   return ret;
@@ -123,6 +124,7 @@ static char *key_kind(gnutls_x509_crt_t crt)
   unsigned bits = 0;
   int pk = gnutls_x509_crt_get_pk_algorithm(crt, &bits);
   const char *name = pk >= 0 ? gnutls_pk_get_name((gnutls_pk_algorithm_t)pk) : NULL;
+  /* TRANSLATORS: algorithm (RSA), number of bits */
   return name ? g_strdup_printf(_("%s key of %u bits"), name, bits) : NULL;
 }
 

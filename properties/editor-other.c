@@ -35,6 +35,7 @@ static void add_effect(GString *s, guint *n, char *effect, const char *what, uns
   if (effect && ++*n <= EFFECTS_MAX) {
     g_string_append_printf(s, "%s", s->len ? "\n" : "");
     if (line)
+      /* TRANSLATORS: number of the line, its option, what the option does here */
       g_string_append_printf(s, _("Line %u, %s: %s"), line, what, effect);
     else
       g_string_append_printf(s, _("%s: %s"), what, effect);

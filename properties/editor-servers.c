@@ -8,6 +8,7 @@
 #include <string.h>
 
 static const Choice protocols[] = {
+    /* TRANSLATORS: protocol of a server: the one of the connection */
     {NULL, N_("Usual")},   {"udp", "UDP"},        {"tcp", "TCP"},       {"udp4", "UDP, IPv4"},
     {"udp6", "UDP, IPv6"}, {"tcp4", "TCP, IPv4"}, {"tcp6", "TCP, IPv6"}};
 

@@ -13,12 +13,14 @@ const char *const editor_section_titles[SECTION_COUNT] = {
 };
 
 static const Choice proto_choices[] = {{NULL, N_("UDP")}, {"yes", N_("TCP")}, {NULL, NULL}};
+/* TRANSLATORS: kind of the tunnel: the name of the interface decides */
 static const Choice device_choices[] = {{NULL, N_("As the name says")},
                                         {"tun", N_("IP packets (TUN)")},
                                         {"tap", N_("Ethernet frames (TAP)")},
                                         {NULL, NULL}};
 static const Choice disc_choices[] = {{NULL, N_("As the system does")},
                                       {"no", N_("Never")},
+                                      /* TRANSLATORS: path MTU discovery: what the route says */
                                       {"maybe", N_("Per route")},
                                       {"yes", N_("Always")},
                                       {NULL, NULL}};
@@ -40,8 +42,10 @@ static const Choice profile_choices[] = {{NULL, N_("Default")},
                                          {"legacy", N_("Old certificates too")},
                                          {"preferred", N_("Modern certificates only")},
                                          {"suiteb", N_("Suite B")},
+                                         /* TRANSLATORS: certificates with broken algorithms */
                                          {"insecure", N_("Broken ones too (insecure)")},
                                          {NULL, NULL}};
+/* TRANSLATORS: compression: the format of the packets, but nothing is compressed */
 static const Choice compress_choices[] = {{NULL, N_("Off")},    {"yes", N_("Framing only")},
                                           {"lzo", "LZO"},       {"lz4", "LZ4"},
                                           {"lz4-v2", "LZ4 v2"}, {NULL, NULL}};
@@ -64,12 +68,18 @@ static const Choice name_choices[] = {{"name", N_("Common name")},
                                       {"name-prefix", N_("Start of the common name")},
                                       {NULL, NULL}};
 static const Choice proxy_choices[] = {
-    {NULL, N_("None")}, {"http", "HTTP"}, {"socks", "SOCKS"}, {NULL, NULL}};
-static const Choice topology_choices[] = {{NULL, N_("As the server says")},
-                                          {"subnet", N_("Subnet")},
-                                          {"p2p", N_("Point to point")},
-                                          {"net30", N_("Net30 (old)")},
-                                          {NULL, NULL}};
+    /* TRANSLATORS: no proxy, no user name */
+    {NULL, N_("None")},
+    {"http", "HTTP"},
+    {"socks", "SOCKS"},
+    {NULL, NULL}};
+static const Choice topology_choices[] = {
+    {NULL, N_("As the server says")},
+    {"subnet", N_("Subnet")},
+    {"p2p", N_("Point to point")},
+    /* TRANSLATORS: net30 is a word of OpenVPN: four addresses for each client */
+    {"net30", N_("Net30 (old)")},
+    {NULL, NULL}};
 static const Choice route_choices[] = {{"server", N_("As the server says")},
                                        {"always", N_("Always")},
                                        {"never", N_("Never")},
@@ -126,6 +136,7 @@ const Binding editor_bindings[] = {
     KEY_ROW(REMOTE_RANDOM_HOSTNAME, CONNECTION, SWITCH, FOR_ALL,
             N_("Random host name before the server's")),
     KEY_ROW(FLOAT, CONNECTION, SWITCH, FOR_ALL, N_("Server may change its address")),
+    /* TRANSLATORS: for a port, an address or a name */
     LINE_ROW(LPORT, CONNECTION, TEXT, FOR_ALL, N_("Local port"), TEXT(N_("Any"))),
     LINE_ROW(LOCAL, CONNECTION, TEXT, FOR_ALL, N_("Local address"), TEXT(N_("Any"))),
     {OVPN_OPT_DEV, SECTION_CONNECTION, ROW_TEXT, PLACE_PATH, FOR_ALL, N_("Name of the interface"),
@@ -140,6 +151,7 @@ const Binding editor_bindings[] = {
              TEXT(N_("As the system does"))),
     LINE_ROW(RCVBUF, CONNECTION, TEXT, FOR_ALL, N_("Receive buffer in bytes"),
              TEXT(N_("As the system does"))),
+    /* TRANSLATORS: how many messages tell the server that we leave */
     LINE_ROW(EXPLICIT_EXIT_NOTIFY, CONNECTION, TEXT, FOR_ALL, N_("Goodbyes sent to the server"),
              TEXT(N_("As the server says"))),
     KEY_ROW(COMPRESS, CONNECTION, CHOICE, FOR_ALL, N_("Compression"), CHOICE(compress_choices)),
@@ -189,6 +201,7 @@ const Binding editor_bindings[] = {
     {OVPN_OPT_VERIFY_X509_NAME, SECTION_SERVER, ROW_TEXT, PLACE_AFTER, FOR_ANY_TLS,
      N_("Name in the certificate"), TEXT(N_("Any"))},
     {OVPN_OPT_VERIFY_X509_NAME, SECTION_SERVER, ROW_CHOICE, PLACE_BEFORE, FOR_ANY_TLS,
+     /* TRANSLATORS: in which part of the certificate the name is looked for */
      N_("Where that name stands"), CHOICE(name_choices)},
     KEY_ROW(TLS_REMOTE, SERVER, TEXT, FOR_ANY_TLS, N_("Name in the certificate, old form"),
             TEXT(N_("Any"))),
@@ -219,6 +232,7 @@ const Binding editor_bindings[] = {
     {OVPN_OPT_REDIRECT_GATEWAY, SECTION_ROUTING, ROW_CHOICE, PLACE_ROUTE, FOR_ALL,
      N_("Route all traffic"), .key = NMOVPN_KEY_DEFAULT_ROUTE, CHOICE(route_choices)},
     LINE_ROW(ROUTE_NOPULL, ROUTING, SWITCH, FOR_ANY_TLS, N_("Ignore the server's routes and DNS")),
+    /* TRANSLATORS: "Default" stands for a number, a cipher or a version */
     LINE_ROW(ROUTE_METRIC, ROUTING, TEXT, FOR_ALL, N_("Metric of the routes"), TEXT(N_("Default"))),
     LINE_ROW(ROUTE_GATEWAY, ROUTING, TEXT, FOR_ALL, N_("Gateway of the routes"),
              TEXT(N_("As the server says"))),
@@ -232,10 +246,12 @@ const Binding editor_bindings[] = {
     /* ---- timeouts, all in seconds */
     KEY_ROW(CONNECT_TIMEOUT, TIMEOUTS, TEXT, FOR_ALL, N_("Wait for a server, in seconds"),
             TEXT("120")),
+    /* TRANSLATORS: how often each server is tried before giving up */
     LINE_ROW(CONNECT_RETRY_MAX, TIMEOUTS, TEXT, FOR_ALL, N_("Rounds through all servers"),
              TEXT(N_("No limit"))),
     LINE_ROW(CONNECT_RETRY, TIMEOUTS, TEXT, FOR_ALL, N_("Pause between attempts, in seconds"),
              TEXT("1 300")),
+    /* TRANSLATORS: the number is typed in; “…” stands for it */
     KEY_ROW(PING, TIMEOUTS, TEXT, FOR_ALL, N_("Sign of life every … seconds"),
             TEXT(N_("As the server says"))),
     KEY_ROW(PING_RESTART, TIMEOUTS, TEXT, FOR_ALL, N_("Reconnect after silence, in seconds"),

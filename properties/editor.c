@@ -135,6 +135,7 @@ static char *section_summary(Editor *e, EditorSection section)
         s, g_dngettext(GETTEXT_PACKAGE, " and %u more", " and %u more", n - SUMMARY_MAX),
         n - SUMMARY_MAX);
   if (!n)
+    /* TRANSLATORS: under the title of a section in which nothing was changed */
     g_string_assign(s, _("As usual"));
   return g_string_free(s, FALSE);
 }

@@ -32,8 +32,12 @@ static const char *file_name(const NmOvpnFailureContext *c, OvpnFileId id)
 /* "sentence: detail" when there is a detail, else "sentence." */
 static char *with_detail(const char *sentence, const char *detail)
 {
-  return detail && *detail ? g_strdup_printf("%s: %s", sentence, detail)
-                           : g_strconcat(sentence, ".", NULL);
+  /* TRANSLATORS: a sentence, and the detail that the server or the system gave for it */
+  const char *both = _("%s: %s");
+  /* TRANSLATORS: a sentence that still needs its full stop */
+  const char *alone = _("%s.");
+  return detail && *detail ? g_strdup_printf(both, sentence, detail)
+                           : g_strdup_printf(alone, sentence);
 }
 
 /* f->arg: the host itself answered that nobody listens on that port; the text is the network's. */

@@ -68,8 +68,11 @@ void profile_warn(const OvpnOptionList *l, const OvpnOption *o, GPtrArray *warni
   if (!warnings)
     return;
   if (why)
+    /* TRANSLATORS: an option and the reason, such as “only matters to a server” */
     add_line(warnings, o, _("“%s” has no effect: %s"), why);
   else if (info->flags & OVPN_OPTF_REFUSED)
+    /* TRANSLATORS: an option and the reason, such as “connections with a shared static key are not
+     * possible yet” */
     add_line(warnings, o, _("“%s” keeps this connection from working: %s"), _(info->reason));
   else if (ovpn_option_check(o, &f) != OVPN_OK)
     add_line(warnings, o, _("“%s” keeps this connection from working: %s"), f.text);
