@@ -158,8 +158,9 @@ static char *add_expiry(CertInfo *info, gnutls_x509_crt_t crt, gint64 now)
   }
   if (days < 1)
     return g_strdup(_("Expires today"));
-  return g_strdup_printf(ngettext("Expires in %d day", "Expires in %d days", (gulong)days),
-                         (int)days);
+  return g_strdup_printf(
+      g_dngettext(GETTEXT_PACKAGE, "Expires in %d day", "Expires in %d days", (gulong)days),
+      (int)days);
 }
 
 static GBytes *key_id_of(gnutls_x509_crt_t crt)
