@@ -307,11 +307,13 @@ static OvpnStatus seal_aead(OvpnDataKey *k, uint8_t *p, size_t len, uint64_t id,
   uint8_t nonce[NONCE_LEN];
   make_nonce(nonce, id_at, &k->send);
   uint8_t *ad_at = k->peer_id < 0 ? id_at : head;
-  giovec_t ad = {ad_at, (size_t)(tag - ad_at)}, text = {p, len};
-  size_t tag_len = TAG_LEN;
-  if (gnutls_aead_cipher_encryptv2(k->send.aead, nonce, sizeof(nonce), &ad, 1, &text, 1, tag,
-                                   &tag_len) < 0)
+  /* the plain call leaves the tag behind the text; with the copy it is still 6 % cheaper than
+   * the vectored one, which can put it in front (tests/bench/aead.c) */
+  size_t n = len + TAG_LEN;
+  if (gnutls_aead_cipher_encrypt(k->send.aead, nonce, sizeof(nonce), ad_at, (size_t)(tag - ad_at),
+                                 TAG_LEN, p, len, p, &n) < 0)
     return OVPN_FAIL_INTERNAL;
+  memcpy(tag, p + len, TAG_LEN);
   if (k->row->method == METHOD_GCM)
     k->blocks += (len + 15) / 16 + 1;
   *ret_pkt = head;
