@@ -51,6 +51,7 @@ static LinkResult take_frames(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *
 static LinkResult tcp_recv(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
 {
   batch_reset(b);
+  l->drained = false;
   LinkResult r = take_frames(l, b, stats, f); /* what the last batch had no room for */
   if (r != LINK_AGAIN)
     return r;
@@ -64,7 +65,9 @@ static LinkResult tcp_recv(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
     return lost(l, n < 0 ? errno : 0, f);
   l->heard = true;
   l->in_end += (size_t)n;
-  return take_frames(l, b, stats, f);
+  r = take_frames(l, b, stats, f);
+  l->drained = l->in_end < IN_CAP && b->n < BATCH_PACKETS;
+  return r;
 }
 
 static void advance(Batch *b, size_t sent, OvpnStats *stats)

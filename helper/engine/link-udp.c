@@ -130,6 +130,7 @@ static LinkResult udp_recv(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
     if (n < 0)
       note_error(l, errno);
   }
+  l->drained = n < RECV_BUFFERS;
   for (int i = 0; i < n; i++)
     take_buffer(b, batch_room(b, (unsigned)i), mm[i].msg_len, segment_size(&mm[i].msg_hdr), stats);
   if (n > 0)

@@ -31,6 +31,7 @@ struct Link {
   bool alone;         /* UDP: the kernel has no UDP_GRO */
   bool refused;       /* UDP: the peer's host answered "port unreachable" */
   bool heard;         /* something was received */
+  bool drained;       /* the last receive took all there was: no need to ask again */
   int last_error;     /* UDP: last errno that was not fatal */
   /* where packets go, so that they are not led into the tunnel again */
   struct sockaddr_storage peer;

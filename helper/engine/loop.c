@@ -123,6 +123,8 @@ static void link_in(Engine *e)
       return;
     e->dp.now = e->now;
     drive_packets(e, datapath_receive(&e->dp, &e->tun, &e->rx));
+    if (e->link.drained)
+      return;
     e->rx_more = e->session && i == RX_ROUNDS - 1;
   }
 }
