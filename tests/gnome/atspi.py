@@ -107,7 +107,12 @@ def find(top, wanted=None, roles=None, prefix=None, timeout=10.0):
     def look():
         nodes = find_all(top() if callable(top) else top, wanted, roles, prefix)
         return next((x for x in nodes if visible(x)), None)
-    return wait(what, look, timeout)
+    try:
+        return wait(what, look, timeout)
+    except Missing as e:
+        near = find_all(top() if callable(top) else top, wanted, None, prefix)
+        raise Missing('%s; of that name: %s' % (e, ['%s%s' % (role(x), '' if visible(x) else ' (hidden)')
+                                                    for x in near]))
 
 
 def application(wanted, timeout=30.0):

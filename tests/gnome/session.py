@@ -11,6 +11,9 @@ import atspi as A
 
 RUN = '/run/gnome'
 HOME = RUN + '/home'
+# as GNOME Settings 43 and newer ones say it
+ADD = ('Add connection', 'Add Connection', 'Add VPN', 'Add VPN Connection')
+OPTIONS = ('Options…', 'Options', 'VPN Options', 'Connection Options')
 
 
 class Failed(Exception):
@@ -71,7 +74,7 @@ class Session:
             self.settings = self.start('gnome-control-center', 'network')
         self.app = A.application('gnome-control-center')
         self.main = self.window('Settings', 'Network')
-        A.find(self.main, 'Add connection', A.BUTTONS)
+        self.button(self.main, *ADD)
 
     def close_settings(self):
         if self.settings:
@@ -128,14 +131,15 @@ class Session:
     def editor_window(self, name):
         """The window of a new connection, or of the one with that name."""
         w = self.window('Add VPN', name)
-        A.find(w, prefix='Host of server 1', roles=A.TEXTS)
+        A.find(w, 'Identity', ('label',))
         if A.find_all(w, 'Details', ('label',)):
-            self.keys('Tab', 'ctrl+Next')  # an existing one is shown with its details first
+            self.keys('Tab', 'ctrl+Next')  # its details are shown first
+        A.find(w, prefix='Host of server 1', roles=A.TEXTS)
         return w
 
     def add(self, row):
         """Opens "Add VPN" and its row of that number."""
-        A.press(A.find(self.main, 'Add connection', A.BUTTONS))
+        A.press(self.button(self.main, *ADD))
         A.find(lambda: self.window('Add VPN'), 'Import from file…', ('label',))
         self.keys(*(['Down'] * row + ['Return']))
 
@@ -150,7 +154,7 @@ class Session:
     def options(self, name):
         """Opens the window of a connection in the list."""
         row = self.row(name)
-        A.press(A.find(row, 'Options…', A.BUTTONS))
+        A.press(self.button(row, *OPTIONS))
         return self.editor_window(name)
 
     def row(self, name):
@@ -158,7 +162,7 @@ class Session:
             for label in A.find_all(self.main, None, ('label',)):
                 if A.name(label) in (name, name + ' VPN'):
                     node = label.get_parent()
-                    while node and not A.find_all(node, 'Options…', A.BUTTONS):
+                    while node and not any(A.name(b) in OPTIONS for b in A.find_all(node, None, A.BUTTONS)):
                         node = node.get_parent()
                     return node
             return None
@@ -172,7 +176,11 @@ class Session:
                 if any(A.name(b) == n or A.name(b).endswith(' ' + n) for n in names):
                     return b
             return None
-        return A.wait('button ' + ' or '.join(names), look)
+        try:
+            return A.wait('', look)
+        except A.Missing:
+            seen = [A.name(b) for b in A.find_all(window, None, A.BUTTONS)]
+            raise A.Missing('no button %s, but %s' % (' or '.join(names), seen))
 
     def save_button(self, window):
         return self.button(window, 'Add', 'Apply')
