@@ -15,6 +15,9 @@ enum {
   ADDRESS_SECONDS = 8, /* for an address that is not the last: three packets, four SYNs */
   LAST_ADDRESS_SECONDS = 30,
   MIN_ADDRESS_SECONDS = 3,
+  QUICK_SECONDS = 2,        /* first round, where there is a choice: five packets, two SYNs */
+  QUICK_LAST_SECONDS = 4,   /* its last one */
+  QUICK_ROUND_SECONDS = 26, /* no second round after so much time */
 };
 
 static void start_timer_ms(NmOvpnAttempt *a, GSource **slot, guint ms, GSourceFunc f)
@@ -32,10 +35,32 @@ static guint choices_after(const NmOvpnAttempt *a, GSList *addresses)
   return (a->tried + 1 < remotes ? remotes - a->tried - 1 : 0) + g_slist_length(addresses);
 }
 
+/* Before the first success every choice is tried quickly once; only when none has answered, each
+ * gets the time that a slow one needs. */
+static gboolean quick_round(const NmOvpnAttempt *a)
+{
+  return !a->was_up && !a->slow_round &&
+         (a->config.n_remotes > 1 || (a->addresses && a->addresses->next));
+}
+
+static gboolean may_go_round_again(const NmOvpnAttempt *a)
+{
+  return quick_round(a) && a->not_answered &&
+         g_get_monotonic_time() - a->started_at < QUICK_ROUND_SECONDS * G_USEC_PER_SEC;
+}
+
+/* connect-retry-max counts rounds through all servers. */
+static gboolean may_retry(NmOvpnAttempt *a)
+{
+  return a->config.connect_retry_max == 0 || ++a->rounds < a->config.connect_retry_max;
+}
+
 /* The last choice gets the time that is left, the others a share of it that lets all be tried. */
 static guint address_seconds(const NmOvpnAttempt *a, guint others)
 {
   guint limit = a->config.connect_timeout ? a->config.connect_timeout : 120;
+  if (quick_round(a))
+    return MIN(limit, others ? (guint)QUICK_SECONDS : (guint)QUICK_LAST_SECONDS);
   if (others == 0) /* at first the overall limit comes before */
     return MIN(limit,
                a->was_up ? (guint)LAST_ADDRESS_SECONDS : (guint)NMOVPN_ATTEMPT_LIMIT_SECONDS);
@@ -56,6 +81,7 @@ static gboolean on_address_timeout(gpointer user_data)
                      _("it does not answer"));
   } else
     ovpn_failure_set(&f, OVPN_FAIL_NO_ANSWER, "%s", "");
+  a->not_answered = TRUE;
   nmovpn_attempt_link_failed(a, &f);
   return G_SOURCE_REMOVE;
 }
@@ -138,13 +164,18 @@ void nmovpn_attempt_link_failed(NmOvpnAttempt *a, const OvpnFailure *f)
   if (a->tried < a->config.n_remotes) {
     a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
     nmovpn_attempt_try_remote(a);
-  } else if (a->was_up) {
+  } else if (may_go_round_again(a)) {
+    a->slow_round = TRUE;
+    a->tried = 0;
+    a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
+    nmovpn_attempt_try_remote(a);
+  } else if (a->was_up && may_retry(a)) {
     a->tried = 0;
     a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
     memset(&a->first_failure, 0, sizeof(a->first_failure));
     reconnect_later(a, f->status == OVPN_FAIL_AUTH_TEMP ? f->arg : 0);
   } else {
-    OvpnFailure first = a->first_failure;
+    OvpnFailure first = a->was_up ? *f : a->first_failure;
     nmovpn_attempt_fail(a, &first);
   }
 }

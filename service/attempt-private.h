@@ -81,11 +81,13 @@ struct NmOvpnAttempt {
   NmOvpnNetconfig netconfig;
   gboolean have_netconfig;
 
-  GSource *state_timer;   /* of the current state; set_state clears it */
-  GSource *overall_timer; /* from start until up */
-  gint64 up_at;           /* monotonic, us; when it last came up */
-  guint quick;            /* reconnections so far that were tried without much waiting */
-  guint backoff;          /* s, next delay of a reconnection */
+  GSource *state_timer;              /* of the current state; set_state clears it */
+  GSource *overall_timer;            /* from start until up */
+  gint64 up_at;                      /* monotonic, us; when it last came up */
+  gboolean not_answered, slow_round; /* before the first success */
+  guint rounds;                      /* through all servers since it was up last */
+  guint quick;                       /* reconnections so far that were tried without much waiting */
+  guint backoff;                     /* s, next delay of a reconnection */
 };
 
 enum {

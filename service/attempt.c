@@ -261,6 +261,7 @@ static void on_up(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_
     nmovpn_attempt_clear_source(&a->overall_timer);
     nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_UP);
     a->was_up = TRUE;
+    a->rounds = 0;
     a->up_at = g_get_monotonic_time();
     a->tried = a->backoff = a->n_refused = a->n_proxy_refused = 0;
     memset(&a->first_failure, 0, sizeof(a->first_failure));

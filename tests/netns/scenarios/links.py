@@ -113,10 +113,10 @@ def next_remote(first, within, n=1):
 
 
 for _name, _first, _within, _n in (
-        ('udp-closed', 'remote %s 9' % S4, 2, 1), ('udp-silent', 'remote %s 7' % S4, 10, 1),
-        ('tcp-closed', 'remote %s 9 tcp-client' % S4, 2, 1), ('tcp-silent', 'remote %s 7 tcp-client' % S4, 10, 1),
-        ('no-such-name', 'remote nothing.invalid 9', 2, 1), ('no-such-host', 'remote 10.213.0.99 9', 10, 1),
-        ('udp-six-silent', 'remote %s 7' % S4, 52, 6)):
+        ('udp-closed', 'remote %s 9' % S4, 2, 1), ('udp-silent', 'remote %s 7' % S4, 4, 1),
+        ('tcp-closed', 'remote %s 9 tcp-client' % S4, 2, 1), ('tcp-silent', 'remote %s 7 tcp-client' % S4, 4, 1),
+        ('no-such-name', 'remote nothing.invalid 9', 2, 1), ('no-such-host', 'remote 10.213.0.99 9', 4, 1),
+        ('udp-six-silent', 'remote %s 7' % S4, 16, 6)):
     add('links', 'next-remote-' + _name, next_remote(_first, _within, _n))
 
 
@@ -254,3 +254,4 @@ for _i in range(0, len(_paths), 40):
 
 
 import links_dynamic  # noqa: E402,F401
+import links_transport  # noqa: E402,F401
