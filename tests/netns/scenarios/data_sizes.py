@@ -168,7 +168,6 @@ def fragment_under_load(l):
             for more in ([], ['-R']):
                 out = json.loads(l.run('iperf3', '-J', '-c', s.tun4, '-n', '16M', *more))
                 speed = out['end']['sum_received']['bits_per_second'] / 1e6
-                print(speed, more)
                 check(speed > 20, 'only %.0f Mbit/s %s' % (speed, more))
             l.ping(s, 3, size=9000)
         finally:
