@@ -312,13 +312,36 @@ static OvpnStatus check_wrapping(ConfigApply *a)
   return OVPN_OK;
 }
 
-/* Without these the tunnel would not work, or would go another way than the user wants: better
- * refuse than leave them out. */
-static OvpnStatus check_not_yet(ConfigApply *a)
+/* Nothing is negotiated: what the profile says must be complete. spec §11.4 */
+static OvpnStatus check_static_key(ConfigApply *a)
 {
   const OvpnConfig *c = a->c;
-  if (has(c, OVPN_FILE_SECRET))
-    return config_error(a, "secret: connections with a shared static key are not supported");
+  const char *name = c->cipher ? c->cipher : "BF-CBC";
+  if (c->pull)
+    return config_error(a, "secret: cannot be used together with client or pull");
+  OvpnCipherFound found = ovpn_cipher_find(name, &name);
+  if (found == OVPN_CIPHER_ABLE && !ovpn_cipher_in_static_key_mode(name))
+    return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG,
+                            "cipher: %s cannot be used with a static key; use AES-256-CBC", name);
+  if (found != OVPN_CIPHER_ABLE)
+    return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG,
+                            "cipher: “%.60s” is not available here; ask the administrator of the "
+                            "other side to use AES-256-CBC",
+                            name);
+  return OVPN_OK;
+}
+
+static OvpnStatus check_mode(ConfigApply *a)
+{
+  static OvpnStatus (*const steps[])(ConfigApply *) = {check_server_trust, check_own_certificate,
+                                                       check_wrapping};
+  if (ovpn_config_is_static(a->c))
+    return check_static_key(a);
+  for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+    OvpnStatus s = steps[i](a);
+    if (s != OVPN_OK)
+      return s;
+  }
   return OVPN_OK;
 }
 
@@ -330,8 +353,9 @@ OvpnStatus ovpn_config_finish(ConfigApply *a)
   if (a->key_direction_set && !a->secret_dir_set)
     c->secret_dir = a->key_direction;
   static OvpnStatus (*const steps[])(ConfigApply *) = {
-      check_inline_marks, check_not_yet,         ovpn_config_finish_remotes,
-      check_server_trust, check_own_certificate, check_wrapping,
+      check_inline_marks,
+      ovpn_config_finish_remotes,
+      check_mode,
       finish_ciphers,
   };
   for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {

@@ -214,6 +214,12 @@ typedef struct OvpnConfig {
   OvpnLinkOptions *selected; /* holds what the selected remote has replaced */
 } OvpnConfig;
 
+/* A shared static key instead of TLS. */
+static inline bool ovpn_config_is_static(const OvpnConfig *c)
+{
+  return c->files[OVPN_FILE_SECRET].name != NULL;
+}
+
 void ovpn_config_init(OvpnConfig *c);  /* all defaults above */
 void ovpn_config_clear(OvpnConfig *c); /* wipes and frees */
 /* Applies a list in order to an initialised config, then fills derived values and checks the whole:

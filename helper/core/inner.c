@@ -13,7 +13,7 @@ const uint8_t ovpn_ping_magic[16] = {0x2a, 0x18, 0x7b, 0xf3, 0x64, 0x1e, 0xb4, 0
                                      0x07, 0xed, 0x2d, 0x0a, 0x98, 0x1f, 0xc7, 0x48};
 static const uint8_t occ_magic[16] = {0x28, 0x7f, 0x34, 0x6b, 0xd4, 0xef, 0x7a, 0x81,
                                       0x2d, 0x56, 0xb8, 0xd3, 0xaf, 0xc5, 0x45, 0x9c};
-enum { OCC_EXIT = 6 };
+enum { OCC_REQUEST = 0, OCC_EXIT = 6 };
 
 OvpnInner ovpn_inner_classify(const uint8_t *p, size_t len)
 {
@@ -24,12 +24,22 @@ OvpnInner ovpn_inner_classify(const uint8_t *p, size_t len)
   return OVPN_INNER_PACKET;
 }
 
-size_t ovpn_occ_exit(uint8_t *buf, size_t cap)
+static size_t occ_message(uint8_t op, uint8_t *buf, size_t cap)
 {
   OvpnWriter w = ovpn_writer(buf, cap);
   ovpn_write_bytes(&w, occ_magic, sizeof(occ_magic));
-  ovpn_write_u8(&w, OCC_EXIT);
+  ovpn_write_u8(&w, op);
   return w.ok ? w.len : 0;
+}
+
+size_t ovpn_occ_request(uint8_t *buf, size_t cap)
+{
+  return occ_message(OCC_REQUEST, buf, cap);
+}
+
+size_t ovpn_occ_exit(uint8_t *buf, size_t cap)
+{
+  return occ_message(OCC_EXIT, buf, cap);
 }
 
 enum { TCP_IP4_HEADERS = 40, MTU_ETHERNET = 1500, MSSFIX_DEFAULT = 1492, SOCKS_UDP_HEADER = 10 };

@@ -13,7 +13,8 @@ typedef enum OvpnInner {
   OVPN_INNER_OCC_OTHER
 } OvpnInner;
 OvpnInner ovpn_inner_classify(const uint8_t *p, size_t len);
-size_t ovpn_occ_exit(uint8_t *buf, size_t cap); /* writes the OCC EXIT payload (17 bytes) */
+size_t ovpn_occ_request(uint8_t *buf, size_t cap); /* OCC REQUEST (17 bytes) */
+size_t ovpn_occ_exit(uint8_t *buf, size_t cap);    /* writes the OCC EXIT payload (17 bytes) */
 
 /* Send: adds the framing of `mode` (never compresses). *p may move back by up to 2 bytes (headroom
  * needed) and len may grow by up to 2; the swap framings (STUB, LZ4) use one byte behind the

@@ -120,6 +120,15 @@ void signin_pending(OvpnSession *s, const char *arg);           /* AUTH_PENDING 
 void signin_info(OvpnSession *s, const char *arg);              /* INFO and INFO_PRE */
 OvpnStatus signin_temporary(OvpnSession *s, const char *flags); /* AUTH_FAILED,TEMP */
 
+/* session-static.c: a session without TLS; uses push_request_at and push_deadline for its timers */
+OvpnStatus static_begin(OvpnSession *s);
+void static_tick(OvpnSession *s);
+void static_heard(OvpnSession *s); /* an authenticated packet has come */
+static inline bool static_waits(const OvpnSession *s)
+{
+  return s->state == OVPN_SESSION_RESET_SENT && ovpn_config_is_static(s->p.config);
+}
+
 /* session-p2p.c: what two peers without push agree on; false: the session has failed */
 bool p2p_agree(OvpnSession *s, KeyState *k);
 /* session-p2p.c: the cipher that both can do, by the order of the TLS server; NULL */

@@ -28,7 +28,7 @@ const char *ovpn_session_state_name(OvpnSessionState s)
 #define TO(n) (1u << OVPN_SESSION_##n)
 static const unsigned legal_next[] = {
     [OVPN_SESSION_INIT] = TO(WAIT_CREDENTIALS) | TO(RESET_SENT),
-    [OVPN_SESSION_RESET_SENT] = TO(TLS_HANDSHAKE) | TO(CLOSING),
+    [OVPN_SESSION_RESET_SENT] = TO(TLS_HANDSHAKE) | TO(UP) /* static key */ | TO(CLOSING),
     [OVPN_SESSION_TLS_HANDSHAKE] = TO(KEY_EXCHANGE) | TO(CLOSING),
     [OVPN_SESSION_WAIT_CREDENTIALS] = TO(RESET_SENT) | TO(CLOSING),
     [OVPN_SESSION_KEY_EXCHANGE] = TO(PULL) | TO(CLOSING),
@@ -156,7 +156,10 @@ static bool credentials_ready(const OvpnSession *s)
 static void begin(OvpnSession *s)
 {
   session_set_state(s, OVPN_SESSION_RESET_SENT);
-  key_start(s, 0);
+  if (ovpn_config_is_static(s->p.config))
+    (void)static_begin(s);
+  else
+    key_start(s, 0);
 }
 
 OvpnStatus ovpn_session_new(const OvpnSessionParams *p, OvpnSession **ret, OvpnFailure *f)
@@ -458,7 +461,7 @@ uint64_t ovpn_session_deadline(const OvpnSession *s)
     if (i == s->cur && s->state == OVPN_SESSION_UP)
       t = earliest(t, k->reneg_at);
   }
-  if (s->state == OVPN_SESSION_PULL)
+  if (s->state == OVPN_SESSION_PULL || static_waits(s))
     t = earliest(t, earliest(s->push_request_at, s->push_deadline));
   if (is_up(s))
     t = earliest(t, idle_deadline(s));
@@ -559,6 +562,8 @@ void ovpn_session_tick(OvpnSession *s, uint64_t now)
     tick_closing(s);
     return;
   }
+  if (static_waits(s))
+    static_tick(s);
   tick_negotiation(s);
   if (s->state != OVPN_SESSION_DEAD)
     tick_keys(s);
@@ -582,6 +587,8 @@ void ovpn_session_note_data(OvpnSession *s, uint64_t now, bool received, bool se
 {
   const OvpnConfig *c = s->p.config;
   s->now = now;
+  if (received && static_waits(s))
+    static_heard(s);
   if (!is_up(s))
     return;
   if (received)
@@ -611,6 +618,8 @@ void ovpn_session_note_refused(OvpnSession *s, uint64_t now)
     return;
   uint64_t limit = s->p.config->n_remotes > 1 ? now : after(k->started, REFUSED_SECONDS);
   k->must_negotiate = earliest(k->must_negotiate, limit);
+  if (static_waits(s))
+    s->push_deadline = earliest(s->push_deadline, limit);
 }
 
 void ovpn_session_note_peer_key(OvpnSession *s, uint64_t now, uint8_t key_id)

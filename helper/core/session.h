@@ -60,12 +60,13 @@ typedef enum OvpnEventType {
   OVPN_EVENT_KEYS,    /* new data keys: key_id, keys; may receive at once; sends only if first, see
                          USE_KEY */
   OVPN_EVENT_USE_KEY, /* send with key_id from now on */
-  OVPN_EVENT_RETIRE_KEY,    /* key_id is no longer valid */
-  OVPN_EVENT_SEND_PING,     /* data channel ping is due */
-  OVPN_EVENT_SEND_OCC_EXIT, /* data channel OCC EXIT is due */
-  OVPN_EVENT_LOG,           /* log_code, level, text */
-  OVPN_EVENT_FAILED,        /* failure: the session is dead; drain the output, then free it */
-  OVPN_EVENT_CLOSED,        /* polite close is complete */
+  OVPN_EVENT_RETIRE_KEY,       /* key_id is no longer valid */
+  OVPN_EVENT_SEND_PING,        /* data channel ping is due */
+  OVPN_EVENT_SEND_OCC_REQUEST, /* data channel OCC REQUEST is due (static key mode) */
+  OVPN_EVENT_SEND_OCC_EXIT,    /* data channel OCC EXIT is due */
+  OVPN_EVENT_LOG,              /* log_code, level, text */
+  OVPN_EVENT_FAILED,           /* failure: the session is dead; drain the output, then free it */
+  OVPN_EVENT_CLOSED,           /* polite close is complete */
 } OvpnEventType;
 
 typedef struct OvpnEvent {
@@ -77,6 +78,7 @@ typedef struct OvpnEvent {
   char *text;          /* owned */
   uint8_t key_id;
   uint8_t key_block[OVPN_KEY_BLOCK_LEN]; /* EVENT_KEYS; wiped by ovpn_event_clear */
+  bool static_key;                       /* EVENT_KEYS: key_block is the file of static key mode */
   const char *cipher;                    /* EVENT_KEYS: canonical name, static */
   int32_t peer_id;                       /* EVENT_KEYS: -1 = send DATA_V1 */
   bool epoch;                            /* EVENT_KEYS: the format with epochs */

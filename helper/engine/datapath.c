@@ -55,6 +55,7 @@ void datapath_set_key(Datapath *dp, OvpnDataKey *k)
   bool used = dp->send && dp->send == dp->keys[id];
   datapath_del_key(dp, id);
   dp->keys[id] = k;
+  dp->bare = ovpn_data_key_is_bare(k);
   if (used || !dp->send)
     dp->send = k;
 }
@@ -80,6 +81,7 @@ void datapath_del_all(Datapath *dp)
     datapath_del_key(dp, i);
   if (dp->fragments)
     ovpn_fragments_reset(dp->fragments);
+  dp->bare = false;
   dp->up = false;
 }
 
@@ -194,7 +196,7 @@ static void deliver(Datapath *dp, Tun *tun, uint8_t *p, size_t len, bool borrowe
 
 static void receive_one(Datapath *dp, Tun *tun, Packet *in)
 {
-  OvpnDataKey *k = dp->keys[ovpn_key_id(in->data[0])];
+  OvpnDataKey *k = dp->keys[dp->bare ? 0 : ovpn_key_id(in->data[0])];
   uint8_t *p = NULL;
   size_t len = 0;
   OvpnStatus st = k ? ovpn_data_open(k, in->data, in->len, &p, &len) : OVPN_DROP_KEY_ID;
@@ -239,7 +241,7 @@ unsigned datapath_receive(Datapath *dp, Tun *tun, Batch *rx)
     p->control = false;
     if (p->len == 0)
       dp->stats.drops_format++;
-    else if (ovpn_op_is_data(ovpn_opcode(p->data[0])))
+    else if (dp->bare || ovpn_op_is_data(ovpn_opcode(p->data[0])))
       receive_one(dp, tun, p);
     else
       p->control = (control++, true);

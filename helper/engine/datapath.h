@@ -37,6 +37,7 @@ typedef struct DatapathPeer {
 typedef struct Datapath {
   OvpnDataKey *keys[DATAPATH_SLOTS];
   OvpnDataKey *send; /* one of keys, or NULL */
+  bool bare;         /* static key mode: every packet is data, for key 0 */
   DatapathPeer peer;
   bool up;                  /* payload flows */
   uint64_t now;             /* ns; the caller sets it before each batch */

@@ -161,21 +161,33 @@ static void maybe_up(Engine *e)
 #endif
 }
 
+static OvpnStatus new_key(Engine *e, const OvpnEvent *ev, const OvpnDataCipher *cipher,
+                          OvpnDataKey **ret, OvpnFailure *f)
+{
+  const OvpnConfig *c = &e->config;
+  const char *auth = c->auth ? c->auth : "SHA1";
+  if (ev->static_key)
+    return ovpn_data_key_new_static(cipher, auth, ev->key_block, c->secret_dir,
+                                    (uint32_t)time(NULL), engine_random, NULL, ret, f);
+  if (ev->epoch)
+    return ovpn_data_key_new_epoch(cipher, ev->key_block, true, ev->key_id, ev->peer_id,
+                                   c->replay_window, ret, f);
+  OvpnStatus st = ovpn_data_key_new(cipher, auth, ev->key_block, true, ev->key_id, ev->peer_id,
+                                    c->replay_window, engine_random, NULL, ret, f);
+  if (st == OVPN_OK)
+    ovpn_data_key_set_time(*ret, (uint32_t)time(NULL));
+  return st;
+}
+
 static OvpnStatus on_keys(Engine *e, OvpnEvent *ev, OvpnFailure *f)
 {
   const OvpnDataCipher *cipher = ovpn_data_cipher(ev->cipher);
   if (!cipher)
     return ovpn_failure_set(f, OVPN_FAIL_NO_COMMON_CIPHER, "%s", ev->cipher);
   OvpnDataKey *k = NULL;
-  OvpnStatus st = ev->epoch
-                      ? ovpn_data_key_new_epoch(cipher, ev->key_block, true, ev->key_id,
-                                                ev->peer_id, e->config.replay_window, &k, f)
-                      : ovpn_data_key_new(cipher, e->config.auth ? e->config.auth : "SHA1",
-                                          ev->key_block, true, ev->key_id, ev->peer_id,
-                                          e->config.replay_window, engine_random, NULL, &k, f);
+  OvpnStatus st = new_key(e, ev, cipher, &k, f);
   if (st != OVPN_OK)
     return ovpn_failure_set(f, st, "data key");
-  ovpn_data_key_set_time(k, (uint32_t)time(NULL));
   datapath_set_key(&e->dp, k);
   e->cipher = cipher;
   e->peer_id = ev->peer_id;
@@ -231,6 +243,9 @@ static bool on_event(Engine *e, OvpnEvent *ev)
     break;
   case OVPN_EVENT_SEND_PING:
     datapath_send(&e->dp, &e->tx, ovpn_ping_magic, sizeof ovpn_ping_magic);
+    break;
+  case OVPN_EVENT_SEND_OCC_REQUEST:
+    datapath_send(&e->dp, &e->tx, payload, ovpn_occ_request(payload, sizeof payload));
     break;
   case OVPN_EVENT_SEND_OCC_EXIT:
     datapath_send(&e->dp, &e->tx, payload, ovpn_occ_exit(payload, sizeof payload));

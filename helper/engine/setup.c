@@ -77,6 +77,11 @@ static void load_keys(Engine *e)
 {
   OvpnFailure f = {0};
   const char *phrase = e->passphrase.len > 0 ? (const char *)e->passphrase.data : NULL;
+  if (ovpn_config_is_static(&e->config)) { /* no TLS */
+    e->phase = ENGINE_IDLE;
+    control_send_ready(e);
+    return;
+  }
   bool needed = ovpn_tls_needs_passphrase(&e->config);
   if (needed && !phrase) {
     e->phase = ENGINE_PASSPHRASE;

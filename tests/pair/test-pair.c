@@ -334,6 +334,7 @@ static void on_event(Pair *p, const OvpnEvent *e)
   case OVPN_EVENT_SEND_PING:
     p->pings++;
     break;
+  case OVPN_EVENT_SEND_OCC_REQUEST:
   case OVPN_EVENT_SEND_OCC_EXIT:
   case OVPN_EVENT_LOG:
     break;

@@ -217,6 +217,45 @@ static void test_ids(void)
   ovpn_data_key_free(b);
 }
 
+/* Static key mode: no head, long ids; both directions, one key for both, and time before id. */
+static void test_static_key(void)
+{
+  static const int dirs[][2] = {{OVPN_DIR_NORMAL, OVPN_DIR_INVERSE},
+                                {OVPN_DIR_NONE, OVPN_DIR_NONE}};
+  static const char *const ciphers[] = {"AES-256-CBC", "BF-CBC", "none"};
+  uint8_t got[256], copy[256], *p;
+  size_t n;
+  for (size_t i = 0; i < 6; i++) {
+    OvpnDataKey *a = NULL, *b = NULL, *later = NULL;
+    const OvpnDataCipher *c = ovpn_data_cipher(ciphers[i % 3]);
+    const int *d = dirs[i / 3];
+    CHECK_INT(ovpn_data_key_new_static(c, "SHA256", K, d[0], 1000, counting_iv, NULL, &a, NULL), 0);
+    CHECK_INT(ovpn_data_key_new_static(c, "SHA256", K, d[0], 1001, counting_iv, NULL, &later, NULL),
+              0);
+    CHECK_INT(ovpn_data_key_new_static(c, "SHA256", K, d[1], 5, counting_iv, NULL, &b, NULL), 0);
+    CHECK(ovpn_data_key_is_bare(a));
+    size_t len = seal(a, PT, PT_LEN, got);
+    CHECK(len <= PT_LEN + ovpn_data_key_overhead(a));
+    for (size_t cut = 0; cut < len; cut++)
+      CHECK(ovpn_is_drop(open_copy(b, got, cut, &p, &n)));
+    memcpy(copy, got, len);
+    CHECK_INT(open_copy(b, got, len, &p, &n), OVPN_OK);
+    CHECK_INT(n, PT_LEN);
+    CHECK_INT(open_copy(b, copy, len, &p, &n), OVPN_DROP_REPLAY);
+    size_t len2 = seal(later, PT, PT_LEN, got);
+    CHECK_INT(open_copy(b, got, len2, &p, &n), OVPN_OK); /* id 1 again, of a later start */
+    len = seal(a, PT, PT_LEN, got);
+    CHECK_INT(open_copy(b, got, len, &p, &n), OVPN_DROP_REPLAY); /* of an earlier one */
+    ovpn_data_key_free(a);
+    ovpn_data_key_free(b);
+    ovpn_data_key_free(later);
+  }
+  OvpnDataKey *k = NULL;
+  CHECK_INT(ovpn_data_key_new_static(ovpn_data_cipher("AES-128-GCM"), NULL, K, 0, 1, NULL, NULL, &k,
+                                     NULL),
+            OVPN_FAIL_CONFIG);
+}
+
 static void test_refused(void)
 {
   OvpnDataKey *k = NULL;
@@ -290,6 +329,7 @@ int main(void)
   test_ping_vector();
   test_round_trips();
   test_ids();
+  test_static_key();
   test_refused();
   test_padding();
   TEST_END();

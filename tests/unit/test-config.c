@@ -204,7 +204,9 @@ static void test_files(void)
   expect_failure("client\nremote a\nca x\nkey y\n", "key: needs a cert");
   expect_failure(BASE "pkcs12 x\n", "pkcs12");
   expect_failure(BASE "tls-auth x\ntls-crypt y\n", "only one");
-  expect_failure("remote a\nsecret x\nifconfig 1.1.1.1 2.2.2.2\n", "static key");
+  expect_failure(BASE "secret x\n", "secret: cannot be used together with client");
+  expect_failure("remote a\nsecret x\ncipher AES-256-GCM\n", "cannot be used with a static key");
+  expect_failure("remote a\nsecret x\ncipher SEED-CBC\n", "ask the administrator");
   expect_failure(BASE "http-proxy p 3128\n", "works with TCP only");
   expect_failure(BASE "tls-auth x 5\n", "tls-auth: “5”");
 }

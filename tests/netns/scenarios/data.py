@@ -106,3 +106,4 @@ def _serve(l, addr):
 
 import data_sizes  # noqa: E402,F401
 import data_old  # noqa: E402,F401
+import data_static  # noqa: E402,F401

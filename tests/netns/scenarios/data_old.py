@@ -52,3 +52,35 @@ def missing_cipher(l):
         l.refused(s, ['cipher SEED-CBC'], cause='encrypts with SEED-CBC', within=25)
     finally:
         l.drop_server('seed')
+
+
+def compressed(server, client, push=None):
+    def f(l):
+        lines = ['allow-compression yes', server] + (['push "%s"' % push] if push else [])
+        s = l.server('comp', lines)
+
+        def then(name):
+            l.ping(s, 5, size=1200)  # ping's pattern compresses well, so the server does compress
+        try:
+            l.cycle(s, [client] if client else [], then=then, size=900)
+        finally:
+            l.drop_server('comp')
+    return f
+
+
+for _n, _a in (('comp-lzo', ('comp-lzo yes', 'comp-lzo')), ('comp-lzo-adaptive', ('comp-lzo adaptive', 'comp-lzo adaptive')),
+               ('comp-lzo-no', ('comp-lzo no', 'comp-lzo no')), ('compress-lzo', ('compress lzo', 'compress lzo')),
+               ('compress-lz4', ('compress lz4', 'compress lz4')), ('compress-lz4-v2', ('compress lz4-v2', 'compress lz4-v2')),
+               ('compress', ('compress', 'compress')), ('stub-v2', ('compress stub-v2', 'compress stub-v2')),
+               ('pushed-lzo', ('comp-lzo yes', '', 'comp-lzo yes')), ('pushed-lz4-v2', ('compress lz4-v2', '', 'compress lz4-v2')),
+               ('migrate', ('compress migrate', 'comp-lzo'))):
+    add('data', 'framing-' + _n, compressed(*_a))
+
+
+@scenario
+def tap_with_addresses_of_the_server(l):
+    s = l.server('tap', ['!dev', 'dev tap'])
+    try:
+        l.cycle(s, ['!dev', 'dev tap'], size=1300)
+    finally:
+        l.drop_server('tap')

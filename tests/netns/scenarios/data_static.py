@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Static key mode: no TLS, one file on both sides."""
+import re
+import subprocess
+
+from lab import S4, check, wait_for
+from registry import add, scenario
+
+LOCAL, REMOTE = '10.60.251.2', '10.60.251.1'
+
+
+def _key(l):
+    path = l.scratch + '/static.key'
+    subprocess.run(['openvpn', '--genkey', 'secret', path], check=True, stdout=subprocess.DEVNULL)
+    return path
+
+
+def _server(l, lines, proto='udp', tap=False, direction=' 0'):
+    key = _key(l)
+    drop = ['!server', '!topology', '!duplicate-cn', '!management', '!ca', '!cert', '!key', '!dh']
+    more = ['!dev', 'dev tap'] if tap else []
+    s = l.server('static', drop + more + [
+        'secret %s%s' % (key, direction), 'providers legacy default', 'setenv opt allow-deprecated-insecure-static-crypto',
+        'ifconfig %s %s' % (REMOTE, '255.255.255.0' if tap else LOCAL)] + lines, proto=proto)
+    s.tun4, s.net4 = REMOTE, '10.60.251.0'
+    return s, key
+
+
+def _profile(s, key, lines, tap=False):
+    proto = {'tcp': 'tcp-client'}.get(s.proto, s.proto)
+    with open(key) as f:
+        return '\n'.join(['dev ' + ('tap' if tap else 'tun'), 'remote %s %d' % (S4, s.port), 'proto ' + proto,
+                          'nobind', 'ifconfig %s %s' % (LOCAL, '255.255.255.0' if tap else REMOTE)] + lines +
+                         ['<secret>', f.read().strip(), '</secret>']) + '\n'
+
+
+def _run(l, s, key, lines, tap=False, then=None):
+    name = l.import_profile(_profile(s, key, lines, tap))
+    mark = l.mark()
+    try:
+        rc, out, _ = l.up(name)
+        check(rc == 0, 'up: ' + out)
+        l.ping(s, size=1300)
+        check('shared static key' in l.log_since(mark), 'no warning')
+        if then:
+            then(name)
+        l.down(name)
+        wait_for('tunnel gone after down', lambda: not l.tunnels(), 5)
+    finally:
+        l.down(name)
+        l.delete(name)
+        l.drop_server('static')
+
+
+def mode(both, proto='udp', tap=False, directed=True):
+    def f(l):
+        s, key = _server(l, both, proto, tap, ' 0' if directed else '')
+        _run(l, s, key, both + (['key-direction 1'] if directed else []), tap)
+    return f
+
+
+AES = ['cipher AES-256-CBC', 'auth SHA256']
+for _name, _args in (('udp', (AES,)), ('udp-no-direction', (AES, 'udp', False, False)), ('tcp', (AES, 'tcp')),
+                     ('tap', (AES, 'udp', True)), ('tap-tcp', (AES, 'tcp', True)),
+                     ('bf-cbc', (['cipher BF-CBC'],)), ('cipher-none', (['cipher none', 'auth SHA1'],)),
+                     ('keepalive', (AES + ['keepalive 1 5'],))):
+    add('data', 'static-key-' + _name, mode(*_args))
+
+
+@scenario
+def static_key_by_old_keys(l):
+    """The keys that the replaced plugin stores."""
+    s, key = _server(l, ['cipher AES-128-CBC'])
+    name = 'old-static'
+    l.nmcli('connection', 'add', 'type', 'vpn', 'con-name', name, 'vpn-type', 'openvpn', 'vpn.data',
+            'connection-type=static-key,static-key=%s,static-key-direction=1,local-ip=%s,remote-ip=%s,remote=%s:%d,'
+            'cipher=AES-128-CBC' % (key, LOCAL, REMOTE, S4, s.port))
+    try:
+        rc, out, _ = l.up(name)
+        check(rc == 0, 'up: ' + out)
+        l.ping(s)
+        check(re.search('peer|' + REMOTE, l.run('ip', 'addr', 'show', 'dev', l.device(s))), 'no peer address')
+    finally:
+        l.down(name)
+        l.delete(name)
+        l.drop_server('static')
+
+
+@scenario
+def static_key_wrong(l):
+    """Another key: the other side never answers."""
+    s, key = _server(l, AES)
+    other = _key(l)  # replaces the file; the server has read it
+    try:
+        l.refused(s, cause='did not answer|no answer|does not answer', within=40,
+                  text=_profile(s, other, AES + ['key-direction 1', 'connect-timeout 5']))
+    finally:
+        l.drop_server('static')
