@@ -176,21 +176,20 @@ static void try_it(NMSettingVpn *vpn, GPtrArray *warnings)
 static gboolean convert(const OvpnOptionList *l, const char *directory, NMConnection *connection,
                         NmOvpnImportReport *report, GError **error)
 {
+  gboolean refused = FALSE;
   NmOvpnImportTarget target = {.directory = directory,
                                .vpn = nm_connection_get_setting_vpn(connection),
                                .ip4 = nm_connection_get_setting_ip4_config(connection),
                                .ip6 = nm_connection_get_setting_ip6_config(connection),
                                .warnings = report->warnings,
-                               .notes = report->notes};
-  guint before = report->warnings->len;
+                               .notes = report->notes,
+                               .refused = &refused};
   if (!nmovpn_profile_from_options(l, &target, error))
     return FALSE;
   /* The file decides about the default route, not NetworkManager's habit (DESIGN §7). */
   nm_setting_vpn_add_data_item(target.vpn, NMOVPN_KEY_DEFAULT_ROUTE, "auto");
-  for (guint i = before; i < report->warnings->len; i++) /* a cause with its line is enough */
-    if (strstr(report->warnings->pdata[i], _("keeps this connection from working")))
-      return TRUE;
-  try_it(target.vpn, report->warnings);
+  if (!refused) /* else a cause with its line is enough */
+    try_it(target.vpn, report->warnings);
   return TRUE;
 }
 

@@ -622,7 +622,8 @@ static gboolean convert_all(From *c, const NmOvpnImportTarget *target)
         g_string_append(c->extra, "<connection>\n");
       block = o->connection;
     }
-    profile_warn(c->list, o, target->warnings, target->notes);
+    if (profile_warn(c->list, o, target->warnings, target->notes) && target->refused)
+      *target->refused = TRUE;
     gboolean done = block < 0 && o->id != OVPN_OPT_UNKNOWN &&
                     (is_superseded(c, o) || profile_ip_take(&c->ip, o) ||
                      (!must_stay_behind_block(c, o) && to_key(c, o)));

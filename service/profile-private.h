@@ -109,6 +109,7 @@ void profile_ip_init(ProfileIp *ip, const OvpnOptionList *l, NMSettingIPConfig *
 gboolean profile_ip_take(const ProfileIp *ip, const OvpnOption *o);
 
 /* Adds what is to be said about one line of the file `l` (profile-warn.c); both arrays may be NULL.
+ * TRUE: it says why connecting would fail.
  */
-void profile_warn(const OvpnOptionList *l, const OvpnOption *o, GPtrArray *warnings,
-                  GPtrArray *notes);
+gboolean profile_warn(const OvpnOptionList *l, const OvpnOption *o, GPtrArray *warnings,
+                      GPtrArray *notes);

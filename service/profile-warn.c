@@ -57,8 +57,8 @@ static void add_line(GPtrArray *to, const OvpnOption *o, const char *format, con
     g_ptr_array_add(to, g_steal_pointer(&rest));
 }
 
-void profile_warn(const OvpnOptionList *l, const OvpnOption *o, GPtrArray *warnings,
-                  GPtrArray *notes)
+gboolean profile_warn(const OvpnOptionList *l, const OvpnOption *o, GPtrArray *warnings,
+                      GPtrArray *notes)
 {
   const OvpnOptionInfo *info = ovpn_option_info(o->id);
   OvpnFailure f = {0};
@@ -66,14 +66,20 @@ void profile_warn(const OvpnOptionList *l, const OvpnOption *o, GPtrArray *warni
   if (notes && (info->flags & OVPN_OPTF_HARMLESS))
     g_ptr_array_add(notes, shown(o->argv[0]));
   if (!warnings)
-    return;
-  if (why)
+    return FALSE;
+  if (why) {
     /* TRANSLATORS: an option and the reason, such as “only matters to a server” */
     add_line(warnings, o, _("“%s” has no effect: %s"), why);
-  else if (info->flags & OVPN_OPTF_REFUSED)
+    return FALSE;
+  }
+  if (info->flags & OVPN_OPTF_REFUSED) {
     /* TRANSLATORS: an option and the reason, such as “connections with a shared static key are not
      * possible yet” */
     add_line(warnings, o, _("“%s” keeps this connection from working: %s"), _(info->reason));
-  else if (ovpn_option_check(o, &f) != OVPN_OK)
-    add_line(warnings, o, _("“%s” keeps this connection from working: %s"), f.text);
+    return TRUE;
+  }
+  if (ovpn_option_check(o, &f) == OVPN_OK)
+    return FALSE;
+  add_line(warnings, o, _("“%s” keeps this connection from working: %s"), f.text);
+  return TRUE;
 }

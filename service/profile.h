@@ -51,6 +51,7 @@ typedef struct NmOvpnImportTarget {
   NMSettingIPConfig *ip4, *ip6; /* take what means the same there; NULL: nothing */
   GPtrArray *warnings; /* one translated sentence for each line that has no effect or a mistake */
   GPtrArray *notes;    /* words of lines without effect that nobody needs here */
+  gboolean *refused;   /* NULL or set to TRUE when a warning says why connecting would fail */
 } NmOvpnImportTarget;
 
 /* Options (from a .ovpn file) -> keys and settings; what has no key goes to extra-options in order.

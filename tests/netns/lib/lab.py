@@ -328,10 +328,10 @@ class Lab:
         sock = '/proc/%d/root/run/dbus/system_bus_socket' % self.init
         wait_for('D-Bus starts', lambda: os.path.exists(sock))
 
-    def start_nm(self):
+    def start_nm(self, env=None):
         self.nmlog = self.scratch + '/nm.log'
         self.nm, self.nm_pid = self.start('NetworkManager', '--debug', '--config=/etc/lab-nm.conf',
-                                          log=self.nmlog)
+                                          log=self.nmlog, env=env)
         wait_for('NetworkManager answers: ' + self.nmlog,
                  lambda: self.nmcli('-g', 'RUNNING', 'general', ok=False)[1] == 'running', 15, 0.1)
         if not os.path.exists('/proc/%d/root/run/connections/base.nmconnection' % self.init):
