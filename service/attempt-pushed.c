@@ -140,8 +140,9 @@ static void on_names(const OvpnOptionList *profile, const OvpnOptionList *pushed
                      gpointer user_data)
 {
   NmOvpnAttempt *a = user_data;
-  g_autoptr(NmOvpnRouteNames) names = g_steal_pointer(&a->names);
+  NmOvpnRouteNames *names = g_steal_pointer(&a->names); /* the lists are its own */
   apply(a, profile, pushed);
+  nmovpn_route_names_free(names);
 }
 
 void nmovpn_attempt_pushed(NmOvpnEngine *e, const OvpnOptionList *pushed, gpointer user_data)
