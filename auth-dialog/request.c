@@ -100,7 +100,8 @@ static char *label_for(NMSettingVpn *vpn, const char *key, gboolean *ret_echo)
   if (!strcmp(key, NMOVPN_SECRET_PASSWORD))
     return g_strdup(_("Password"));
   if (!strcmp(key, NMOVPN_SECRET_CERT_PASS))
-    return g_strdup(_("Private key password"));
+    return g_strdup(nmovpn_profile_key_is_on_token(vpn) ? _("PIN of the security token")
+                                                        : _("Private key password"));
   if (!strcmp(key, NMOVPN_SECRET_PROXY_PASSWORD))
     return g_strdup(_("Proxy password"));
   if (!strcmp(key, NMOVPN_SECRET_CHALLENGE)) {

@@ -56,8 +56,11 @@ void nmovpn_attempt_ask_passphrase(NmOvpnAttempt *a, gboolean need_link, gboolea
     return;
   }
   nmovpn_secrets_set(&a->secrets.cert_pass, NULL);
-  const char *text = wrong ? _("The password of the private key is wrong.")
-                           : _("The private key is protected by a password.");
+  gboolean token = nmovpn_attempt_uses_token(a);
+  const char *text = token && wrong ? _("The PIN of the security token is wrong.")
+                     : token        ? _("The security token asks for its PIN.")
+                     : wrong        ? _("The password of the private key is wrong.")
+                                    : _("The private key is protected by a password.");
   nmovpn_attempt_ask(a, OVPN_NEED_PASSPHRASE, need_link, text, hints, text);
 }
 

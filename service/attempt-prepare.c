@@ -14,6 +14,7 @@
 #include "service/announce.h"
 #include "service/log.h"
 #include "service/profile.h"
+#include "service/signer-client.h"
 
 enum { CRL_NAMES_MAX = 10000 };
 
@@ -97,9 +98,11 @@ static gboolean open_file(NmOvpnAttempt *a, OvpnFileId id, GError **error)
     }
     return TRUE;
   }
-  if (g_str_has_prefix(f->name, "pkcs11:")) {
+  if (nmovpn_signer_is_token(f->name) && (id == OVPN_FILE_CERT || id == OVPN_FILE_KEY))
+    return TRUE; /* attempt-token.c */
+  if (nmovpn_signer_is_token(f->name)) {
     g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS,
-                _("Keys on smart cards (%s) are not supported yet."), f->name);
+                _("Only cert and key can be on a security token, not %s."), f->name);
     return FALSE;
   }
   gboolean directory = id == OVPN_FILE_CRL_DIR;
@@ -246,9 +249,13 @@ static gboolean send_files(NmOvpnAttempt *a, GError **error)
 gboolean nmovpn_attempt_feed_engine(NmOvpnAttempt *a, GError **error)
 {
   const NmOvpnSecrets *s = &a->secrets;
-  if (!nmovpn_engine_send_options(a->engine, &a->options, error) || !send_files(a, error))
+  gboolean token = nmovpn_attempt_uses_token(a), wait = FALSE;
+  if (!nmovpn_engine_send_options(a->engine, &a->options, error) || !send_files(a, error) ||
+      (token && !nmovpn_attempt_open_token(a, &wait, error)))
     return FALSE;
-  if (s->cert_pass && !nmovpn_engine_answer_passphrase(a->engine, s->cert_pass, error))
+  if (wait)
+    return TRUE; /* for the PIN; then this starts again */
+  if (s->cert_pass && !token && !nmovpn_engine_answer_passphrase(a->engine, s->cert_pass, error))
     return FALSE;
   if (s->proxy_username && s->proxy_password &&
       !nmovpn_engine_answer_proxy(a->engine, s->proxy_username, s->proxy_password, error))

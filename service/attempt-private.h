@@ -70,6 +70,7 @@ struct NmOvpnAttempt {
   char *refusal;                 /* sentence about the answer before */
   gint64 started_at, wait_until; /* monotonic, us; until when the server waits, 0 = not told */
   GSource *wait_timer;
+  gboolean pin_refused;
 
   /* the tunnel */
   NmOvpnBrokerTun
@@ -156,3 +157,8 @@ void nmovpn_attempt_go_on_waiting(NmOvpnAttempt *a); /* a request was answered w
 void nmovpn_attempt_forget_signin(NmOvpnAttempt *a);
 /* TRUE: the failure belongs to a sign-in and is dealt with. */
 gboolean nmovpn_attempt_signin_failed(NmOvpnAttempt *a, const OvpnFailure *f);
+
+/* attempt-token.c */
+gboolean nmovpn_attempt_uses_token(const NmOvpnAttempt *a);
+/* Gives the engine its certificate and somebody who signs. *ret_wait: a PIN is asked for first. */
+gboolean nmovpn_attempt_open_token(NmOvpnAttempt *a, gboolean *ret_wait, GError **error);

@@ -205,6 +205,13 @@ gboolean nmovpn_engine_send_file_content(NmOvpnEngine *e, OvpnFileId id, const v
   return ok;
 }
 
+gboolean nmovpn_engine_send_signer(NmOvpnEngine *e, int fd, GError **error)
+{
+  uint8_t buf[OVPN_IPC_HEADER];
+  OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_SIGNER);
+  return send_message(e, &w, fd, error);
+}
+
 gboolean nmovpn_engine_send_start(NmOvpnEngine *e, GError **error)
 {
   e->started = TRUE;
@@ -541,6 +548,7 @@ static gboolean got(NmOvpnEngine *e, OvpnIpcType type, OvpnReader *r)
   case OVPN_IPC_GET_STATS:
   case OVPN_IPC_RESTART:
   case OVPN_IPC_SOCKET:
+  case OVPN_IPC_SIGNER:
     return FALSE; /* our own direction */
   }
   return FALSE;

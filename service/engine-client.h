@@ -76,6 +76,8 @@ gboolean nmovpn_engine_send_file(NmOvpnEngine *e, OvpnFileId id, int fd, GError 
 /* The same from memory (data: URIs, inline blocks): goes by a sealed memfd. */
 gboolean nmovpn_engine_send_file_content(NmOvpnEngine *e, OvpnFileId id, const void *data,
                                          gsize len, GError **error);
+/* Before start: the socket of nm-ovpn-signer, which holds the private key. */
+gboolean nmovpn_engine_send_signer(NmOvpnEngine *e, int fd, GError **error);
 gboolean nmovpn_engine_send_start(NmOvpnEngine *e, GError **error);
 typedef struct NmOvpnEngineLink {
   OvpnProto proto;

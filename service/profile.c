@@ -118,6 +118,12 @@ static gboolean wants(NMSettingVpn *vpn, const char *secret, gboolean only_missi
   return !only_missing || !value || !*value;
 }
 
+gboolean nmovpn_profile_key_is_on_token(NMSettingVpn *vpn)
+{
+  const char *key = profile_get(vpn, KEY_KEY), *cert = profile_get(vpn, KEY_CERT);
+  return g_ascii_strncasecmp(key ? key : cert ? cert : "", "pkcs11:", 7) == 0;
+}
+
 /* The inline key: looked at when the caller got the secret; else the flags that were written with
  * it tell. */
 static gboolean key_needs_pass_phrase(NMSettingVpn *vpn, gboolean key_is_encrypted)
@@ -125,6 +131,10 @@ static gboolean key_needs_pass_phrase(NMSettingVpn *vpn, gboolean key_is_encrypt
   g_autofree char *path = nmovpn_profile_key_path(vpn);
   if (path)
     return key_is_encrypted;
+  if (nmovpn_profile_key_is_on_token(vpn)) {
+    const char *key = profile_get(vpn, KEY_KEY);
+    return !strstr(key ? key : profile_get(vpn, KEY_CERT), "pin-");
+  }
   const char *uri = profile_get(vpn, KEY_KEY);
   if (!uri)
     uri = nm_setting_vpn_get_secret(vpn, NMOVPN_SECRET_KEY);

@@ -86,6 +86,8 @@ gboolean nmovpn_key_text_is_encrypted(const void *data, gsize len);
  * only when an update brings none), so `nmcli connection modify X vpn.secrets password=...` loses
  * the key. */
 gboolean nmovpn_profile_key_is_lost(NMSettingVpn *vpn);
+/* The key is on a security token: its pass phrase is a PIN. */
+gboolean nmovpn_profile_key_is_on_token(NMSettingVpn *vpn);
 /* The path whose content decides that (key, or cert for PKCS#12); NULL when inline, pkcs11: or not
  * used. */
 char *nmovpn_profile_key_path(NMSettingVpn *vpn);

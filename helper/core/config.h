@@ -212,6 +212,8 @@ typedef struct OvpnConfig {
   bool pull, route_nopull, allow_pull_fqdn, disable_occ;
   unsigned verb;
   OvpnLinkOptions *selected; /* holds what the selected remote has replaced */
+  /* set by the engine: signs where files[KEY].name is a pkcs11: address; borrowed */
+  const struct OvpnSigner *signer;
 } OvpnConfig;
 
 /* A shared static key instead of TLS. */

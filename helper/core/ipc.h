@@ -41,6 +41,7 @@ enum {
   X(RESTART, 9,                                                                                    \
     0) /* drop the session now without notice (network changed); engine answers FAILED LINK */     \
   X(SOCKET, 10, 1) /* what SOCKET_WANTED asked for: connected fd */                                \
+  X(SIGNER, 11, 1) /* socket to nm-ovpn-signer, for a key on a token; before START */              \
   /* engine -> service */                                                                          \
   X(READY, 32, 0)                                                                                  \
   X(STATE, 33, 0) /* u8 OvpnSessionState */                                                        \

@@ -54,7 +54,7 @@ static OvpnStatus content_of(const OvpnConfig *c, OvpnFileId id, gnutls_datum_t 
                              OvpnFailure *f)
 {
   const OvpnFile *file = &c->files[id];
-  if (file->name && strncmp(file->name, "pkcs11:", 7) == 0)
+  if (file->name && strncmp(file->name, "pkcs11:", 7) == 0 && file->content.len == 0)
     return ovpn_failure_set(f, OVPN_FAIL_CONFIG, "%s: objects on a token (pkcs11:) cannot be used",
                             option_of(id));
   if (file->content.len == 0)
@@ -281,7 +281,8 @@ static OvpnStatus use_cert(OvpnTlsContext *t, gnutls_x509_crt_t leaf, gnutls_x50
       }
     }
   }
-  int r = gnutls_certificate_set_x509_key(t->cred, chain, (int)n, key);
+  int r = key ? gnutls_certificate_set_x509_key(t->cred, chain, (int)n, key)
+              : ovpn_tls_use_token(t, t->signer, chain, n);
   if (r == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
     return ovpn_failure_set(f, OVPN_FAIL_KEY_MISMATCH,
                             "%s: the private key belongs to another certificate", option);
@@ -333,6 +334,20 @@ static OvpnStatus load_cert_and_key(OvpnTlsContext *t, const OvpnConfig *c, cons
   return s;
 }
 
+/* The key is on a token, the certificate may be there too. */
+static OvpnStatus load_cert_for_signer(OvpnTlsContext *t, const OvpnConfig *c, OvpnFailure *f)
+{
+  OvpnCerts certs = {0};
+  OvpnStatus s = load_certs(c, OVPN_FILE_CERT, &certs, f);
+  t->signer = c->signer;
+  if (s == OVPN_OK)
+    s = certs_move(&t->pool, &certs, 1)
+            ? use_cert(t, certs.v[0], NULL, option_of(OVPN_FILE_CERT), f)
+            : no_memory(f);
+  certs_clear(&certs);
+  return s;
+}
+
 static OvpnStatus load_from_p12(OvpnTlsContext *t, const OvpnConfig *c, const char *passphrase,
                                 OvpnFailure *f)
 {
@@ -370,6 +385,8 @@ static OvpnStatus load_own(OvpnTlsContext *t, const OvpnConfig *c, const char *p
   bool cert = c->files[OVPN_FILE_CERT].name != NULL, key = c->files[OVPN_FILE_KEY].name != NULL;
   if (c->files[OVPN_FILE_PKCS12].name)
     return load_from_p12(t, c, passphrase, f);
+  if (cert && key && c->signer && strncmp(c->files[OVPN_FILE_KEY].name, "pkcs11:", 7) == 0)
+    return load_cert_for_signer(t, c, f);
   if (cert && key)
     return load_cert_and_key(t, c, passphrase, f);
   if (cert || key)

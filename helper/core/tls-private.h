@@ -3,6 +3,7 @@
 #pragma once
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
+#include "helper/core/signer.h"
 #include "helper/core/tls.h"
 
 enum { OVPN_CHAIN_MAX = 16 /* certificates in one chain */, OVPN_SUITES_MAX = 160 };
@@ -29,7 +30,8 @@ typedef struct OvpnSuites {
 
 struct OvpnTlsContext {
   bool server, request_cert, require_cert;
-  bool trusts_any_chain; /* peer-fingerprint without a CA: the pin is the whole trust */
+  bool trusts_any_chain;    /* peer-fingerprint without a CA: the pin is the whole trust */
+  const OvpnSigner *signer; /* borrowed from the configuration */
   gnutls_certificate_credentials_t cred;
   gnutls_priority_t priority;
   gnutls_x509_trust_list_t trust; /* over ca; owns nothing */
@@ -60,6 +62,10 @@ struct OvpnTls {
   } in, out;
 };
 
+/* tls-token.c: our certificate (leaf first; stays the caller's) with a key that the signer holds. 0
+ * or a GnuTLS error. */
+int ovpn_tls_use_token(OvpnTlsContext *t, const OvpnSigner *signer, gnutls_x509_crt_t *chain,
+                       unsigned n);
 /* tls-priority.c: fills priority, suites12 and suites13 from the tls-* options. */
 OvpnStatus ovpn_tls_set_priority(OvpnTlsContext *t, const OvpnConfig *c, OvpnFailure *f);
 /* tls-priority.c: was the negotiated suite one that the profile allows? Also its name, never NULL.

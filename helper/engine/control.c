@@ -212,6 +212,15 @@ static bool on_link(Engine *e, OvpnReader *r, int *fd)
   return ok;
 }
 
+static bool on_signer(Engine *e, OvpnReader *r, int *fd)
+{
+  if (!complete(r) || e->signer >= 0)
+    return false;
+  e->signer = *fd;
+  *fd = -1;
+  return true;
+}
+
 static bool on_socket(Engine *e, OvpnReader *r, int *fd)
 {
   if (!complete(r))
@@ -319,6 +328,7 @@ static unsigned legal_in(const Engine *e, OvpnIpcType type)
   switch (type) {
   case OVPN_IPC_OPTIONS:
   case OVPN_IPC_FILE:
+  case OVPN_IPC_SIGNER:
   case OVPN_IPC_START:
     return IN(CONFIG);
   case OVPN_IPC_LINK:
@@ -359,6 +369,8 @@ static bool act(Engine *e, OvpnIpcType type, OvpnReader *r, int *fd)
     return on_link(e, r, fd);
   case OVPN_IPC_SOCKET:
     return on_socket(e, r, fd);
+  case OVPN_IPC_SIGNER:
+    return on_signer(e, r, fd);
   case OVPN_IPC_ANSWER:
     return on_answer(e, r);
   case OVPN_IPC_TUN:

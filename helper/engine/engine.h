@@ -6,6 +6,7 @@
 #pragma once
 #include "helper/core/ipc.h"
 #include "helper/core/session.h"
+#include "helper/core/signer.h"
 #include "helper/engine/datapath.h"
 #include "helper/engine/revive.h"
 #include "helper/engine/via.h"
@@ -35,6 +36,8 @@ struct Engine {
   OvpnTlsContext *tls;
   OvpnCredentials credentials;
   OvpnBlob passphrase;
+  int signer; /* socket to nm-ovpn-signer, -1 = none */
+  OvpnSigner signer_calls;
   /* session */
   OvpnSession *session;
   bool answer_wanted;           /* the session waits for credentials */
@@ -75,7 +78,11 @@ void control_log(Engine *e, int level, unsigned code, const char *text);
 
 /* setup.c */
 bool setup_read_file(Engine *e, OvpnFileId id,
-                     int fd);     /* false = unreadable or too large; fd stays open */
+                     int fd); /* false = unreadable or too large; fd stays open */
+/* signing.c: OvpnSigner.sign; user is the Engine */
+size_t signing_sign(void *user, OvpnSignerOp op, uint32_t algorithm, uint32_t flags,
+                    const void *data, size_t len, uint8_t ret[OVPN_SIGNATURE_MAX]);
+
 void setup_start(Engine *e);      /* -> READY, NEED or FAILED */
 void setup_passphrase(Engine *e); /* the pass phrase has arrived */
 void engine_clear(Engine *e);

@@ -123,6 +123,8 @@ void setup_start(Engine *e)
     e->files[i] = (OvpnBlob){0};
   }
   use_credential_files(e);
+  e->signer_calls = (OvpnSigner){.sign = signing_sign, .user = e};
+  e->config.signer = e->signer >= 0 ? &e->signer_calls : NULL;
   load_keys(e);
 }
 
@@ -140,6 +142,9 @@ void engine_clear(Engine *e)
   via_end(e);
   tun_close(&e->tun);
   ovpn_tls_context_free(e->tls);
+  if (e->signer >= 0)
+    close(e->signer);
+  e->signer = -1;
   ovpn_credentials_clear(&e->credentials);
   ovpn_blob_clear(&e->passphrase);
   for (int i = 0; i < OVPN_FILE_MAX; i++)

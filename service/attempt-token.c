@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A certificate and key on a PKCS#11 token: who signs, and the PIN.
+ *
+ * The PIN goes to nm-ovpn-signer only. A refused one is forgotten and never tried again, because
+ * tokens lock themselves. spec/openvpn-protocol.md §14.5 */
+#include <glib/gi18n-lib.h>
+#include <unistd.h>
+#include "service/attempt-private.h"
+#include "service/log.h"
+#include "service/profile.h"
+#include "service/signer-client.h"
+
+gboolean nmovpn_attempt_uses_token(const NmOvpnAttempt *a)
+{
+  return nmovpn_signer_is_token(a->config.files[OVPN_FILE_KEY].name);
+}
+
+/* Outside of Connect, which NetworkManager waits for. */
+static gboolean on_ask_pin(gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  gboolean wrong = a->pin_refused;
+  g_clear_pointer(&a->wait_timer, g_source_unref);
+  nmovpn_secrets_set(&a->secrets.cert_pass, NULL);
+  nmovpn_attempt_ask_passphrase(a, TRUE, wrong);
+  return G_SOURCE_REMOVE;
+}
+
+static void ask_pin_later(NmOvpnAttempt *a, gboolean wrong)
+{
+  a->pin_refused = wrong;
+  nmovpn_attempt_forget_signin(a);
+  a->wait_timer = g_idle_source_new();
+  g_source_set_callback(a->wait_timer, on_ask_pin, a, NULL);
+  g_source_attach(a->wait_timer, NULL);
+}
+
+gboolean nmovpn_attempt_open_token(NmOvpnAttempt *a, gboolean *ret_wait, GError **error)
+{
+  const OvpnFile *cert = &a->config.files[OVPN_FILE_CERT], *key = &a->config.files[OVPN_FILE_KEY];
+  ovpn_auto_blob pem = {0};
+  g_autofree char *text = NULL;
+  int fd = -1;
+  *ret_wait = FALSE;
+  OvpnSignerResult result =
+      nmovpn_signer_start(nmovpn_signer_is_token(cert->name) ? cert->name : NULL, key->name,
+                          &a->options, a->secrets.cert_pass, &fd, &pem, &text);
+  switch (result) {
+  case OVPN_SIGNER_OK:
+    break;
+  case OVPN_SIGNER_PIN_WRONG:
+  case OVPN_SIGNER_PIN_NEEDED:
+    if (a->interactive) {
+      ask_pin_later(a, result == OVPN_SIGNER_PIN_WRONG);
+      *ret_wait = TRUE;
+      return TRUE;
+    }
+    g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, "%s",
+                result == OVPN_SIGNER_PIN_WRONG ? _("The PIN of the security token is wrong.")
+                                                : _("The PIN of the security token is missing."));
+    return FALSE;
+  case OVPN_SIGNER_FAILED:
+    g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS,
+                _("The key on the security token cannot be used: %s"), text ? text : "?");
+    return FALSE;
+  }
+  gboolean ok = (pem.len == 0 || nmovpn_engine_send_file_content(a->engine, OVPN_FILE_CERT,
+                                                                 pem.data, pem.len, error)) &&
+                nmovpn_engine_send_signer(a->engine, fd, error);
+  close(fd);
+  return ok;
+}

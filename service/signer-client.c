@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Starts nm-ovpn-signer and does the first exchange with it. Contract in the header.
+ *
+ * The signer runs modules of others: its answer is decoded completely and bounded, its text only
+ * goes to the log. It inherits one socket and the log's descriptor and nothing else. */
+#include "service/signer-client.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "helper/core/ipc.h"
+#include "ovpn-build.h"
+
+#define SIGNER_PATH NMOVPN_LIBEXECDIR "/nm-ovpn-signer"
+enum { START_WAIT_MS = 15000 };
+
+gboolean nmovpn_signer_is_token(const char *name)
+{
+  return name && g_ascii_strncasecmp(name, "pkcs11:", 7) == 0;
+}
+
+_Noreturn static void become_signer(int sock)
+{
+  static char *const argv[] = {(char *)"nm-ovpn-signer", NULL};
+  static char *const envp[] = {(char *)"LC_ALL=C", (char *)"PATH=/usr/bin:/bin", NULL};
+  sigset_t none;
+  int null = open("/dev/null", O_RDWR), s = fcntl(sock, F_DUPFD, 10);
+  if (null < 0 || s < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(s, OVPN_SIGNER_FD) < 0)
+    _exit(126);
+  syscall(SYS_close_range, 4u, ~0u, 0u);
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  execve(SIGNER_PATH, argv, envp);
+  _exit(127);
+}
+
+static void on_reaped(GPid pid, gint status, gpointer unused)
+{
+  g_spawn_close_pid(pid);
+}
+
+static int spawn(void)
+{
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+    return -1;
+  pid_t pid = fork();
+  if (pid == 0)
+    become_signer(pair[1]);
+  close(pair[1]);
+  if (pid > 0) {
+    g_child_watch_add(pid, on_reaped, NULL);
+    return pair[0];
+  }
+  close(pair[0]);
+  return -1;
+}
+
+static gboolean send_start(int fd, const char *cert, const char *key, const OvpnOptionList *options,
+                           const char *pin)
+{
+  uint8_t buf[OVPN_SIGNER_MESSAGE_MAX];
+  OvpnWriter w = ovpn_writer(buf, sizeof buf);
+  const OvpnOption *providers = ovpn_option_list_last(options, OVPN_OPT_PKCS11_PROVIDERS);
+  guint n = providers ? MIN(providers->argc - 1, OVPN_SIGNER_MODULES_MAX) : 0;
+  ovpn_ipc_write_str(&w, cert);
+  ovpn_ipc_write_str(&w, key);
+  ovpn_ipc_write_str(&w, pin);
+  ovpn_write_u8(&w, (uint8_t)n);
+  for (guint i = 0; i < n; i++)
+    ovpn_ipc_write_str(&w, providers->argv[i + 1]);
+  gboolean ok = w.ok && send(fd, buf, w.len, MSG_NOSIGNAL) > 0;
+  ovpn_wipe(buf, sizeof buf);
+  return ok;
+}
+
+static OvpnSignerResult read_reply(int fd, OvpnBlob *ret_cert, char **ret_text)
+{
+  g_autofree uint8_t *buf = g_malloc(OVPN_SIGNER_MESSAGE_MAX);
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  int ready;
+  do
+    ready = poll(&p, 1, START_WAIT_MS);
+  while (ready < 0 && errno == EINTR);
+  ssize_t n = ready > 0 ? recv(fd, buf, OVPN_SIGNER_MESSAGE_MAX, MSG_DONTWAIT) : -1;
+  if (n <= 0) {
+    *ret_text = g_strdup(ready > 0 ? "nm-ovpn-signer ended" : "the token does not answer");
+    return OVPN_SIGNER_FAILED;
+  }
+  OvpnReader r = ovpn_reader(buf, (size_t)n);
+  unsigned result = ovpn_read_u8(&r);
+  char *text = ovpn_ipc_read_str(&r, OVPN_SIGNER_TEXT_MAX);
+  size_t size = ovpn_read_u32(&r);
+  const uint8_t *cert = ovpn_read_bytes(&r, size);
+  if (text && *text)
+    *ret_text = g_utf8_make_valid(text, -1);
+  free(text);
+  if (!r.ok || ovpn_reader_left(&r) > 0 || result > OVPN_SIGNER_FAILED ||
+      !ovpn_blob_set(ret_cert, cert, size))
+    return OVPN_SIGNER_FAILED;
+  return (OvpnSignerResult)result;
+}
+
+OvpnSignerResult nmovpn_signer_start(const char *cert, const char *key,
+                                     const OvpnOptionList *modules, const char *pin, int *ret_fd,
+                                     OvpnBlob *ret_cert, char **ret_text)
+{
+  OvpnSignerResult result = OVPN_SIGNER_FAILED;
+  *ret_text = NULL;
+  int fd = spawn();
+  if (fd < 0)
+    *ret_text = g_strdup(g_strerror(errno));
+  else if (send_start(fd, cert, key, modules, pin))
+    result = read_reply(fd, ret_cert, ret_text);
+  if (result == OVPN_SIGNER_OK)
+    *ret_fd = fd;
+  else if (fd >= 0)
+    close(fd);
+  return result;
+}

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Keys on a PKCS#11 token (SoftHSM): who signs, the PIN, and that the key goes nowhere."""
+import os
+import re
+import shutil
+import subprocess
+
+from auth import Terminal
+from lab import Skipped, check
+from registry import scenario
+
+MODULE = '/usr/lib/softhsm/libsofthsm2.so'
+PIN = '471147'
+
+
+def token(l, kind):
+    """A token of the service's user with the client's key and certificate; returns the lines of a profile."""
+    if not (os.path.exists(MODULE) and shutil.which('softhsm2-util') and shutil.which('p11tool')):
+        raise Skipped('softhsm2 or gnutls-bin is not installed')
+    d = l.scratch + '/softhsm-' + kind
+    conf = d + '/softhsm2.conf'
+    os.makedirs(d + '/tokens', exist_ok=True)
+    env = {**os.environ, 'SOFTHSM2_CONF': conf, 'GNUTLS_PIN': PIN}
+
+    def run(*args):
+        p = subprocess.run(args, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                           stdin=subprocess.DEVNULL)
+        check(p.returncode == 0, '%s: %s' % (args[0], p.stdout))
+
+    if not os.path.exists(conf):
+        with open(conf, 'w') as f:
+            f.write('directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\n' % d)
+        crt, key = l.pki.client(kind)
+        run('softhsm2-util', '--init-token', '--free', '--label', 'lab', '--pin', PIN, '--so-pin', '12345678')
+        run('openssl', 'pkcs8', '-topk8', '-nocrypt', '-in', key, '-out', d + '/key.p8')
+        run('softhsm2-util', '--import', d + '/key.p8', '--id', '01', '--label', 'me', '--token', 'lab', '--pin', PIN)
+        run('p11tool', '--provider', MODULE, '--write', '--load-certificate', crt, '--id', '01', '--label', 'me',
+            '--login', 'pkcs11:token=lab')
+        os.unlink(d + '/key.p8')
+        subprocess.run(['chown', '-R', '64211:64211', d], check=True)  # nm-ovpn
+    l.run('mount', '--bind', d, '/etc/softhsm')
+    return ['pkcs11-providers ' + MODULE]
+
+
+URI = 'pkcs11:token=lab;id=%01'
+
+
+def on_token(l, kind, pins, lines=(), cert=URI, key=URI):
+    more = token(l, kind)
+    try:
+        s = l.server('token-' + kind, ca=kind)
+        text = l.profile(s, more + list(lines), cert=None)
+        text += 'cert "%s"\n' % cert + ('key "%s"\n' % key if key else '')
+        mark = l.mark()
+        name = l.import_profile(text, data='cert-pass-flags=2')
+        t = Terminal(l, '--ask', '--wait', '40', 'connection', 'up', name)
+        try:
+            for pin in pins:
+                t.expect('PIN.*:')
+                t.answer(pin)
+            t.expect('successfully activated')
+            l.ping(s)
+            check('nm-ovpn-signer' in l.programs().values(), l.programs())
+        finally:
+            t.close()
+            l.down(name)
+            l.delete(name)
+        check(not re.search(PIN, l.log_since(mark)), 'the PIN is in the log')
+    finally:
+        l.run('umount', '/etc/softhsm')
+
+
+@scenario
+def pkcs11_rsa(l):
+    on_token(l, 'rsa', [PIN])
+
+
+@scenario
+def pkcs11_ec(l):
+    on_token(l, 'ec', [PIN])
+
+
+@scenario
+def pkcs11_certificate_only(l):
+    """One address for both."""
+    on_token(l, 'ec', [PIN], key=None)
+
+
+@scenario
+def pkcs11_tls12(l):
+    on_token(l, 'rsa', [PIN], ['tls-version-max 1.2'])
+
+
+@scenario
+def pkcs11_wrong_pin_then_right(l):
+    on_token(l, 'ec', ['000000', PIN])
+
+
+@scenario
+def bad_pkcs11_no_such_token(l):
+    more = token(l, 'ec')
+    try:
+        s = l.server('token-ec', ca='ec')
+        text = l.profile(s, more, cert=None) + 'cert "pkcs11:token=other;id=%01"\nkey "pkcs11:token=other;id=%01"\n'
+        l.refused(s, cause='key on the security token cannot be used', text=text, secrets={'cert-pass': PIN})
+    finally:
+        l.run('umount', '/etc/softhsm')
