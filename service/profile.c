@@ -121,7 +121,11 @@ static gboolean wants(NMSettingVpn *vpn, const char *secret, gboolean only_missi
 gboolean nmovpn_profile_key_is_on_token(NMSettingVpn *vpn)
 {
   const char *key = profile_get(vpn, KEY_KEY), *cert = profile_get(vpn, KEY_CERT);
-  return g_ascii_strncasecmp(key ? key : cert ? cert : "", "pkcs11:", 7) == 0;
+  if (key || cert)
+    return g_ascii_strncasecmp(key ? key : cert, "pkcs11:", 7) == 0;
+  ovpn_auto_option_list extra = {0};
+  profile_parse_extra(vpn, &extra, NULL);
+  return profile_last_global(&extra, OVPN_OPT_PKCS11_ID) != NULL;
 }
 
 /* The inline key: looked at when the caller got the secret; else the flags that were written with
@@ -133,7 +137,8 @@ static gboolean key_needs_pass_phrase(NMSettingVpn *vpn, gboolean key_is_encrypt
     return key_is_encrypted;
   if (nmovpn_profile_key_is_on_token(vpn)) {
     const char *key = profile_get(vpn, KEY_KEY);
-    return !strstr(key ? key : profile_get(vpn, KEY_CERT), "pin-");
+    const char *address = key ? key : profile_get(vpn, KEY_CERT);
+    return !address || !strstr(address, "pin-"); /* pin-value, pin-source */
   }
   const char *uri = profile_get(vpn, KEY_KEY);
   if (!uri)

@@ -139,6 +139,7 @@ static const Row rows[OVPN_OPT_MAX_] = {
     TEXT(TLS_GROUPS, tls_groups),
     DO(TLS_CERT_PROFILE, ovpn_on_cert_profile, .value = 0),
     DO(AUTH_USER_PASS, ovpn_on_auth_user_pass, .value = OVPN_FILE_AUTH_USER_PASS),
+    DO(PKCS11_ID, ovpn_on_pkcs11_id, .value = 0),
     DO(ASKPASS, ovpn_on_askpass, .value = OVPN_FILE_ASKPASS),
     DO(AUTH_RETRY, ovpn_on_auth_retry, .value = 0),
     DO(STATIC_CHALLENGE, ovpn_on_static_challenge, .value = 0),

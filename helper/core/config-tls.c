@@ -33,6 +33,53 @@ OvpnStatus ovpn_on_file(ConfigApply *a, const OvpnOption *o, const Row *row)
   return set_file(a, o, (OvpnFileId)row->value);
 }
 
+/* Fields of the older form of pkcs11-id, in its order; the last is the object, in hexadecimal. */
+static const char *const token_fields[] = {"manufacturer", "model", "serial", "token"};
+
+/* manufacturer/model/serial/label/hex -> a pkcs11: address. false: it has another form. */
+static bool token_address(const char *text, OvpnBlob *ret)
+{
+  static const char digits[] = "0123456789ABCDEFabcdef";
+  static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  static const char hex[] = "0123456789ABCDEF";
+  bool ok = ovpn_blob_set(ret, "pkcs11:", 7);
+  for (unsigned i = 0; ok && i < sizeof token_fields / sizeof token_fields[0]; i++) {
+    size_t n = strcspn(text, "/");
+    ok = text[n] == '/' && ovpn_blob_append(ret, token_fields[i], strlen(token_fields[i])) &&
+         ovpn_blob_append(ret, "=", 1);
+    for (size_t k = 0; ok && k < n; k++) {
+      unsigned char b = (unsigned char)text[k];
+      const char code[] = {'%', hex[b >> 4], hex[b & 15]};
+      ok = strchr(plain, b) ? ovpn_blob_append(ret, &text[k], 1) : ovpn_blob_append(ret, code, 3);
+    }
+    ok = ok && ovpn_blob_append(ret, ";", 1);
+    text += ok ? n + 1 : 0;
+  }
+  size_t n = strlen(text);
+  ok = ok && n > 0 && n % 2 == 0 && strspn(text, digits) == n && ovpn_blob_append(ret, "id=", 3);
+  for (size_t k = 0; ok && k < n; k += 2)
+    ok = ovpn_blob_append(ret, "%", 1) && ovpn_blob_append(ret, text + k, 2);
+  return ok;
+}
+
+/* Names certificate and key at once, where cert and key name nothing else. */
+OvpnStatus ovpn_on_pkcs11_id(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  static const OvpnFileId both[] = {OVPN_FILE_CERT, OVPN_FILE_KEY};
+  ovpn_auto_blob address = {0};
+  OvpnStatus s = OVPN_OK;
+  bool ok = strncmp(arg(o, 1), "pkcs11:", 7) == 0
+                ? ovpn_blob_set(&address, arg(o, 1), strlen(arg(o, 1)))
+                : token_address(arg(o, 1), &address);
+  if (!ok)
+    return bad(a, o, arg(o, 1), "is not the name of an object on a token");
+  for (unsigned i = 0; s == OVPN_OK && i < 2; i++)
+    if (!a->c->files[both[i]].name)
+      s = set_text(a, &a->c->files[both[i]].name, (const char *)address.data);
+  return s;
+}
+
 static int direction(const char *word)
 {
   return strcmp(word, "0") == 0   ? OVPN_DIR_NORMAL

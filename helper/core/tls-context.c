@@ -54,7 +54,8 @@ static OvpnStatus content_of(const OvpnConfig *c, OvpnFileId id, gnutls_datum_t 
                              OvpnFailure *f)
 {
   const OvpnFile *file = &c->files[id];
-  if (file->name && strncmp(file->name, "pkcs11:", 7) == 0 && file->content.len == 0)
+  if (file->name && strncmp(file->name, "pkcs11:", 7) == 0 &&
+      (id != OVPN_FILE_CERT || file->content.len == 0))
     return ovpn_failure_set(f, OVPN_FAIL_CONFIG, "%s: objects on a token (pkcs11:) cannot be used",
                             option_of(id));
   if (file->content.len == 0)
@@ -131,6 +132,11 @@ static OvpnStatus load_key(const OvpnConfig *c, const char *passphrase, gnutls_x
   OvpnStatus s = content_of(c, OVPN_FILE_KEY, &all, f);
   if (s != OVPN_OK)
     return s;
+  if (memmem(all.data, all.size, "BEGIN TSS2 ", 11))
+    return ovpn_failure_set(
+        f, OVPN_FAIL_FILE_FORMAT,
+        "%s: a key file of a TPM cannot be used; give the pkcs11: address of the key",
+        option_of(OVPN_FILE_KEY));
   if (!key_block(&c->files[OVPN_FILE_KEY].content, &block))
     return ovpn_failure_set(f, OVPN_FAIL_FILE_FORMAT, "%s: a private key in PEM form was expected",
                             option_of(OVPN_FILE_KEY));

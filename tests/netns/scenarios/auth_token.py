@@ -45,12 +45,12 @@ def token(l, kind):
 URI = 'pkcs11:token=lab;id=%01'
 
 
-def on_token(l, kind, pins, lines=(), cert=URI, key=URI):
+def on_token(l, kind, pins, lines=(), cert=URI, key=URI):  # cert None: named by lines
     more = token(l, kind)
     try:
         s = l.server('token-' + kind, ca=kind)
         text = l.profile(s, more + list(lines), cert=None)
-        text += 'cert "%s"\n' % cert + ('key "%s"\n' % key if key else '')
+        text += ('cert "%s"\n' % cert if cert else '') + ('key "%s"\n' % key if key else '')
         mark = l.mark()
         name = l.import_profile(text, data='cert-pass-flags=2')
         t = Terminal(l, '--ask', '--wait', '40', 'connection', 'up', name)
@@ -84,6 +84,11 @@ def pkcs11_ec(l):
 def pkcs11_certificate_only(l):
     """One address for both."""
     on_token(l, 'ec', [PIN], key=None)
+
+
+@scenario
+def pkcs11_id(l):
+    on_token(l, 'ec', [PIN], ['pkcs11-id "%s"' % URI], cert=None, key=None)
 
 
 @scenario
