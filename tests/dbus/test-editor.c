@@ -837,10 +837,19 @@ static void picture(NMConnection *c, const char *directory, const char *name, in
 /* The picture of data/screenshots: what most people's profile looks like. */
 static void showcase(const char *directory)
 {
+  g_autofree char *make = g_strdup_printf("cd %s && new() { openssl req -x509 -newkey rsa:2048 "
+                                          "-nodes -keyout \"$1.key\" -out \"$1.crt\" "
+                                          "-subj \"/O=Example/CN=$1\" -days 700 -addext "
+                                          "basicConstraints=critical,CA:$2 2>/dev/null; }; "
+                                          "new 'Example authority' TRUE && new alex FALSE",
+                                          scratch);
+  if (system(make) != 0)
+    return;
   GString *text = g_string_new("client\ndev tun\nremote vpn.example.org 1194 udp\n"
                                "remote vpn.example.org 443 tcp\nauth-user-pass\n"
                                "remote-cert-tls server\nverify-x509-name vpn.example.org name\n");
-  static const char *const files[][2] = {{"ca", "a.crt"}, {"cert", "a.crt"}, {"key", "a.key"}};
+  static const char *const files[][2] = {
+      {"ca", "Example authority.crt"}, {"cert", "alex.crt"}, {"key", "alex.key"}};
   for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
     g_autofree char *path = g_build_filename(scratch, files[i][1], NULL), *content = NULL;
     if (g_file_get_contents(path, &content, NULL, NULL))
