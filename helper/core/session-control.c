@@ -189,6 +189,8 @@ static OvpnStatus dynamic_challenge(OvpnSession *s, const char *p)
   return session_fail(s, OVPN_FAIL_AUTH, 1, "%s", field[3]);
 }
 
+static const uint64_t PATIENCE_SLACK = UINT64_C(2000000000); /* ns: its clock ticks in seconds */
+
 static OvpnStatus auth_failed(OvpnSession *s, const char *reason)
 {
   OvpnCredentials *c = s->p.credentials;
@@ -199,6 +201,9 @@ static OvpnStatus auth_failed(OvpnSession *s, const char *reason)
   if (strncmp(reason, "Data channel cipher negotiation failed", 38) == 0)
     return session_fail(s, OVPN_FAIL_NO_COMMON_CIPHER, 0, "%s", reason);
   const char *text = strncmp(reason, "SESSION:", 8) == 0 ? reason + 8 : reason;
+  /* a server whose patience ends when it said it would: that is no wrong password */
+  if (!*text && s->pending_seconds && s->push_deadline <= s->now + PATIENCE_SLACK)
+    return session_fail(s, OVPN_FAIL_NO_PUSH_REPLY, s->pending_seconds, "%s", "");
   bool token = s->used_token;
   ovpn_blob_clear(&c->token);
   ovpn_blob_clear(&c->token_user);
