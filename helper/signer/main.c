@@ -4,9 +4,10 @@
  *
  * PKCS#11 modules are other people's code and need files and devices: they can live neither in the
  * engine's sandbox nor in the service. This process has no privileges (user of the service), no
- * network of its own to speak of, and holds what it needs to sign: the open token. It trusts its
- * first message (the service's); later ones come from the engine, which may be in hostile hands: it
- * can have things signed while it lives, but never gets the key or the PIN. */
+ * network of its own to speak of, and holds what it needs to sign: the open token. Its first
+ * message is the service's, but the modules and addresses in it are a profile's (trust.h); later
+ * ones come from the engine, which may be in hostile hands: it can have things signed while it
+ * lives, but never gets the key or the PIN. */
 #include <errno.h>
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
@@ -24,6 +25,7 @@
 #include "helper/core/secret.h"
 #include "helper/core/signer.h"
 #include "helper/core/wire.h"
+#include "helper/signer/trust.h"
 
 typedef struct Pin {
   OvpnBlob text;
@@ -103,12 +105,23 @@ static char *typed(const char *url, const char *type)
   return asprintf(&ret, "%.*s;type=%s%s", head, url, type, query ? query : "") < 0 ? NULL : ret;
 }
 
-static void reply_start(OvpnSignerResult result, int error, const gnutls_datum_t *pem)
+/* NULL, or what this process does not do for a profile. */
+static const char *objection(const Start *s)
+{
+  for (unsigned i = 0; i < s->n_modules; i++)
+    if (!signer_trusts_module(s->modules[i]))
+      return "a module is not a file that only root can change";
+  if (!signer_trusts_uri(s->cert) || !signer_trusts_uri(s->key))
+    return "pin-source and module-path are not accepted in the address of a key";
+  return NULL;
+}
+
+static void reply_start(OvpnSignerResult result, const char *text, const gnutls_datum_t *pem)
 {
   static uint8_t buf[OVPN_SIGNER_MESSAGE_MAX];
   OvpnWriter w = ovpn_writer(buf, sizeof buf);
   ovpn_write_u8(&w, (uint8_t)result);
-  ovpn_ipc_write_str(&w, error < 0 ? gnutls_strerror(error) : "");
+  ovpn_ipc_write_str(&w, text);
   ovpn_write_u32(&w, pem->size);
   ovpn_write_bytes(&w, pem->data, pem->size);
   if (w.ok)
@@ -125,9 +138,10 @@ static bool start(gnutls_privkey_t *key, Pin *pin)
   ovpn_wipe(buf, sizeof buf);
   if (!ok)
     return false;
+  const char *no = objection(&s);
   gnutls_pkcs11_set_pin_function(on_pin, pin);
   char *cert = *s.cert ? typed(s.cert, "cert") : NULL, *url = typed(s.key, "private");
-  int r = load_modules(&s);
+  int r = no ? GNUTLS_E_INVALID_REQUEST : load_modules(&s);
   if (r >= 0)
     r = gnutls_privkey_init(key);
   if (r >= 0)
@@ -138,7 +152,10 @@ static bool start(gnutls_privkey_t *key, Pin *pin)
               : pin->wrong  ? OVPN_SIGNER_PIN_WRONG
               : pin->needed ? OVPN_SIGNER_PIN_NEEDED
                             : OVPN_SIGNER_FAILED,
-              r, &pem);
+              no      ? no
+              : r < 0 ? gnutls_strerror(r)
+                      : "",
+              &pem);
   gnutls_free(pem.data);
   free(cert);
   free(url);
