@@ -110,3 +110,16 @@ def bad_pkcs11_no_such_token(l):
         l.refused(s, cause='key on the security token cannot be used', text=text, secrets={'cert-pass': PIN})
     finally:
         l.run('umount', '/etc/softhsm')
+
+
+@scenario
+def bad_pkcs11_module_of_somebody(l):
+    """A module is code: one that others than root can change is not loaded."""
+    token(l, 'ec')
+    try:
+        s = l.server('token-ec', ca='ec')
+        mine = shutil.copy(MODULE, l.scratch + '/module.so')
+        text = l.profile(s, ['pkcs11-providers ' + mine], cert=None) + 'cert "%s"\nkey "%s"\n' % (URI, URI)
+        l.refused(s, cause='only root can change', text=text, secrets={'cert-pass': PIN})
+    finally:
+        l.run('umount', '/etc/softhsm')
