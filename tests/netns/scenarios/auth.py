@@ -102,6 +102,7 @@ class Terminal:
             self.text += data.decode(errors='replace')
 
     def answer(self, line):
+        self.expect(r': ?$')  # the whole prompt: what is typed before is shown by the terminal itself
         self.text = ''
         os.write(self.fd, line.encode() + b'\n')
 
