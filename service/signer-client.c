@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "helper/core/ipc.h"
 #include "ovpn-build.h"
 
 #define SIGNER_PATH NMOVPN_LIBEXECDIR "/nm-ovpn-signer"
@@ -31,7 +30,8 @@ _Noreturn static void become_signer(int sock)
   int null = open("/dev/null", O_RDWR), s = fcntl(sock, F_DUPFD, 10);
   if (null < 0 || s < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(s, OVPN_SIGNER_FD) < 0)
     _exit(126);
-  syscall(SYS_close_range, 4u, ~0u, 0u);
+  if (syscall(SYS_close_range, 4u, ~0u, 0u) < 0)
+    _exit(126);
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   execve(SIGNER_PATH, argv, envp);
@@ -64,21 +64,16 @@ static gboolean send_start(int fd, const char *cert, const char *key, const Ovpn
                            const char *pin)
 {
   uint8_t buf[OVPN_SIGNER_MESSAGE_MAX];
-  OvpnWriter w = ovpn_writer(buf, sizeof buf);
   const OvpnOption *providers = ovpn_option_list_last(options, OVPN_OPT_PKCS11_PROVIDERS);
   guint n = providers ? MIN(providers->argc - 1, OVPN_SIGNER_MODULES_MAX) : 0;
-  ovpn_ipc_write_str(&w, cert);
-  ovpn_ipc_write_str(&w, key);
-  ovpn_ipc_write_str(&w, pin);
-  ovpn_write_u8(&w, (uint8_t)n);
-  for (guint i = 0; i < n; i++)
-    ovpn_ipc_write_str(&w, providers->argv[i + 1]);
-  gboolean ok = w.ok && send(fd, buf, w.len, MSG_NOSIGNAL) > 0;
+  size_t len = ovpn_signer_write_start(buf, sizeof buf, cert, key, pin,
+                                       n > 0 ? providers->argv + 1 : NULL, n);
+  gboolean ok = len > 0 && send(fd, buf, len, MSG_NOSIGNAL) > 0;
   ovpn_wipe(buf, sizeof buf);
   return ok;
 }
 
-static OvpnSignerResult read_reply(int fd, OvpnBlob *ret_cert, char **ret_text)
+static OvpnSignerResult read_reply(int fd, gboolean want_cert, OvpnBlob *ret_cert, char **ret_text)
 {
   g_autofree uint8_t *buf = g_malloc(OVPN_SIGNER_MESSAGE_MAX);
   struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -86,23 +81,22 @@ static OvpnSignerResult read_reply(int fd, OvpnBlob *ret_cert, char **ret_text)
   do
     ready = poll(&p, 1, START_WAIT_MS);
   while (ready < 0 && errno == EINTR);
-  ssize_t n = ready > 0 ? recv(fd, buf, OVPN_SIGNER_MESSAGE_MAX, MSG_DONTWAIT) : -1;
+  ssize_t n = ready > 0 ? recv(fd, buf, OVPN_SIGNER_MESSAGE_MAX, MSG_DONTWAIT | MSG_TRUNC) : -1;
   if (n <= 0) {
     *ret_text = g_strdup(ready > 0 ? "nm-ovpn-signer ended" : "the token does not answer");
     return OVPN_SIGNER_FAILED;
   }
-  OvpnReader r = ovpn_reader(buf, (size_t)n);
-  unsigned result = ovpn_read_u8(&r);
-  char *text = ovpn_ipc_read_str(&r, OVPN_SIGNER_TEXT_MAX);
-  size_t size = ovpn_read_u32(&r);
-  const uint8_t *cert = ovpn_read_bytes(&r, size);
-  if (text && *text)
-    *ret_text = g_utf8_make_valid(text, -1);
-  free(text);
-  if (!r.ok || ovpn_reader_left(&r) > 0 || result > OVPN_SIGNER_FAILED ||
-      !ovpn_blob_set(ret_cert, cert, size))
+  OvpnSignerReady r;
+  if (n > OVPN_SIGNER_MESSAGE_MAX || !ovpn_signer_read_ready(buf, (size_t)n, &r))
     return OVPN_SIGNER_FAILED;
-  return (OvpnSignerResult)result;
+  if (*r.text)
+    *ret_text = g_utf8_make_valid(r.text, -1);
+  free(r.text);
+  /* A certificate exactly where one was asked for. */
+  if (r.result == OVPN_SIGNER_OK &&
+      ((r.cert_len > 0) != want_cert || !ovpn_blob_set(ret_cert, r.cert, r.cert_len)))
+    return OVPN_SIGNER_FAILED;
+  return r.result;
 }
 
 OvpnSignerResult nmovpn_signer_start(const char *cert, const char *key,
@@ -115,7 +109,9 @@ OvpnSignerResult nmovpn_signer_start(const char *cert, const char *key,
   if (fd < 0)
     *ret_text = g_strdup(g_strerror(errno));
   else if (send_start(fd, cert, key, modules, pin))
-    result = read_reply(fd, ret_cert, ret_text);
+    result = read_reply(fd, cert != NULL, ret_cert, ret_text);
+  else
+    *ret_text = g_strdup("nm-ovpn-signer ended, or an address or the PIN is too long");
   if (result == OVPN_SIGNER_OK)
     *ret_fd = fd;
   else if (fd >= 0)

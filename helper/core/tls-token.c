@@ -24,9 +24,11 @@ static int sign(Token *t, OvpnSignerOp op, gnutls_sign_algorithm_t algorithm, un
   if (n == 0 || n > sizeof buf)
     return GNUTLS_E_PK_SIGN_FAILED;
   ret->data = gnutls_malloc(n);
+  if (ret->data)
+    memcpy(ret->data, buf, n);
+  ovpn_wipe(buf, n);
   if (!ret->data)
     return GNUTLS_E_MEMORY_ERROR;
-  memcpy(ret->data, buf, n);
   ret->size = (unsigned)n;
   return 0;
 }

@@ -36,7 +36,8 @@ struct Engine {
   OvpnTlsContext *tls;
   OvpnCredentials credentials;
   OvpnBlob passphrase;
-  int signer; /* socket to nm-ovpn-signer, -1 = none */
+  int signer;             /* socket to nm-ovpn-signer, -1 = none */
+  uint32_t signer_serial; /* of the latest question */
   OvpnSigner signer_calls;
   /* session */
   OvpnSession *session;

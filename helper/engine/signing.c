@@ -2,46 +2,62 @@
 /* Asks nm-ovpn-signer for a signature, in the middle of a handshake.
  *
  * It waits: a handshake has nothing else to do, and data of an old key waits in the sockets. The
- * answer is only bytes of a bounded length; what they are worth the server finds out. */
+ * answer is only bytes of a bounded length; what they are worth the server finds out. An answer
+ * that comes after we gave up waiting is left in the socket and skipped by its serial the next
+ * time. */
+#include "helper/core/secret.h"
 #include "helper/core/signer.h"
-#include "helper/core/wire.h"
 #include "helper/engine/engine.h"
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 enum { SIGN_WAIT_MS = 25000 };
+
+static int64_t monotonic_ms(void)
+{
+  struct timespec t = {0};
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* One datagram; <= 0: the signer is gone, or the time is over. */
+static ssize_t receive(int fd, uint8_t *buf, size_t cap, int64_t deadline)
+{
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  for (;;) {
+    int64_t left = deadline - monotonic_ms();
+    int ready = left > 0 ? poll(&p, 1, (int)left) : 0;
+    if (ready > 0)
+      return recv(fd, buf, cap, MSG_DONTWAIT | MSG_TRUNC);
+    if (ready == 0 || errno != EINTR)
+      return -1;
+  }
+}
 
 size_t signing_sign(void *user, OvpnSignerOp op, uint32_t algorithm, uint32_t flags,
                     const void *data, size_t len, uint8_t ret[OVPN_SIGNATURE_MAX])
 {
-  const Engine *e = user;
-  uint8_t buf[OVPN_SIGNER_DATA_MAX + 16];
-  OvpnWriter w = ovpn_writer(buf, sizeof buf);
-  if (e->signer < 0 || len > OVPN_SIGNER_DATA_MAX)
+  Engine *e = user;
+  uint8_t question[OVPN_SIGNER_REQUEST_MAX], buf[OVPN_SIGNER_ANSWER_MAX];
+  int64_t deadline = monotonic_ms() + SIGN_WAIT_MS;
+  OvpnSignerRequest q = {++e->signer_serial, op, algorithm, flags, data, len};
+  OvpnSignerAnswer a = {0};
+  size_t size = ovpn_signer_write_request(question, sizeof question, &q);
+  /* A signer that does not read for so long that its socket is full must not stop us. */
+  if (e->signer < 0 || size == 0 ||
+      send(e->signer, question, size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
     return 0;
-  ovpn_write_u8(&w, (uint8_t)op);
-  ovpn_write_u32(&w, algorithm);
-  ovpn_write_u32(&w, flags);
-  ovpn_write_u16(&w, (uint16_t)len);
-  ovpn_write_bytes(&w, data, len);
-  if (!w.ok || send(e->signer, buf, w.len, MSG_NOSIGNAL) < 0)
+  do {
+    ssize_t n = receive(e->signer, buf, sizeof buf, deadline);
+    if (n <= 0 || (size_t)n > sizeof buf || !ovpn_signer_read_answer(buf, (size_t)n, &a))
+      return 0;
+  } while (a.serial != q.serial);
+  if (a.result != OVPN_SIGNER_OK)
     return 0;
-  struct pollfd p = {.fd = e->signer, .events = POLLIN};
-  int ready;
-  do
-    ready = poll(&p, 1, SIGN_WAIT_MS);
-  while (ready < 0 && errno == EINTR);
-  ssize_t n = ready > 0 ? recv(e->signer, buf, sizeof buf, MSG_DONTWAIT) : -1;
-  if (n <= 0)
-    return 0;
-  OvpnReader r = ovpn_reader(buf, (size_t)n);
-  unsigned result = ovpn_read_u8(&r);
-  size_t size = ovpn_read_u16(&r);
-  const uint8_t *signature = ovpn_read_bytes(&r, size);
-  if (!r.ok || ovpn_reader_left(&r) > 0 || result != OVPN_SIGNER_OK || size > OVPN_SIGNATURE_MAX)
-    return 0;
-  memcpy(ret, signature, size);
-  return size;
+  memcpy(ret, a.signature, a.len);
+  ovpn_wipe(buf, sizeof buf);
+  return a.len;
 }

@@ -9,10 +9,13 @@
  * ones come from the engine, which may be in hostile hands: it can have things signed while it
  * lives, but never gets the key or the PIN. */
 #include <errno.h>
+#include <fcntl.h>
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/pkcs11.h>
 #include <gnutls/x509.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,25 +24,28 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "helper/core/ipc.h"
 #include "helper/core/secret.h"
 #include "helper/core/signer.h"
-#include "helper/core/wire.h"
 #include "helper/signer/trust.h"
 
 typedef struct Pin {
   OvpnBlob text;
   unsigned asked; /* how often the token asked */
-  bool wrong, needed;
+  bool wrong, needed, refused;
 } Pin;
 
-/* Never the same PIN twice: tokens lock themselves after a few wrong ones. */
+/* Never the same PIN twice: tokens lock themselves after a few wrong ones. A refused one is
+ * forgotten, else each question of the engine could cost one of the tries. */
 static int on_pin(void *user, int attempt, const char *url, const char *label, unsigned flags,
                   char *ret, size_t cap)
 {
   Pin *p = user;
-  (void)attempt, (void)url, (void)label;
-  if (flags & (GNUTLS_PIN_WRONG) || (p->asked > 0 && !(flags & GNUTLS_PIN_CONTEXT_SPECIFIC))) {
+  (void)url, (void)label;
+  if (attempt > 0 || flags & GNUTLS_PIN_WRONG) {
+    p->refused = true;
+    ovpn_blob_clear(&p->text);
+  }
+  if (p->refused || (p->asked > 0 && !(flags & GNUTLS_PIN_CONTEXT_SPECIFIC))) {
     p->wrong = true;
     return GNUTLS_E_PKCS11_PIN_ERROR;
   }
@@ -53,26 +59,7 @@ static int on_pin(void *user, int attempt, const char *url, const char *label, u
   return 0;
 }
 
-typedef struct Start {
-  char *cert, *key, *modules[OVPN_SIGNER_MODULES_MAX];
-  unsigned n_modules;
-} Start;
-
-static bool read_start(const uint8_t *buf, size_t len, Start *s, Pin *pin)
-{
-  OvpnReader r = ovpn_reader(buf, len);
-  s->cert = ovpn_ipc_read_str(&r, OVPN_SIGNER_TEXT_MAX);
-  s->key = ovpn_ipc_read_str(&r, OVPN_SIGNER_TEXT_MAX);
-  ovpn_ipc_read_blob(&r, &pin->text, 255);
-  unsigned n = ovpn_read_u8(&r);
-  if (n > OVPN_SIGNER_MODULES_MAX)
-    return false;
-  for (; r.ok && s->n_modules < n; s->n_modules++)
-    s->modules[s->n_modules] = ovpn_ipc_read_str(&r, OVPN_SIGNER_TEXT_MAX);
-  return r.ok && ovpn_reader_left(&r) == 0 && s->cert && s->key && *s->key;
-}
-
-static int load_modules(const Start *s)
+static int load_modules(const OvpnSignerStart *s)
 {
   int r = gnutls_pkcs11_init(s->n_modules > 0 ? GNUTLS_PKCS11_FLAG_MANUAL : GNUTLS_PKCS11_FLAG_AUTO,
                              NULL);
@@ -98,104 +85,132 @@ static int load_cert(const char *url, gnutls_datum_t *ret_pem)
 static char *typed(const char *url, const char *type)
 {
   char *ret = NULL;
-  if (strstr(url, "type="))
-    return strdup(url);
-  const char *query = strchr(url, '?');
+  const char *query = strchr(url, '?'), *named = strstr(url, "type=");
   int head = query ? (int)(query - url) : (int)strlen(url);
+  if (named && named < url + head)
+    return strdup(url);
   return asprintf(&ret, "%.*s;type=%s%s", head, url, type, query ? query : "") < 0 ? NULL : ret;
 }
 
-/* NULL, or what this process does not do for a profile. */
-static const char *objection(const Start *s)
+/* NULL, or what this process does not do for a profile. Links are replaced by what they lead to:
+ * who owns a link could change it between our look and the loading. */
+static const char *objection(OvpnSignerStart *s)
 {
-  for (unsigned i = 0; i < s->n_modules; i++)
-    if (!signer_trusts_module(s->modules[i]))
+  for (unsigned i = 0; i < s->n_modules; i++) {
+    char *real = s->modules[i][0] == '/' ? realpath(s->modules[i], NULL) : NULL;
+    free(s->modules[i]);
+    s->modules[i] = real;
+    if (!real || !signer_trusts_module(real))
       return "a module is not a file that only root can change";
+  }
   if (!signer_trusts_uri(s->cert) || !signer_trusts_uri(s->key))
     return "pin-source and module-path are not accepted in the address of a key";
   return NULL;
 }
 
-static void reply_start(OvpnSignerResult result, const char *text, const gnutls_datum_t *pem)
+static bool reply_start(OvpnSignerResult result, const char *text, const gnutls_datum_t *pem)
 {
   static uint8_t buf[OVPN_SIGNER_MESSAGE_MAX];
-  OvpnWriter w = ovpn_writer(buf, sizeof buf);
-  ovpn_write_u8(&w, (uint8_t)result);
-  ovpn_ipc_write_str(&w, text);
-  ovpn_write_u32(&w, pem->size);
-  ovpn_write_bytes(&w, pem->data, pem->size);
-  if (w.ok)
-    (void)!send(OVPN_SIGNER_FD, buf, w.len, MSG_NOSIGNAL);
+  OvpnSignerReady a = {result, (char *)(uintptr_t)text, pem->data, pem->size};
+  size_t n = ovpn_signer_write_ready(buf, sizeof buf, &a);
+  if (n == 0) {
+    a = (OvpnSignerReady){OVPN_SIGNER_FAILED, (char *)"the certificate is too large", NULL, 0};
+    n = ovpn_signer_write_ready(buf, sizeof buf, &a);
+  }
+  return send(OVPN_SIGNER_FD, buf, n, MSG_NOSIGNAL) > 0 && a.result == OVPN_SIGNER_OK;
 }
 
-static bool start(gnutls_privkey_t *key, Pin *pin)
+/* One datagram; 0: the other side is gone or says more than it may. */
+static size_t receive(uint8_t *buf, size_t cap)
 {
-  static uint8_t buf[OVPN_SIGNER_MESSAGE_MAX];
-  Start s = {0};
-  gnutls_datum_t pem = {0};
-  ssize_t n = recv(OVPN_SIGNER_FD, buf, sizeof buf, 0);
-  bool ok = n > 0 && read_start(buf, (size_t)n, &s, pin);
-  ovpn_wipe(buf, sizeof buf);
-  if (!ok)
-    return false;
-  const char *no = objection(&s);
-  gnutls_pkcs11_set_pin_function(on_pin, pin);
-  char *cert = *s.cert ? typed(s.cert, "cert") : NULL, *url = typed(s.key, "private");
-  int r = no ? GNUTLS_E_INVALID_REQUEST : load_modules(&s);
+  ssize_t n;
+  do
+    n = recv(OVPN_SIGNER_FD, buf, cap, MSG_TRUNC);
+  while (n < 0 && errno == EINTR);
+  return n > 0 && (size_t)n <= cap ? (size_t)n : 0;
+}
+
+static int open_key(const OvpnSignerStart *s, gnutls_privkey_t *key, gnutls_datum_t *ret_pem)
+{
+  char *cert = *s->cert ? typed(s->cert, "cert") : NULL, *url = typed(s->key, "private");
+  int r = url && (cert || !*s->cert) ? load_modules(s) : GNUTLS_E_MEMORY_ERROR;
   if (r >= 0)
     r = gnutls_privkey_init(key);
   if (r >= 0)
     r = gnutls_privkey_import_url(*key, url, GNUTLS_PKCS11_OBJ_FLAG_LOGIN);
   if (r >= 0 && cert)
-    r = load_cert(cert, &pem);
-  reply_start(r >= 0        ? OVPN_SIGNER_OK
-              : pin->wrong  ? OVPN_SIGNER_PIN_WRONG
-              : pin->needed ? OVPN_SIGNER_PIN_NEEDED
-                            : OVPN_SIGNER_FAILED,
-              no      ? no
-              : r < 0 ? gnutls_strerror(r)
-                      : "",
-              &pem);
-  gnutls_free(pem.data);
+    r = load_cert(cert, ret_pem);
   free(cert);
   free(url);
-  free(s.cert);
-  free(s.key);
-  for (unsigned i = 0; i < s.n_modules; i++)
-    free(s.modules[i]);
-  return r >= 0;
+  return r;
+}
+
+static bool start(gnutls_privkey_t *key, Pin *pin)
+{
+  static uint8_t buf[OVPN_SIGNER_MESSAGE_MAX];
+  OvpnSignerStart s = {0};
+  gnutls_datum_t pem = {0};
+  size_t n = receive(buf, sizeof buf);
+  bool ok = n > 0 && ovpn_signer_read_start(buf, n, &s);
+  ovpn_wipe(buf, sizeof buf);
+  if (!ok)
+    return false;
+  pin->text = s.pin;
+  s.pin = (OvpnBlob){0};
+  const char *no = objection(&s);
+  gnutls_pkcs11_set_pin_function(on_pin, pin);
+  int r = no ? GNUTLS_E_INVALID_REQUEST : open_key(&s, key, &pem);
+  ok = reply_start(r >= 0        ? OVPN_SIGNER_OK
+                   : pin->wrong  ? OVPN_SIGNER_PIN_WRONG
+                   : pin->needed ? OVPN_SIGNER_PIN_NEEDED
+                                 : OVPN_SIGNER_FAILED,
+                   no      ? no
+                   : r < 0 ? gnutls_strerror(r)
+                           : "",
+                   &pem);
+  gnutls_free(pem.data);
+  ovpn_signer_start_clear(&s);
+  return ok;
 }
 
 /* false: the engine is gone, or says what it must not. */
 static bool serve(gnutls_privkey_t key)
 {
-  uint8_t buf[OVPN_SIGNER_DATA_MAX + 16];
-  ssize_t n = recv(OVPN_SIGNER_FD, buf, sizeof buf, 0);
-  if (n < 0 && errno == EINTR)
-    return true;
-  if (n <= 0)
+  uint8_t buf[OVPN_SIGNER_REQUEST_MAX], answer[OVPN_SIGNER_ANSWER_MAX];
+  OvpnSignerRequest q;
+  size_t n = receive(buf, sizeof buf);
+  if (n == 0 || !ovpn_signer_read_request(buf, n, &q))
     return false;
-  OvpnReader r = ovpn_reader(buf, (size_t)n);
-  unsigned op = ovpn_read_u8(&r);
-  gnutls_sign_algorithm_t algorithm = (gnutls_sign_algorithm_t)ovpn_read_u32(&r);
-  unsigned flags = ovpn_read_u32(&r);
-  size_t len = ovpn_read_u16(&r);
-  const uint8_t *data = ovpn_read_bytes(&r, len);
-  if (!r.ok || ovpn_reader_left(&r) > 0 || (op != OVPN_SIGNER_DATA && op != OVPN_SIGNER_HASH))
-    return false;
-  gnutls_datum_t in = {(unsigned char *)(uintptr_t)data, (unsigned)len}, out = {0};
-  int e = op == OVPN_SIGNER_DATA ? gnutls_privkey_sign_data2(key, algorithm, flags, &in, &out)
-                                 : gnutls_privkey_sign_hash2(key, algorithm, flags, &in, &out);
-  uint8_t answer[OVPN_SIGNATURE_MAX + 16];
-  OvpnWriter w = ovpn_writer(answer, sizeof answer);
-  ovpn_write_u8(&w, e < 0 ? OVPN_SIGNER_FAILED : OVPN_SIGNER_OK);
-  ovpn_write_u16(&w, e < 0 ? 0 : (uint16_t)out.size);
+  gnutls_sign_algorithm_t algorithm = (gnutls_sign_algorithm_t)q.algorithm;
+  gnutls_datum_t in = {(unsigned char *)(uintptr_t)q.data, (unsigned)q.len}, out = {0};
+  int e = q.op == OVPN_SIGNER_DATA ? gnutls_privkey_sign_data2(key, algorithm, q.flags, &in, &out)
+                                   : gnutls_privkey_sign_hash2(key, algorithm, q.flags, &in, &out);
+  if (e >= 0 && (out.size == 0 || out.size > OVPN_SIGNATURE_MAX))
+    e = GNUTLS_E_PK_SIGN_FAILED;
+  OvpnSignerAnswer a = {q.serial, OVPN_SIGNER_FAILED, NULL, 0};
   if (e >= 0)
-    ovpn_write_bytes(&w, out.data, out.size);
-  gnutls_free(out.data);
-  if (e < 0)
+    a = (OvpnSignerAnswer){q.serial, OVPN_SIGNER_OK, out.data, out.size};
+  else
     fprintf(stderr, "nm-ovpn-signer: %s\n", gnutls_strerror(e));
-  return w.ok && send(OVPN_SIGNER_FD, answer, w.len, MSG_NOSIGNAL) > 0;
+  n = ovpn_signer_write_answer(answer, sizeof answer, &a);
+  if (out.data)
+    ovpn_wipe(out.data, out.size);
+  gnutls_free(out.data);
+  bool sent = n > 0 && send(OVPN_SIGNER_FD, answer, n, MSG_NOSIGNAL) > 0;
+  ovpn_wipe(answer, sizeof answer);
+  return sent;
+}
+
+/* A module may wait for a finger or hang. Nobody is left to want its answer when the other side is
+ * gone: we end even then, and with us the PIN. The main thread has a moment to end by itself. */
+static void *watch(void *unused)
+{
+  struct pollfd p = {.fd = OVPN_SIGNER_FD};
+  (void)unused;
+  while (poll(&p, 1, -1) < 0 && errno == EINTR)
+    ;
+  sleep(2);
+  _exit(1);
 }
 
 int main(void)
@@ -208,7 +223,10 @@ int main(void)
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   signal(SIGPIPE, SIG_IGN);
-  if (gnutls_global_init() < 0)
+  /* Modules may start programs: those would hold the socket open. */
+  pthread_t watcher;
+  if (fcntl(OVPN_SIGNER_FD, F_SETFD, FD_CLOEXEC) < 0 ||
+      pthread_create(&watcher, NULL, watch, NULL) != 0 || gnutls_global_init() < 0)
     return 1;
   bool ok = start(&key, &pin);
   while (ok && serve(key))
