@@ -49,12 +49,6 @@ static gboolean may_go_round_again(const NmOvpnAttempt *a)
          g_get_monotonic_time() - a->started_at < QUICK_ROUND_SECONDS * G_USEC_PER_SEC;
 }
 
-/* connect-retry-max counts rounds through all servers. */
-static gboolean may_retry(NmOvpnAttempt *a)
-{
-  return a->config.connect_retry_max == 0 || ++a->rounds < a->config.connect_retry_max;
-}
-
 /* The last choice gets the time that is left, the others a share of it that lets all be tried. */
 static guint address_seconds(const NmOvpnAttempt *a, guint others)
 {
@@ -120,15 +114,24 @@ static gboolean on_backoff(gpointer user_data)
 
 /* A server that is restarted is often back at once: the first tries come quickly. After that,
  * connect-retry and its doubling spare one that is away. */
+static const guint pauses[] = {0, 150, 300, 500, 700};
+
 static gboolean reconnect_soon(NmOvpnAttempt *a)
 {
-  static const guint pauses[] = {0, 150, 300, 500, 700};
   if (a->quick >= G_N_ELEMENTS(pauses))
     return FALSE;
   nmovpn_attempt_cancel_link(a);
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RECONNECTING);
   start_timer_ms(a, &a->state_timer, pauses[a->quick++], on_backoff);
   return TRUE;
+}
+
+/* connect-retry-max counts rounds through all servers; our quick ones, which OpenVPN does not make,
+ * are not among them. */
+static gboolean may_retry(NmOvpnAttempt *a, guint at_least)
+{
+  gboolean quick = at_least == 0 && a->quick < G_N_ELEMENTS(pauses);
+  return a->config.connect_retry_max == 0 || quick || ++a->rounds < a->config.connect_retry_max;
 }
 
 static void reconnect_later(NmOvpnAttempt *a, guint at_least)
@@ -147,6 +150,7 @@ static void reconnect_later(NmOvpnAttempt *a, guint at_least)
 void nmovpn_attempt_link_failed(NmOvpnAttempt *a, const OvpnFailure *f)
 {
   g_autofree char *sentence = nmovpn_attempt_sentence(a, f);
+  guint at_least = f->status == OVPN_FAIL_AUTH_TEMP ? f->arg : 0;
   nmovpn_log(LOG_WARNING, "%s", sentence);
   if (a->first_failure.status == OVPN_OK)
     a->first_failure = *f;
@@ -169,11 +173,11 @@ void nmovpn_attempt_link_failed(NmOvpnAttempt *a, const OvpnFailure *f)
     a->tried = 0;
     a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
     nmovpn_attempt_try_remote(a);
-  } else if (a->was_up && may_retry(a)) {
+  } else if (a->was_up && may_retry(a, at_least)) {
     a->tried = 0;
     a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
     memset(&a->first_failure, 0, sizeof(a->first_failure));
-    reconnect_later(a, f->status == OVPN_FAIL_AUTH_TEMP ? f->arg : 0);
+    reconnect_later(a, at_least);
   } else {
     OvpnFailure first = a->was_up ? *f : a->first_failure;
     nmovpn_attempt_fail(a, &first);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Sees the packets of one interface: `with Sniffer(command prefix, interface) as s: ...` then s.packets, a list of
 dicts with proto, src, dst, sport, dport, size (UDP and TCP payload of one packet, also when the kernel shows many as
-one), syn, mss, total (bytes of the IP packet).
+one), syn, mss, total (bytes of the IP packet), df (the network may not cut it in pieces; IPv4).
 Later fragments of a datagram have no ports and are counted under proto 'fragment'."""
 import json
 import signal
@@ -60,6 +60,8 @@ def decode(p):
     else:
         return None
     d, t = {'proto': proto, 'src': src, 'dst': dst, 'total': total}, p[head:total]
+    if p[0] >> 4 == 4:
+        d['df'] = bool(p[6] & 0x40)
     if proto == 17 and len(t) >= 8:
         d['sport'], d['dport'], n = struct.unpack('>HHH', t[:6])
         d['size'] = n - 8

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Old ciphers, digests and compression: a server of today with everything old switched on."""
+import os
+import shutil
+
 from lab import check, wait_for
 from registry import add, scenario
 
@@ -42,6 +45,48 @@ def bf_cbc_by_default(l):
         check('weak: cipher BF-CBC' in l.log_since(mark), 'no warning about BF-CBC')
     finally:
         l.drop_server('bf')
+
+
+def ignorant(l):
+    """An openvpn that knows nothing of IV_PROTO, as all before 2.4: no peer-id, no exported keys, no negotiation between
+    peers. It is the installed one with that word changed in a copy, in what it says as in what it looks for."""
+    path = l.scratch + '/openvpn-ignorant'
+    if not os.path.exists(path):
+        with open(shutil.which('openvpn', path='/usr/sbin:/usr/bin:/sbin'), 'rb') as f:
+            program = f.read()
+        check(b'IV_PROTO=' in program, 'openvpn has no IV_PROTO')
+        with open(path, 'wb') as f:
+            f.write(program.replace(b'IV_PROTO=', b'IV_PROTX='))
+        os.chmod(path, 0o755)
+    return [path]
+
+
+def packets_v1_and_prf(cipher, pull):
+    """The first packet format, without peer-id, and keys by the TLS PRF."""
+    def f(l):
+        lines, client = ['verb 7', 'data-ciphers ' + cipher, 'cipher ' + cipher], ['cipher ' + cipher]
+        if not pull:
+            lines += ['!server', '!topology', '!duplicate-cn', '!management', 'tls-server', 'ping 1',
+                      'ifconfig 10.60.250.1 10.60.250.2', 'data-ciphers-fallback ' + cipher]
+            client += ['!client', 'tls-client', 'ifconfig 10.60.250.2 10.60.250.1']
+        s = l.server('v1', lines, program=ignorant(l))
+        if not pull:
+            s.tun4, s.net4 = '10.60.250.1', '10.60.250.0'
+
+        def then(name):
+            wait_for('the first answer', lambda: l.run('ping', '-n', '-c', '1', '-W', '1', s.tun4, ok=False)[0] == 0)
+            l.ping(s, 20, size=1300)
+            check('P_DATA_V1' in s.log() and 'P_DATA_V2' not in s.log(), 'packets are not of the first format')
+        try:
+            l.cycle(s, client, ping=False, then=then)
+        finally:
+            l.drop_server('v1')
+    return f
+
+
+for _c in ('AES-256-GCM', 'AES-128-CBC'):
+    for _pull in (True, False):
+        add('data', 'v1-and-prf-%s%s' % (_c.lower(), '' if _pull else '-without-pull'), packets_v1_and_prf(_c, _pull))
 
 
 @scenario

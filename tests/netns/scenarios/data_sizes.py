@@ -175,3 +175,28 @@ def fragment_under_load(l):
             p.wait()
     l.cycle(s, both, then=then)
     l.drop_server(s.name)
+
+
+def mtu_disc(word, df, passes):
+    """Whether the datagrams may be cut on their way; those that may not and are too big go nowhere."""
+    def f(l):
+        s = l.server('mtu-disc')
+
+        def then(name):
+            with on_wire(l) as sn:
+                l.ping(s, 5, size=500)
+            seen = [p['df'] for p in sn.udp(s.port) if p['dport'] == s.port]
+            check(seen and all(x == df for x in seen), 'DF of our packets: %s' % seen)
+            rc, out = l.run('ping', '-n', '-c', '2', '-i', '0.1', '-W', '1', '-M', 'dont', '-s', '1472', '-I', l.device(s),
+                            s.tun4, ok=False)
+            check((rc == 0) == passes, out)
+            l.ping(s)
+        try:
+            l.cycle(s, ['mtu-disc ' + word] if word else [], then=then)
+        finally:
+            l.drop_server('mtu-disc')
+    return f
+
+
+for _word, _df, _passes in (('', False, True), ('no', False, True), ('maybe', True, True), ('yes', True, False)):
+    add('data', 'mtu-disc-' + (_word or 'unset'), mtu_disc(_word, _df, _passes))

@@ -194,6 +194,49 @@ def redirect_gateway_of_the_profile(l):
     with_server(l, 'full-own', [], ['redirect-gateway def1'], then=then)
 
 
+def redirected(*flags):
+    """Flags that say how OpenVPN sets its routes: NetworkManager has its own way, the tunnel is a full one."""
+    def f(l):
+        l.on_server('ip', 'addr', 'replace', '192.0.2.1/32', 'dev', 'lo')
+
+        def then(s, name):
+            check('dev ' + l.device(s) in default_dev(l), default_dev(l))
+            check('dev veth0' in l.run('ip', 'route', 'get', S4), 'the server itself stays outside')
+            check('dev veth0' in l.run('ip', 'route', 'get', '10.213.0.77'), 'the local network stays outside')
+            l.ping(s, target='192.0.2.1')
+        line = ' '.join(('redirect-gateway',) + flags)
+        with_server(l, 'flags', pushes(line), then=then)
+        with_server(l, 'flags-own', [], [line], then=then)
+    return f
+
+
+for _flags in (('autolocal',), ('local', 'def1'), ('def1', 'bypass-dhcp'), ('def1', 'bypass-dns'),
+               ('autolocal', 'def1', 'bypass-dhcp', 'bypass-dns')):
+    add('push', 'redirect-gateway-' + '-'.join(_flags), redirected(*_flags))
+
+
+@scenario
+def redirect_private(l):
+    """Takes flags as redirect-gateway does, but the default route is not changed."""
+    def then(s, name):
+        dev = l.device(s)
+        check('dev veth0' in default_dev(l), default_dev(l))
+        check('dev ' + dev in l.run('ip', 'route', 'get', '198.18.1.1'), 'the route of the server')
+        check('dev veth0' in l.run('ip', 'route', 'get', S4), 'the server itself stays outside')
+    lines = ('redirect-private def1 bypass-dhcp', 'route 198.18.1.0 255.255.255.0')
+    with_server(l, 'private', pushes(*lines), then=then)
+    with_server(l, 'private-own', [], lines, then=then)
+
+
+@scenario
+def redirect_private_block_local(l):
+    def then(s, name):
+        check('dev veth0' in default_dev(l), default_dev(l))
+        check('dev ' + l.device(s) in l.run('ip', 'route', 'get', '10.213.0.77'), 'the local network is not closed')
+        check('dev veth0' in l.run('ip', 'route', 'get', S4), 'the server itself stays outside')
+    with_server(l, 'private-local', pushes('redirect-private block-local'), then=then)
+
+
 @scenario
 def never_default_wins(l):
     def then(s, name):

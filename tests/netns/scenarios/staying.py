@@ -243,3 +243,6 @@ def password_is_not_asked_again(l):
         l.down(name)
         l.delete(name)
         l.drop_server('asked-once')
+
+
+import staying_more  # noqa: E402,F401

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Staying connected, part two: packets out of order, servers that move, giving up, networks that come and go."""
+import ctypes
+import os
+import random
+import select
+import signal
+import socket
+import threading
+import time
+
+from lab import C4, S4, check, wait_for
+from life import Up, works_again
+from registry import add, scenario
+from staying import Flow, crash
+
+
+def enter_network(fd):
+    if ctypes.CDLL(None, use_errno=True).setns(fd, 0x40000000):
+        raise OSError(ctypes.get_errno(), 'setns')
+
+
+class Disorder(threading.Thread):
+    """A UDP relay in the server's namespace (the kernel need not have netem): each packet waits up to `most` seconds, so
+    that many overtake others; `turned` counts them."""
+
+    def __init__(self, l, s, port, most):
+        super().__init__(daemon=True)
+        self.most, self.turned, self.passed, self.ended = most, 0, 0, False
+        own = os.open('/proc/self/ns/net', os.O_RDONLY)
+        there = os.open('/run/netns/' + l.server_ns, os.O_RDONLY)
+        try:
+            enter_network(there)
+            self.front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.front.bind((S4, port))
+            self.back.connect((S4, s.port))
+        finally:
+            enter_network(own)
+            os.close(own)
+            os.close(there)
+        self.start()
+
+    def run(self):
+        client, queue, number, last = None, [], 0, {}
+        while not self.ended:
+            ready = select.select([self.front, self.back], [], [], 0.001)[0]
+            now = time.monotonic()
+            for sock in ready:
+                data, source = sock.recvfrom(65536)
+                if sock is self.front:
+                    client = source
+                number += 1
+                queue.append((now + random.random() * self.most, number, sock, data))
+            queue.sort()
+            while queue and queue[0][0] <= now:
+                _, n, sock, data = queue.pop(0)
+                self.passed += 1
+                self.turned += n < last.get(sock, 0)
+                last[sock] = max(n, last.get(sock, 0))
+                if sock is self.front:
+                    self.back.send(data)
+                else:
+                    self.front.sendto(data, client)
+
+    def stop(self):
+        self.ended = True
+        self.join(5)
+        self.front.close()
+        self.back.close()
+
+
+@scenario
+def reordering(l):
+    """Packets overtake each other in both directions, from the first of the handshake on: none is lost by that."""
+    s = l.server('disorder', ['keepalive 10 60'])
+    relay = Disorder(l, s, 13001, 0.03)
+    name = l.import_profile(l.profile(s, ['!remote', 'remote %s 13001' % S4]))
+    try:
+        rc, out, _ = l.up(name)
+        check(rc == 0, out)
+        before = relay.turned, relay.passed
+        l.ping(s, 400, interval='0.005')
+        turned, passed = relay.turned - before[0], relay.passed - before[1]
+        print('    %d of %d packets were overtaken, 400 of 400 pings answered' % (turned, passed), flush=True)
+        check(turned > 100, 'only %d packets were overtaken' % turned)
+        check(s.log().count('Peer Connection Initiated') == 1, 'a new session was made')
+    finally:
+        l.down(name)
+        l.delete(name)
+        relay.stop()
+        l.drop_server('disorder')
+
+
+def hosts(l, address):
+    """The name of the server that moves, in the client's hosts file."""
+    path = l.scratch + '/etc/hosts'
+    with open(path) as f:
+        text = [x for x in f if 'moving.test' not in x]
+    with open(path, 'w') as f:
+        f.writelines(text + (['%s moving.test\n' % address] if address else []))
+
+
+def moves(proto, lines):
+    """The server crashes and is back at another address of the same name: UDP looks it up when ping-restart is over."""
+    def f(l):
+        other = '10.213.0.9'
+        l.on_server('ip', 'address', 'add', other + '/24', 'dev', 'veth0', ok=False)
+        hosts(l, S4)
+        s = l.server('moving', ['keepalive 1 4' if proto == 'udp' else 'keepalive 10 60', '!multihome', 'local ' + S4] + lines, proto=proto)
+        name = l.import_profile(l.profile(s, remote='moving.test'))
+        flow = None
+        try:
+            rc, out, _ = l.up(name)
+            check(rc == 0, out)
+            dev = l.device(s)
+            flow = Flow(l, s, dev)
+            time.sleep(1)
+            begin = time.time()
+            s.stop(signal.SIGKILL)
+            s.config = s.config.replace('local ' + S4, 'local ' + other)
+            hosts(l, other)
+            s.start()
+            print('    %s: gap %.2f s' % (proto, flow.gap(begin, 20)), flush=True)
+            check(dev == l.device(s), 'the tunnel device was not kept')
+            check('dev veth0' in l.run('ip', 'route', 'get', other), 'the server itself stays outside')
+            l.ping(s)
+        finally:
+            if flow:
+                flow.stop()
+            l.down(name)
+            l.delete(name)
+            l.drop_server('moving')
+            hosts(l, None)
+            l.on_server('ip', 'address', 'del', other + '/24', 'dev', 'veth0', ok=False)
+    return f
+
+
+for _proto in ('udp', 'tcp'):
+    add('staying', 'address-of-the-server-changes-' + _proto, moves(_proto, []))
+    add('staying', 'address-of-the-server-changes-full-tunnel-' + _proto, moves(_proto, ['push "redirect-gateway def1"']))
+
+
+def retry_max(l, s):
+    return Up(l, s, ['connect-retry 1 1', 'connect-retry-max 2', 'server-poll-timeout 3', 'connect-timeout 3'])
+
+
+@scenario
+def connect_retry_max_gives_up(l):
+    """So many rounds without an answer, then the connection ends; without it, it never does."""
+    s = l.server('retry-max', ['keepalive 10 60'], proto='tcp')
+    with retry_max(l, s) as u:
+        l.ping(s)
+        s.stop(signal.SIGKILL)
+        begin = time.monotonic()
+        u.gone(30)
+        print('    gave up after %.1f s' % (time.monotonic() - begin), flush=True)
+
+
+@scenario
+def connect_retry_max_counts_anew(l):
+    """Crashes that are over soon do not add up, and the server may be away for a moment."""
+    s = l.server('retry-anew', ['keepalive 10 60'], proto='tcp')
+    with retry_max(l, s) as u:
+        for away in (0, 0, 0.6):
+            l.ping(s)
+            s.stop(signal.SIGKILL)
+            time.sleep(away)
+            s.start()
+            works_again(l, s)
+            u.kept()
+
+
+def state(l, name):
+    return l.nmcli('-g', 'GENERAL.STATE', 'connection', 'show', name, ok=False)[1]
+
+
+def base_goes_away(persistent):
+    """The network below goes down and comes back. Without vpn.persistent NetworkManager ends the VPN; with it the VPN
+    stays and works again."""
+    def f(l):
+        s = l.server('persistent', ['keepalive 10 60'])
+        with Up(l, s, vpn__persistent='yes' if persistent else 'no') as u:
+            l.ping(s)
+            try:
+                l.nmcli('connection', 'down', 'base')
+                if persistent:
+                    time.sleep(3)
+                    check(state(l, u.name) == 'activated', 'the VPN is ' + (state(l, u.name) or 'down'))
+                    u.kept()
+                else:
+                    u.gone()
+            finally:
+                l.nmcli('connection', 'up', 'base')
+                wait_for('the uplink', lambda: C4 in l.run('ip', '-4', 'address', 'show', 'dev', 'veth0'))
+            if persistent:
+                begin = time.monotonic()
+                works_again(l, s)
+                print('    works again %.1f s after the uplink' % (time.monotonic() - begin), flush=True)
+                u.kept()
+    return f
+
+
+add('staying', 'uplink-goes-away', base_goes_away(False))
+add('staying', 'uplink-goes-away-persistent', base_goes_away(True))
+
+
+@scenario
+def persistent_and_the_server_crashes(l):
+    s = l.server('persistent-crash', ['keepalive 10 60'])
+    with Up(l, s, vpn__persistent='yes') as u:
+        time.sleep(1.5)  # so long it takes to learn that this server answers probes
+        l.ping(s)
+        crash(s)
+        works_again(l, s)
+        u.kept()
+        check(state(l, u.name) == 'activated', 'the VPN is ' + state(l, u.name))
