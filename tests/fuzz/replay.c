@@ -18,7 +18,7 @@ static unsigned runs;
 
 static void run_exact(const uint8_t *data, size_t size)
 {
-  uint8_t *copy = malloc(size ? size : 1);
+  uint8_t *copy = calloc(1, size ? size : 1);
   if (!copy)
     exit(2);
   memcpy(copy, data, size);
