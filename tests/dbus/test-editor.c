@@ -9,20 +9,11 @@
 #include "properties/import.h"
 #include "service/profile.h"
 #include "tests/unit/check.h"
+#include "tests/unit/take.h"
 
 typedef NMVpnEditor *(*EditorNew)(NMVpnEditorPlugin *, NMConnection *, GError **);
 static EditorNew editor_new;
 static char *scratch;
-
-static NMConnection *take(const char *text)
-{
-  GError *error = NULL;
-  NMConnection *c = nmovpn_import_text(text, strlen(text), "x", "/d", &error);
-  if (!c)
-    fprintf(stderr, "import: %s\n", error->message);
-  g_clear_error(&error);
-  return c;
-}
 
 static NMVpnEditor *open_editor(NMConnection *c)
 {

@@ -5,16 +5,7 @@
 #include "properties/export.h"
 #include "properties/import.h"
 #include "service/profile.h"
-
-static NMConnection *take(const char *text)
-{
-  GError *error = NULL;
-  NMConnection *c = nmovpn_import_text(text, strlen(text), "x", "/d", &error);
-  if (!c)
-    fprintf(stderr, "import: %s\n", error->message);
-  g_clear_error(&error);
-  return c;
-}
+#include "take.h"
 
 static void circle(const char *name, const char *text, gsize len, const char *dir)
 {
