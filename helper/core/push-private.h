@@ -6,8 +6,10 @@
 /* May a server say this? (whitelist, route-nopull) */
 bool ovpn_push_is_taken(OvpnOptionId id, const OvpnConfig *c);
 
-/* Length of the first item of a comma separated list. false = its quote never ends. */
-bool ovpn_push_item_length(const char *text, size_t *ret);
+/* The first item of a comma separated list, a view into *text, which moves behind it. Length 0: an
+ * empty item, or the end. FAIL_PUSH: its quote never ends. */
+OvpnStatus ovpn_push_next(const char **text, const char **ret_item, size_t *ret_len,
+                          OvpnFailure *f);
 
 /* pull-filter on one item; *ret_text: the words of the filter that spoke. */
 typedef enum OvpnPushVerdict {

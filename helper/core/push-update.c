@@ -185,16 +185,13 @@ OvpnStatus ovpn_push_update(const char *text, const OvpnConfig *c, const OvpnOpt
 {
   Update u = {.c = c, .profile = profile, .l = l, .replaced = replaced, .f = f};
   while (*text) {
+    const char *item;
     size_t len;
-    text += *text == ',';
-    while (*text == ' ' || *text == '\t')
-      text++;
-    if (!ovpn_push_item_length(text, &len))
-      return ovpn_failure_set(f, OVPN_FAIL_PUSH, "a quote does not end");
-    OvpnStatus s = len ? take_item(&u, text, len) : OVPN_OK;
+    OvpnStatus s = ovpn_push_next(&text, &item, &len, f);
+    if (s == OVPN_OK && len)
+      s = take_item(&u, item, len);
     if (s != OVPN_OK)
       return s;
-    text += len;
   }
   *ret_more = u.more;
   *ret_ignored = u.ignored;

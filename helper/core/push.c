@@ -16,7 +16,7 @@
 /* Length of the first item of a comma separated list. Double quotes at the beginning of a word and
  * backslashes hide commas, as in OpenVPN 3; OpenVPN 2 servers refuse to push an option that has
  * one. false = the quote never ends. */
-bool ovpn_push_item_length(const char *text, size_t *ret)
+static bool item_length(const char *text, size_t *ret)
 {
   bool quoted = false, word_begins = true;
   size_t i = 0;
@@ -96,20 +96,30 @@ static OvpnStatus item_parse(const char *item, size_t len, const OvpnConfig *c, 
   return OVPN_OK;
 }
 
+OvpnStatus ovpn_push_next(const char **text, const char **ret_item, size_t *ret_len, OvpnFailure *f)
+{
+  const char *p = *text;
+  p += *p == ',';
+  while (*p == ' ' || *p == '\t')
+    p++;
+  if (!item_length(p, ret_len))
+    return ovpn_failure_set(f, OVPN_FAIL_PUSH, "a quote does not end");
+  *ret_item = p;
+  *text = p + *ret_len;
+  return OVPN_OK;
+}
+
 OvpnStatus ovpn_push_parse(const char *text, const OvpnConfig *c, const OvpnOptionList *profile,
                            OvpnOptionList *l, bool *ret_more, unsigned *ret_ignored, OvpnFailure *f)
 {
   bool more = false;
   unsigned ignored = 0;
   while (*text) {
+    const char *item, *filter = "";
     size_t len;
-    text += *text == ',';
-    while (*text == ' ' || *text == '\t')
-      text++;
-    if (!ovpn_push_item_length(text, &len))
-      return ovpn_failure_set(f, OVPN_FAIL_PUSH, "a quote does not end");
-    const char *item = text, *filter = "";
-    text += len;
+    OvpnStatus s = ovpn_push_next(&text, &item, &len, f);
+    if (s != OVPN_OK)
+      return s;
     if (!len)
       continue;
     OvpnPushVerdict v = ovpn_push_filter(profile, item, len, &filter);
@@ -119,7 +129,7 @@ OvpnStatus ovpn_push_parse(const char *text, const OvpnConfig *c, const OvpnOpti
       ignored++;
       continue;
     }
-    OvpnStatus s = item_parse(item, len, c, l, &more, &ignored, f);
+    s = item_parse(item, len, c, l, &more, &ignored, f);
     if (s != OVPN_OK)
       return s;
   }
