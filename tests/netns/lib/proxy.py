@@ -16,6 +16,7 @@ import sys
 import threading
 
 USER, PASSWORD, PORT = 'dave', 'pro xy:1', 3128
+BEHIND = 'behind.test'  # a name that only the proxy's side knows
 
 
 class Proxy:
@@ -31,8 +32,12 @@ class Proxy:
         if not shutil.which(program):
             raise Skipped('%s is not installed' % program)
         self.out = open(self.dir + '/log', 'w')
-        self.proc = subprocess.Popen(['ip', 'netns', 'exec', l.server_ns, program] + args, stdout=self.out,
-                                     stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
+        # `ip netns exec` gives the program a mount namespace of its own
+        hosts = self.file('hosts', '127.0.0.1 localhost %s\n' % BEHIND)
+        self.proc = subprocess.Popen(['ip', 'netns', 'exec', l.server_ns, 'sh', '-ec',
+                                      'mount --bind "$0" /etc/hosts; exec "$@"', hosts, program] + args,
+                                     stdout=self.out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                     start_new_session=True)
         wait_for('%s listens: %s/log' % (kind, self.dir), lambda: ':%d ' % self.port in l.on_server(
             'ss', '-Hltn'), 15, 0.05)
 

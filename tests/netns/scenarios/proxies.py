@@ -3,7 +3,7 @@
 import time
 
 from lab import S4, check, wait_for
-from proxy import PASSWORD, PORT, USER, Proxy
+from proxy import BEHIND, PASSWORD, PORT, USER, Proxy
 from registry import add, scenario
 
 
@@ -34,7 +34,7 @@ def through(kind, lines, proto='tcp', with_login=False, remote=None, size=1200, 
 
 HTTP, SOCKS = 'http-proxy %s %d' % (S4, PORT), 'socks-proxy %s %d' % (S4, PORT)
 add('proxies', 'http-none', through('tinyproxy', [HTTP]))
-add('proxies', 'http-name', through('tinyproxy', [HTTP], remote='localhost'))  # only the proxy's side knows it
+add('proxies', 'http-name', through('tinyproxy', [HTTP], remote=BEHIND))
 add('proxies', 'http-11-headers', through('tinyproxy', [
     HTTP, 'http-proxy-option VERSION 1.1', 'http-proxy-option AGENT "Lab 1"', 'http-proxy-option CUSTOM-HEADER X-A b']))
 add('proxies', 'http-basic', through('tinyproxy', [HTTP + ' stdin basic', login(password='plain1')], with_login=True))
@@ -44,7 +44,7 @@ add('proxies', 'http-auto-nct-digest', through('squid', [HTTP + ' auto-nct', log
 add('proxies', 'http-ntlm', through('ntlm', [HTTP + ' stdin ntlm2', login('LAB\\' + USER)]))
 add('proxies', 'http-auto-ntlm', through('ntlm', [HTTP + ' auto', login()]))
 add('proxies', 'socks', through('microsocks', [SOCKS]))
-add('proxies', 'socks-name', through('microsocks', [SOCKS], remote='localhost'))
+add('proxies', 'socks-name', through('microsocks', [SOCKS], remote=BEHIND))
 add('proxies', 'socks-login', through('microsocks', [SOCKS, login()], with_login=True))
 add('proxies', 'socks-udp', through('danted', [SOCKS], proto='udp'))
 add('proxies', 'socks-dante', through('danted', [SOCKS]))
