@@ -31,7 +31,8 @@ static guint16 parse_port(const char *text, gboolean tcp)
 /* The name or address that is looked up at the moment. */
 static const char *wanted_host(const NmOvpnAttempt *a)
 {
-  return a->via_proxy && a->target ? a->config.proxy_host : nmovpn_attempt_remote(a)->host;
+  return a->place.via_proxy && a->place.target ? a->config.proxy_host
+                                               : nmovpn_attempt_remote(a)->host;
 }
 
 /* A proxy is reached by any address, unless the profile says which of ours to use. */
@@ -42,7 +43,7 @@ static gboolean family_fits(const NmOvpnAttempt *a, GInetAddress *address)
   if (local &&
       (strchr(local, ':') != NULL) != (g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV6))
     return FALSE;
-  if (a->via_proxy && a->target)
+  if (a->place.via_proxy && a->place.target)
     return TRUE;
   switch (r->family) {
   case OVPN_AF_ANY:
@@ -53,6 +54,26 @@ static gboolean family_fits(const NmOvpnAttempt *a, GInetAddress *address)
     return g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV6;
   }
   return FALSE;
+}
+
+/* The families take turns, beginning with that of the first: where one does not work, the next
+ * address is of the other. RFC 8305 §4 */
+static GSList *interleave(GSList *all)
+{
+  GSList *first = NULL, *other = NULL, *ret = NULL;
+  GSocketFamily family = all ? g_inet_address_get_family(all->data) : G_SOCKET_FAMILY_INVALID;
+  for (GSList *l = all; l; l = l->next)
+    if (g_inet_address_get_family(l->data) == family)
+      first = g_slist_append(first, l->data);
+    else
+      other = g_slist_append(other, l->data);
+  g_slist_free(all);
+  while (first || other) {
+    GSList **from = first && (!other || g_slist_length(ret) % 2 == 0) ? &first : &other;
+    ret = g_slist_append(ret, (*from)->data);
+    *from = g_slist_delete_link(*from, *from);
+  }
+  return ret;
 }
 
 static void free_addresses(NmOvpnAttempt *a)
@@ -79,10 +100,10 @@ static void take_addresses(NmOvpnAttempt *a, GList *found)
     if (family_fits(a, l->data))
       a->addresses = g_slist_append(a->addresses, g_object_ref(l->data));
   g_list_free_full(found, g_object_unref);
-  a->next_address = a->addresses;
-  if (a->addresses && a->via_proxy && !a->target) {
+  a->next_address = a->addresses = interleave(a->addresses);
+  if (a->addresses && a->place.via_proxy && !a->place.target) {
     /* the server's own, for the head of the datagrams; now the proxy's */
-    a->target = g_inet_address_to_string(a->addresses->data);
+    a->place.target = g_inet_address_to_string(a->addresses->data);
     free_addresses(a);
     look_up(a);
   } else if (a->addresses)
@@ -122,7 +143,7 @@ static gboolean on_bad_port(gpointer user_data)
   OvpnFailure f = {0};
   ovpn_failure_set(&f, OVPN_FAIL_RESOLVE,
                    _("the port “%s” is neither a number nor a known service"),
-                   a->port ? a->config.proxy_port : nmovpn_attempt_remote(a)->port);
+                   a->place.port ? a->config.proxy_port : nmovpn_attempt_remote(a)->port);
   nmovpn_attempt_link_failed(a, &f);
   return G_SOURCE_REMOVE;
 }
@@ -159,21 +180,22 @@ static void look_up(NmOvpnAttempt *a)
 
 void nmovpn_attempt_resolve(NmOvpnAttempt *a)
 {
+  nmovpn_attempt_cancel_link(a);
+  a->place.remote = a->round_index % a->config.n_remotes;
   const OvpnRemote *r = nmovpn_attempt_remote(a);
   const OvpnConfig *c = &a->config;
-  nmovpn_attempt_cancel_link(a);
-  ovpn_config_select(&a->config, a->remote_index % a->config.n_remotes);
-  g_free(a->server_name);
-  a->server_name = strchr(r->host, ':') ? g_strdup_printf("[%s]:%s", r->host, r->port)
-                                        : g_strdup_printf("%s:%s", r->host, r->port);
-  a->via_proxy = c->proxy_type != NULL;
-  a->port = parse_port(r->port, r->proto == OVPN_PROTO_TCP);
-  a->proxy_port = a->via_proxy ? parse_port(c->proxy_port, TRUE) : 0;
-  g_clear_pointer(&a->target, g_free);
+  ovpn_config_select(&a->config, a->place.remote);
+  g_free(a->place.server_name);
+  a->place.server_name = strchr(r->host, ':') ? g_strdup_printf("[%s]:%s", r->host, r->port)
+                                              : g_strdup_printf("%s:%s", r->host, r->port);
+  a->place.via_proxy = c->proxy_type != NULL;
+  a->place.port = parse_port(r->port, r->proto == OVPN_PROTO_TCP);
+  a->place.proxy_port = a->place.via_proxy ? parse_port(c->proxy_port, TRUE) : 0;
+  g_clear_pointer(&a->place.target, g_free);
   /* Only datagrams need the address of the server: a proxy knows names. */
-  if (a->via_proxy && r->proto == OVPN_PROTO_TCP)
-    a->target = g_strdup(r->host);
-  if (a->port == 0 || (a->via_proxy && a->proxy_port == 0))
+  if (a->place.via_proxy && r->proto == OVPN_PROTO_TCP)
+    a->place.target = g_strdup(r->host);
+  if (a->place.port == 0 || (a->place.via_proxy && a->place.proxy_port == 0))
     idle(a, on_bad_port);
   else
     look_up(a);
@@ -200,7 +222,7 @@ static gboolean fill_local(const NmOvpnAttempt *a, NmOvpnBrokerLink *link)
 {
   const OvpnConfig *c = &a->config;
   guint64 port = c->bind && !link->tcp ? LOCAL_PORT : 0;
-  if (link->tcp && a->via_proxy && nmovpn_attempt_remote(a)->proto == OVPN_PROTO_UDP)
+  if (link->tcp && a->place.via_proxy && nmovpn_attempt_remote(a)->proto == OVPN_PROTO_UDP)
     return FALSE; /* it is for the datagrams */
   if (c->local_port)
     g_ascii_string_to_unsigned(c->local_port, 10, 0, 65535, &port, NULL);
@@ -216,13 +238,21 @@ static gboolean fill_local(const NmOvpnAttempt *a, NmOvpnBrokerLink *link)
   return TRUE;
 }
 
-static void connect_failed(NmOvpnAttempt *a, OvpnFailure *ret, const char *why)
+void nmovpn_attempt_connect_failure(const NmOvpnAttempt *a, const NmOvpnPlace *p, OvpnFailure *ret,
+                                    const char *why)
 {
-  *ret = (OvpnFailure){.arg = a->via_proxy};
-  if (a->via_proxy)
-    ovpn_failure_set(ret, OVPN_FAIL_PROXY, "%s:%u: %s", a->config.proxy_host, a->proxy_port, why);
+  *ret = (OvpnFailure){.arg = p->via_proxy};
+  if (p->via_proxy)
+    ovpn_failure_set(ret, OVPN_FAIL_PROXY, "%s:%u: %s", a->config.proxy_host, p->proxy_port, why);
   else
-    ovpn_failure_set(ret, OVPN_FAIL_CONNECT, "%s: %s", a->server_name, why);
+    ovpn_failure_set(ret, OVPN_FAIL_CONNECT, "%s: %s", p->server_name, why);
+}
+
+int nmovpn_attempt_socket_error(int fd)
+{
+  int code = 0;
+  socklen_t len = sizeof(code);
+  return getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &len) < 0 ? EIO : code;
 }
 
 /* A socket is connected; takes it. */
@@ -243,20 +273,24 @@ static gboolean on_tcp_writable(gint fd, GIOCondition condition, gpointer user_d
 {
   NmOvpnAttempt *a = user_data;
   OvpnFailure f;
-  int code = 0;
-  socklen_t len = sizeof(code);
-  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &len) < 0)
-    code = EIO;
+  int code = nmovpn_attempt_socket_error(fd);
   g_clear_pointer(&a->link_source, g_source_unref);
-  a->link_fd = -1;
+  a->place.fd = -1;
   if (code == 0) {
     connected(a, fd);
     return G_SOURCE_REMOVE;
   }
   close(fd);
-  connect_failed(a, &f, g_strerror(code));
+  nmovpn_attempt_connect_failure(a, &a->place, &f, g_strerror(code));
   nmovpn_attempt_link_failed(a, &f);
   return G_SOURCE_REMOVE;
+}
+
+void nmovpn_attempt_watch_connecting(NmOvpnAttempt *a)
+{
+  a->link_source = g_unix_fd_source_new(a->place.fd, G_IO_OUT | G_IO_ERR | G_IO_HUP);
+  g_source_set_callback(a->link_source, G_SOURCE_FUNC(on_tcp_writable), a, NULL);
+  g_source_attach(a->link_source, NULL);
 }
 
 static gboolean on_open_failed(gpointer user_data)
@@ -289,7 +323,7 @@ static NmOvpnBrokerLink link_to_server(const NmOvpnAttempt *a, gboolean tcp)
 {
   const OvpnConfig *c = &a->config;
   NmOvpnBrokerLink link = {.tcp = tcp,
-                           .remote = a->server,
+                           .remote = a->place.server,
                            .pmtu_disc = (guint)(c->mtu_disc + 1),
                            .mark = c->mark,
                            .sndbuf = c->sndbuf,
@@ -299,7 +333,7 @@ static NmOvpnBrokerLink link_to_server(const NmOvpnAttempt *a, gboolean tcp)
   return link;
 }
 
-/* Connects a socket to a->server; what comes of it goes to connected() or link_failed(). */
+/* Connects a socket to a->place.server; what comes of it goes to connected() or link_failed(). */
 static void open_socket(NmOvpnAttempt *a, gboolean tcp)
 {
   g_autoptr(GError) error = NULL;
@@ -312,15 +346,13 @@ static void open_socket(NmOvpnAttempt *a, gboolean tcp)
     g_source_set_callback(a->link_source, on_network_wait, a, NULL);
     g_source_attach(a->link_source, NULL);
   } else if (fd < 0) {
-    connect_failed(a, &a->open_failure, error->message);
+    nmovpn_attempt_connect_failure(a, &a->place, &a->open_failure, error->message);
     idle(a, on_open_failed);
   } else if (!tcp) {
     connected(a, fd);
   } else {
-    a->link_fd = fd;
-    a->link_source = g_unix_fd_source_new(fd, G_IO_OUT | G_IO_ERR | G_IO_HUP);
-    g_source_set_callback(a->link_source, G_SOURCE_FUNC(on_tcp_writable), a, NULL);
-    g_source_attach(a->link_source, NULL);
+    a->place.fd = fd;
+    nmovpn_attempt_watch_connecting(a);
   }
 }
 
@@ -331,15 +363,17 @@ void nmovpn_attempt_open_link(NmOvpnAttempt *a)
   gboolean tcp = r->proto == OVPN_PROTO_TCP;
   a->next_address = a->next_address->next;
   a->socket_wanted = FALSE;
-  fill_sockaddr(&a->server, address, a->via_proxy ? a->proxy_port : a->port);
+  fill_sockaddr(&a->place.server, address,
+                a->place.via_proxy ? a->place.proxy_port : a->place.port);
   g_autofree char *text = g_inet_address_to_string(address);
-  if (a->via_proxy)
+  if (a->place.via_proxy)
     nmovpn_log(LOG_NOTICE, "connecting to %s (%s) through the %s proxy %s (%s, port %u)",
-               a->server_name, tcp ? "TCP" : "UDP", a->config.proxy_type, a->config.proxy_host,
-               text, a->proxy_port);
+               a->place.server_name, tcp ? "TCP" : "UDP", a->config.proxy_type,
+               a->config.proxy_host, text, a->place.proxy_port);
   else
-    nmovpn_log(LOG_NOTICE, "connecting to %s (%s, %s)", a->server_name, text, tcp ? "TCP" : "UDP");
-  open_socket(a, tcp || a->via_proxy);
+    nmovpn_log(LOG_NOTICE, "connecting to %s (%s, %s)", a->place.server_name, text,
+               tcp ? "TCP" : "UDP");
+  open_socket(a, tcp || a->place.via_proxy);
 }
 
 /* The engine's socket is of no use any more, because the address of this computer has changed.
@@ -369,31 +403,32 @@ static void set_address(struct sockaddr_storage *ss, const guint8 *ip, guint ip_
 void nmovpn_attempt_socket_wanted(NmOvpnAttempt *a, gboolean udp, const guint8 *ip, guint ip_len,
                                   guint16 port)
 {
-  if (!a->via_proxy && a->state == NMOVPN_ATTEMPT_UP && udp && ip_len == 0 && !a->link_source)
+  if (!a->place.via_proxy && a->state == NMOVPN_ATTEMPT_UP && udp && ip_len == 0 && !a->link_source)
     open_again(a);
-  if (a->state != NMOVPN_ATTEMPT_NEGOTIATING || !a->via_proxy || a->link_source ||
+  if (a->state != NMOVPN_ATTEMPT_NEGOTIATING || !a->place.via_proxy || a->link_source ||
       (udp && port == 0))
     return;
   a->socket_wanted = TRUE;
   if (udp && ip_len)
-    set_address(&a->server, ip, ip_len, port);
-  else if (udp && a->server.ss_family == AF_INET6)
-    ((struct sockaddr_in6 *)(void *)&a->server)->sin6_port = g_htons(port);
+    set_address(&a->place.server, ip, ip_len, port);
+  else if (udp && a->place.server.ss_family == AF_INET6)
+    ((struct sockaddr_in6 *)(void *)&a->place.server)->sin6_port = g_htons(port);
   else if (udp)
-    ((struct sockaddr_in *)(void *)&a->server)->sin_port = g_htons(port);
+    ((struct sockaddr_in *)(void *)&a->place.server)->sin_port = g_htons(port);
   open_socket(a, !udp);
 }
 
 void nmovpn_attempt_cancel_link(NmOvpnAttempt *a)
 {
+  nmovpn_attempt_clear_source(&a->race_timer);
   if (a->resolving)
     g_cancellable_cancel(a->resolving);
   g_clear_object(&a->resolving);
   if (a->link_source)
     g_source_destroy(a->link_source);
   g_clear_pointer(&a->link_source, g_source_unref);
-  if (a->link_fd >= 0)
-    close(a->link_fd);
-  a->link_fd = -1;
+  if (a->place.fd >= 0)
+    close(a->place.fd);
+  a->place.fd = -1;
   free_addresses(a);
 }

@@ -69,19 +69,20 @@ static gboolean on_address_timeout(gpointer user_data)
   if (a->state == NMOVPN_ATTEMPT_RESOLVING)
     ovpn_failure_set(&f, OVPN_FAIL_RESOLVE, "%s: %s", nmovpn_attempt_remote(a)->host,
                      _("the name server does not answer"));
-  else if (a->via_proxy && a->session < OVPN_SESSION_RESET_SENT) {
+  else if (a->place.via_proxy && a->session < OVPN_SESSION_RESET_SENT) {
     f.arg = 1;
-    ovpn_failure_set(&f, OVPN_FAIL_PROXY, "%s:%u: %s", a->config.proxy_host, a->proxy_port,
+    ovpn_failure_set(&f, OVPN_FAIL_PROXY, "%s:%u: %s", a->config.proxy_host, a->place.proxy_port,
                      _("it does not answer"));
   } else
     ovpn_failure_set(&f, OVPN_FAIL_NO_ANSWER, "%s", "");
-  a->not_answered = TRUE;
+  a->not_answered = a->silent = TRUE;
   nmovpn_attempt_link_failed(a, &f);
   return G_SOURCE_REMOVE;
 }
 
 void nmovpn_attempt_try_remote(NmOvpnAttempt *a)
 {
+  a->place.number = 0;
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RESOLVING);
   guint others = choices_after(a, NULL);
   nmovpn_attempt_start_timer(a, &a->state_timer,
@@ -90,14 +91,60 @@ void nmovpn_attempt_try_remote(NmOvpnAttempt *a)
   nmovpn_attempt_resolve(a);
 }
 
+void nmovpn_attempt_start_turn(NmOvpnAttempt *a, gint64 until)
+{
+  gint64 left = (until - g_get_monotonic_time()) / 1000;
+  a->link_until = until;
+  start_timer_ms(a, &a->state_timer, left > 0 ? (guint)left : 0, on_address_timeout);
+}
+
+static void start_turn(NmOvpnAttempt *a, GSList *later)
+{
+  guint seconds = address_seconds(a, choices_after(a, later));
+  nmovpn_attempt_start_turn(a, g_get_monotonic_time() + seconds * G_USEC_PER_SEC);
+}
+
 static void link_next_address(NmOvpnAttempt *a)
 {
   a->server_answered = FALSE;
   a->session = OVPN_SESSION_INIT;
+  a->place.number = 0;
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_LINKING);
-  guint others = choices_after(a, a->next_address ? a->next_address->next : NULL);
-  nmovpn_attempt_start_timer(a, &a->state_timer, address_seconds(a, others), on_address_timeout);
+  start_turn(a, a->next_address ? a->next_address->next : NULL);
+  nmovpn_race_begin(a);
   nmovpn_attempt_open_link(a);
+}
+
+const OvpnRemote *nmovpn_attempt_next_remote(const NmOvpnAttempt *a)
+{
+  if (a->tried + 1 >= a->config.n_remotes)
+    return NULL;
+  return &a->config.remotes[(a->round_index + 1) % a->config.n_remotes];
+}
+
+static void next_round_index(NmOvpnAttempt *a)
+{
+  a->round_index = (a->round_index + 1) % a->config.n_remotes;
+}
+
+void nmovpn_attempt_go_on(NmOvpnAttempt *a)
+{
+  if (a->next_address) {
+    link_next_address(a);
+    return;
+  }
+  a->tried++;
+  next_round_index(a);
+  nmovpn_attempt_try_remote(a);
+}
+
+void nmovpn_attempt_note_failure(NmOvpnAttempt *a, const OvpnFailure *f, const char *server)
+{
+  if (a->first_failure.status != OVPN_OK)
+    return;
+  a->first_failure = *f;
+  g_free(a->first_failure_server);
+  a->first_failure_server = g_strdup(server);
 }
 
 void nmovpn_attempt_resolved(NmOvpnAttempt *a)
@@ -116,11 +163,18 @@ static gboolean on_backoff(gpointer user_data)
  * connect-retry and its doubling spare one that is away. */
 static const guint pauses[] = {0, 150, 300, 500, 700};
 
+/* Who has waited in vain for an answer has asked many times already. */
+static gboolean may_be_quick(const NmOvpnAttempt *a)
+{
+  return !a->silent && a->quick < G_N_ELEMENTS(pauses);
+}
+
 static gboolean reconnect_soon(NmOvpnAttempt *a)
 {
-  if (a->quick >= G_N_ELEMENTS(pauses))
+  if (!may_be_quick(a))
     return FALSE;
   nmovpn_attempt_cancel_link(a);
+  nmovpn_race_end(a);
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RECONNECTING);
   start_timer_ms(a, &a->state_timer, pauses[a->quick++], on_backoff);
   return TRUE;
@@ -130,7 +184,7 @@ static gboolean reconnect_soon(NmOvpnAttempt *a)
  * are not among them. */
 static gboolean may_retry(NmOvpnAttempt *a, guint at_least)
 {
-  gboolean quick = at_least == 0 && a->quick < G_N_ELEMENTS(pauses);
+  gboolean quick = at_least == 0 && may_be_quick(a);
   return a->config.connect_retry_max == 0 || quick || ++a->rounds < a->config.connect_retry_max;
 }
 
@@ -142,9 +196,11 @@ static void reconnect_later(NmOvpnAttempt *a, guint at_least)
   a->backoff = a->backoff ? MIN(a->backoff * 2, most) : MAX(a->config.connect_retry, 1);
   guint delay = MAX(a->backoff, MIN(at_least, most));
   nmovpn_attempt_cancel_link(a);
+  nmovpn_race_end(a);
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RECONNECTING);
   nmovpn_log(LOG_NOTICE, "trying again in %u s; the tunnel device is kept", delay);
   nmovpn_attempt_start_timer(a, &a->state_timer, delay, on_backoff);
+  a->silent = FALSE;
 }
 
 void nmovpn_attempt_link_failed(NmOvpnAttempt *a, const OvpnFailure *f)
@@ -152,53 +208,65 @@ void nmovpn_attempt_link_failed(NmOvpnAttempt *a, const OvpnFailure *f)
   g_autofree char *sentence = nmovpn_attempt_sentence(a, f);
   guint at_least = f->status == OVPN_FAIL_AUTH_TEMP ? f->arg : 0;
   nmovpn_log(LOG_WARNING, "%s", sentence);
-  if (a->first_failure.status == OVPN_OK)
-    a->first_failure = *f;
-  if (a->state != NMOVPN_ATTEMPT_RESOLVING && a->link_fd >= 0) {
+  nmovpn_attempt_note_failure(a, f, a->place.server_name);
+  if (a->state != NMOVPN_ATTEMPT_RESOLVING && a->place.fd >= 0) {
     /* A TCP connection that does not come about; the list of addresses stays. */
     nmovpn_attempt_clear_source(&a->link_source);
-    close(a->link_fd);
-    a->link_fd = -1;
+    close(a->place.fd);
+    a->place.fd = -1;
   }
-  if (a->next_address && a->state != NMOVPN_ATTEMPT_RESOLVING) {
-    link_next_address(a);
+  nmovpn_attempt_drop_link(a);
+  if (a->state == NMOVPN_ATTEMPT_RESOLVING)
+    a->next_address = NULL;
+  if (a->next_address || nmovpn_attempt_next_remote(a)) {
+    nmovpn_attempt_go_on(a);
     return;
   }
-  a->tried++;
-  if (a->tried < a->config.n_remotes) {
-    a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
-    nmovpn_attempt_try_remote(a);
-  } else if (may_go_round_again(a)) {
+  if (nmovpn_race_step_back(a))
+    return;
+  next_round_index(a);
+  if (may_go_round_again(a)) {
     a->slow_round = TRUE;
     a->tried = 0;
-    a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
     nmovpn_attempt_try_remote(a);
   } else if (a->was_up && may_retry(a, at_least)) {
     a->tried = 0;
-    a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
     memset(&a->first_failure, 0, sizeof(a->first_failure));
     reconnect_later(a, at_least);
   } else {
     OvpnFailure first = a->was_up ? *f : a->first_failure;
+    if (!a->was_up && a->first_failure_server) {
+      g_free(a->place.server_name);
+      a->place.server_name = g_steal_pointer(&a->first_failure_server);
+    }
+    if (a->was_up && first.status == OVPN_FAIL_NO_ANSWER && !first.arg)
+      first.status = OVPN_FAIL_PING_TIMEOUT; /* it did answer with these keys */
     nmovpn_attempt_fail(a, &first);
   }
+}
+
+gboolean nmovpn_attempt_send_link(NmOvpnAttempt *a, NmOvpnPlace *p, int fd, GError **error)
+{
+  const OvpnRemote *r = &a->config.remotes[p->remote];
+  a->newest_link = a->newest_link == G_MAXUINT16 ? 1 : a->newest_link + 1;
+  p->number = a->newest_link;
+  NmOvpnEngineLink link = {.proto = r->proto,
+                           .ipv6 = p->server.ss_family == AF_INET6,
+                           .remote = r->index,
+                           .host = p->via_proxy ? p->target : NULL,
+                           .port = p->port,
+                           .number = p->number,
+                           .beside = a->rivals != NULL,
+                           .fd = fd};
+  return nmovpn_engine_send_link(a->engine, &link, error);
 }
 
 void nmovpn_attempt_linked(NmOvpnAttempt *a, int fd)
 {
   g_autoptr(GError) error = NULL;
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_NEGOTIATING);
-  nmovpn_attempt_start_timer(a, &a->state_timer,
-                             address_seconds(a, choices_after(a, a->next_address)),
-                             on_address_timeout);
-  const OvpnRemote *r = nmovpn_attempt_remote(a);
-  NmOvpnEngineLink link = {.proto = r->proto,
-                           .ipv6 = a->server.ss_family == AF_INET6,
-                           .remote = r->index,
-                           .host = a->via_proxy ? a->target : NULL,
-                           .port = a->port,
-                           .fd = fd};
-  if (!nmovpn_engine_send_link(a->engine, &link, &error))
+  start_turn(a, a->next_address);
+  if (!nmovpn_attempt_send_link(a, &a->place, fd, &error))
     nmovpn_attempt_fail_internal(a, error->message);
   close(fd);
 }
@@ -209,9 +277,10 @@ void nmovpn_attempt_reconnect(NmOvpnAttempt *a, const OvpnFailure *f)
   g_autofree char *sentence = nmovpn_attempt_sentence(a, f);
   nmovpn_log(LOG_WARNING, "%s", sentence);
   if (f->status == OVPN_FAIL_SERVER_RESTART && (f->arg & OVPN_RESTART_NEXT))
-    a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
+    next_round_index(a);
   a->tried = 0;
   a->backoff = 0;
+  a->silent = FALSE;
   if (a->up_at && g_get_monotonic_time() - a->up_at > 10 * G_USEC_PER_SEC)
     a->quick = 0; /* else it comes up and goes down again */
   memset(&a->first_failure, 0, sizeof(a->first_failure));

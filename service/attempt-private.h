@@ -25,6 +25,20 @@ typedef enum NmOvpnAttemptState {
 #undef X
 } NmOvpnAttemptState;
 
+/* One address that is tried, or in use. */
+typedef struct NmOvpnPlace {
+  size_t remote;                  /* of config.remotes */
+  struct sockaddr_storage server; /* or the proxy's, when via_proxy */
+  char *server_name;              /* "host:port" for people */
+  guint16 port, proxy_port;
+  char *target;       /* UDP through a proxy: address of the server; NULL = not known yet */
+  gboolean via_proxy; /* the addresses are the proxy's */
+  int fd;             /* TCP socket that is still connecting; -1 */
+  guint16 number;     /* of the link that the engine was given, 0 = none */
+} NmOvpnPlace;
+
+typedef struct NmOvpnRival NmOvpnRival; /* attempt-race.c */
+
 struct NmOvpnAttempt {
   NmOvpnBroker *broker;
   NmOvpnAttemptCallbacks callbacks;
@@ -45,20 +59,22 @@ struct NmOvpnAttempt {
   gboolean engine_ready;
 
   /* where we are in the list of servers */
-  size_t remote_index, tried; /* tried: remotes that failed since the last success */
+  NmOvpnPlace place;  /* the front one, see attempt-race.c */
+  size_t round_index; /* of config.remotes: how far the list was tried */
+  size_t tried;       /* remotes that failed since the last success */
   GCancellable *resolving;
   GSList *addresses, *next_address; /* GInetAddress of the current remote */
-  guint16 port, proxy_port;
-  char *target;           /* UDP through a proxy: address of the server; NULL = not known yet */
-  gboolean via_proxy;     /* the addresses are the proxy's */
   gboolean socket_wanted; /* the connection that is being made is the answer to the engine */
-  struct sockaddr_storage server; /* in use or being tried */
-  char *server_name;              /* "host:port" for people */
-  int link_fd;                    /* TCP socket that is still connecting */
   GSource *link_source;
-  gboolean server_answered;  /* in this session */
-  OvpnFailure open_failure;  /* why a socket could not be opened */
-  OvpnFailure first_failure; /* of this round; the cause that is told */
+  gboolean server_answered;   /* in this session */
+  OvpnFailure open_failure;   /* why a socket could not be opened */
+  OvpnFailure first_failure;  /* of this round; the cause that is told */
+  char *first_failure_server; /* whom it is about */
+  guint16 newest_link;        /* number that was given last */
+  GSList *rivals;             /* NmOvpnRival, oldest first: tried before, and may still answer */
+  GSource *race_timer;        /* then the next one is tried too */
+  gboolean race_blocked;      /* there were too many for that */
+  gint64 link_until;          /* monotonic, us: the end of the turn */
 
   /* asking */
   OvpnNeed pending;   /* what NewSecrets answers */
@@ -86,6 +102,7 @@ struct NmOvpnAttempt {
   GSource *overall_timer;            /* from start until up */
   gint64 up_at;                      /* monotonic, us; when it last came up */
   gboolean not_answered, slow_round; /* before the first success */
+  gboolean silent;                   /* this round ended by nobody answering in time */
   guint rounds;                      /* through all servers since it was up last */
   guint quick;                       /* reconnections so far that were tried without much waiting */
   guint backoff;                     /* s, next delay of a reconnection */
@@ -115,7 +132,23 @@ void nmovpn_attempt_link_failed(NmOvpnAttempt *a,
                                 const OvpnFailure *f); /* this address did not work: the next one */
 void nmovpn_attempt_resolved(NmOvpnAttempt *a);
 void nmovpn_attempt_linked(NmOvpnAttempt *a, int fd); /* takes fd */
+/* The next address, or the next remote; not to be called when there is none. */
+void nmovpn_attempt_go_on(NmOvpnAttempt *a);
+const OvpnRemote *nmovpn_attempt_next_remote(const NmOvpnAttempt *a); /* NULL: that was the last */
+void nmovpn_attempt_start_turn(NmOvpnAttempt *a, gint64 until);
+void nmovpn_attempt_note_failure(NmOvpnAttempt *a, const OvpnFailure *f, const char *server);
+/* fd stays the caller's. */
+gboolean nmovpn_attempt_send_link(NmOvpnAttempt *a, NmOvpnPlace *p, int fd, GError **error);
 const OvpnRemote *nmovpn_attempt_remote(const NmOvpnAttempt *a);
+
+/* attempt-race.c */
+void nmovpn_race_begin(NmOvpnAttempt *a); /* a link is made: others may follow soon */
+void nmovpn_race_end(NmOvpnAttempt *a);
+gboolean nmovpn_race_step_back(NmOvpnAttempt *a); /* one of those aside is the front one again */
+/* FALSE: that number is not one of those aside. */
+gboolean nmovpn_race_failed(NmOvpnAttempt *a, guint number, const OvpnFailure *f);
+gboolean nmovpn_race_chosen(NmOvpnAttempt *a, guint number); /* FALSE: nobody's number */
+void nmovpn_attempt_drop_link(NmOvpnAttempt *a); /* the engine's link of the front one */
 
 /* attempt-pushed.c */
 void nmovpn_attempt_pushed(NmOvpnEngine *e, const OvpnOptionList *pushed, gpointer user_data);
@@ -131,6 +164,10 @@ void nmovpn_attempt_close_files(NmOvpnAttempt *a);
 void nmovpn_attempt_resolve(NmOvpnAttempt *a);
 void nmovpn_attempt_open_link(NmOvpnAttempt *a); /* to next_address */
 void nmovpn_attempt_cancel_link(NmOvpnAttempt *a);
+int nmovpn_attempt_socket_error(int fd); /* of connecting: an errno, 0 = connected */
+void nmovpn_attempt_connect_failure(const NmOvpnAttempt *a, const NmOvpnPlace *p, OvpnFailure *ret,
+                                    const char *why);
+void nmovpn_attempt_watch_connecting(NmOvpnAttempt *a);
 
 void nmovpn_attempt_socket_wanted(NmOvpnAttempt *a, gboolean udp, const guint8 *ip, guint ip_len,
                                   guint16 port);

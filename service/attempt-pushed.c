@@ -60,7 +60,7 @@ static void find_local_net(const NmOvpnAttempt *a, NmOvpnNetconfigInput *in)
 {
   struct sockaddr_in own;
   struct ifaddrs *all = NULL;
-  if (!(a->pushed.redirect & OVPN_REDIRECT_BLOCK_LOCAL) || !own_address(&a->server, &own) ||
+  if (!(a->pushed.redirect & OVPN_REDIRECT_BLOCK_LOCAL) || !own_address(&a->place.server, &own) ||
       getifaddrs(&all) < 0)
     return;
   for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
@@ -82,7 +82,7 @@ void nmovpn_attempt_report(NmOvpnAttempt *a)
   NmOvpnNetconfig n;
   NmOvpnNetconfigInput in = {.pushed = &a->pushed,
                              .config = &a->config,
-                             .server = (const struct sockaddr *)&a->server,
+                             .server = (const struct sockaddr *)&a->place.server,
                              .ifname = a->tun.ifname,
                              .mtu = a->mtu};
   nmovpn_netconfig_read_connection(&in, a->connection);
@@ -123,7 +123,7 @@ static void apply(NmOvpnAttempt *a, const OvpnOptionList *profile, const OvpnOpt
   ovpn_pushed_init(&a->pushed);
   a->have_pushed = TRUE;
   if (ovpn_pushed_from_options(&a->pushed, &a->config, profile, pushed,
-                               (const struct sockaddr *)&a->server, &f) != OVPN_OK ||
+                               (const struct sockaddr *)&a->place.server, &f) != OVPN_OK ||
       !ensure_tun(a, &f)) {
     nmovpn_attempt_fail(a, &f);
     return;

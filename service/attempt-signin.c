@@ -267,7 +267,7 @@ static void come_back_later(NmOvpnAttempt *a, const OvpnFailure *f)
     a->next_address = here;
   } else if (f->arg & OVPN_TEMP_NEXT_REMOTE || !a->next_address) {
     a->next_address = NULL;
-    a->remote_index = (a->remote_index + 1) % a->config.n_remotes;
+    a->round_index = (a->round_index + 1) % a->config.n_remotes;
   }
   g_autofree char *sentence = nmovpn_attempt_sentence(a, f);
   nmovpn_log(LOG_WARNING, "%s", sentence);

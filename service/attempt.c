@@ -22,7 +22,8 @@ enum { STOP_SECONDS = 2 };
 static const guint legal_next[] = {
     [NMOVPN_ATTEMPT_IDLE] = BIT(PREPARING),
     [NMOVPN_ATTEMPT_PREPARING] = BIT(RESOLVING) | BIT(WAITING_SECRETS),
-    [NMOVPN_ATTEMPT_RESOLVING] = BIT(LINKING) | BIT(RESOLVING) | BIT(RECONNECTING),
+    [NMOVPN_ATTEMPT_RESOLVING] =
+        BIT(LINKING) | BIT(NEGOTIATING) | BIT(RESOLVING) | BIT(RECONNECTING),
     [NMOVPN_ATTEMPT_LINKING] = BIT(NEGOTIATING) | BIT(LINKING) | BIT(RESOLVING) | BIT(RECONNECTING),
     [NMOVPN_ATTEMPT_NEGOTIATING] =
         BIT(CONFIGURING) | BIT(WAITING_SECRETS) | BIT(LINKING) | BIT(RESOLVING) | BIT(RECONNECTING),
@@ -73,14 +74,14 @@ void nmovpn_attempt_set_state(NmOvpnAttempt *a, NmOvpnAttemptState s)
 
 const OvpnRemote *nmovpn_attempt_remote(const NmOvpnAttempt *a)
 {
-  return &a->config.remotes[a->remote_index % a->config.n_remotes];
+  return &a->config.remotes[a->place.remote % a->config.n_remotes];
 }
 
 char *nmovpn_attempt_sentence(const NmOvpnAttempt *a, const OvpnFailure *f)
 {
   const OvpnFile *files = a->config.files;
   NmOvpnFailureContext c = {
-      .server = a->server_name,
+      .server = a->place.server_name,
       .proto = a->config.n_remotes ? nmovpn_attempt_remote(a)->proto : OVPN_PROTO_UDP,
       .control_key = files[OVPN_FILE_TLS_AUTH].name || files[OVPN_FILE_TLS_CRYPT].name ||
                      files[OVPN_FILE_TLS_CRYPT_V2].name,
@@ -103,6 +104,8 @@ static void close_tun(NmOvpnAttempt *a)
 static void release(NmOvpnAttempt *a)
 {
   nmovpn_attempt_cancel_link(a);
+  nmovpn_race_end(a);
+  a->place.number = 0;
   nmovpn_attempt_clear_source(&a->overall_timer);
   nmovpn_attempt_clear_source(&a->state_timer);
   nmovpn_attempt_forget_signin(a);
@@ -154,6 +157,7 @@ void nmovpn_attempt_stop(NmOvpnAttempt *a)
   gboolean in_session = a->state == NMOVPN_ATTEMPT_UP || a->state == NMOVPN_ATTEMPT_CONFIGURING ||
                         a->state == NMOVPN_ATTEMPT_NEGOTIATING || nmovpn_attempt_is_waiting(a);
   nmovpn_attempt_cancel_link(a);
+  nmovpn_race_end(a);
   nmovpn_attempt_clear_source(&a->overall_timer);
   if (a->state == NMOVPN_ATTEMPT_UP)
     nmovpn_attempt_log_stats(a);
@@ -237,9 +241,18 @@ static void on_state(NmOvpnEngine *e, OvpnSessionState state, gpointer user_data
   NmOvpnAttempt *a = user_data;
   nmovpn_log(LOG_INFO, "session %s", session_state_text(state));
   a->session = state;
-  if (a->state != NMOVPN_ATTEMPT_NEGOTIATING || a->server_answered ||
-      state <= OVPN_SESSION_RESET_SENT || state >= OVPN_SESSION_CLOSING)
-    return;
+}
+
+static void on_chosen(NmOvpnEngine *e, guint number, gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  gboolean trying = a->state == NMOVPN_ATTEMPT_RESOLVING || a->state == NMOVPN_ATTEMPT_LINKING ||
+                    a->state == NMOVPN_ATTEMPT_NEGOTIATING;
+  if (!trying || !nmovpn_race_chosen(a, number))
+    return; /* given up in the meantime */
+  if (a->state != NMOVPN_ATTEMPT_NEGOTIATING)
+    nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_NEGOTIATING);
+  nmovpn_log(LOG_INFO, "%s answers", a->place.server_name);
   a->server_answered = TRUE;
   nmovpn_attempt_clear_source(&a->state_timer); /* from here the session's own limits hold */
 }
@@ -256,7 +269,7 @@ static void on_up(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_
     return;
   a->mtu = mtu;
   if (a->state == NMOVPN_ATTEMPT_CONFIGURING) {
-    nmovpn_log(LOG_NOTICE, "connected to %s with %s, device %s", a->server_name, cipher,
+    nmovpn_log(LOG_NOTICE, "connected to %s with %s, device %s", a->place.server_name, cipher,
                a->tun.ifname);
     nmovpn_attempt_clear_source(&a->overall_timer);
     nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_UP);
@@ -264,15 +277,20 @@ static void on_up(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_
     a->rounds = 0;
     a->up_at = g_get_monotonic_time();
     a->tried = a->backoff = a->n_refused = a->n_proxy_refused = 0;
+    a->round_index = a->place.remote;
     memset(&a->first_failure, 0, sizeof(a->first_failure));
     nmovpn_attempt_close_files(a);
   }
   nmovpn_attempt_report(a);
 }
 
-static void on_failed(NmOvpnEngine *e, const OvpnFailure *f, gpointer user_data)
+static void on_failed(NmOvpnEngine *e, const OvpnFailure *f, guint number, gboolean others,
+                      gpointer user_data)
 {
   NmOvpnAttempt *a = user_data;
+  if (nmovpn_race_failed(a, number, f) || (number && number != a->place.number))
+    return; /* one of several, or one that was given up already */
+  a->place.number = 0;
   NmOvpnFailureAction action = nmovpn_failure_action(f->status);
   nmovpn_attempt_end_wait(a);
   if (nmovpn_attempt_signin_failed(a, f))
@@ -413,6 +431,7 @@ static const NmOvpnEngineCallbacks engine_callbacks = {
     .on_pushed = nmovpn_attempt_pushed,
     .on_up = on_up,
     .on_failed = on_failed,
+    .on_chosen = on_chosen,
     .on_socket_wanted = on_socket_wanted,
     .on_log = on_log,
     .on_stats = on_stats,
@@ -439,7 +458,7 @@ NmOvpnAttempt *nmovpn_attempt_new(NmOvpnBroker *broker, const NmOvpnAttemptCallb
   a->broker = broker;
   a->callbacks = *callbacks;
   a->user_data = user_data;
-  a->link_fd = a->tun.fd = -1;
+  a->place.fd = a->tun.fd = -1;
   for (int i = 0; i < OVPN_FILE_MAX; i++)
     a->files[i] = -1;
   ovpn_config_init(&a->config);
@@ -459,8 +478,9 @@ void nmovpn_attempt_free(NmOvpnAttempt *a)
     nmovpn_netconfig_clear(&a->netconfig);
   g_clear_pointer(&a->names, nmovpn_route_names_free);
   g_clear_object(&a->connection);
-  g_free(a->server_name);
-  g_free(a->target);
+  g_free(a->first_failure_server);
+  g_free(a->place.server_name);
+  g_free(a->place.target);
   g_free(a);
 }
 

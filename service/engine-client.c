@@ -37,6 +37,7 @@ struct NmOvpnEngine {
   GSource *socket, *child, *grace;
   /* what is legal now */
   gboolean started, ready, live, pushed, tun_sent, close_sent, closed, finished;
+  guint16 newest; /* number of the last LINK */
   unsigned stats_asked;
   OvpnOptionList list; /* PUSHED so far */
   unsigned log_tokens;
@@ -229,10 +230,21 @@ gboolean nmovpn_engine_send_link(NmOvpnEngine *e, const NmOvpnEngineLink *link, 
   ovpn_write_u8(&w, link->host != NULL);
   ovpn_ipc_write_str(&w, link->host);
   ovpn_write_u16(&w, link->port);
+  ovpn_write_u16(&w, link->number);
+  ovpn_write_u8(&w, link->beside ? 1 : 0);
+  e->newest = link->number;
   e->live = TRUE;
   e->tun_sent = FALSE;
   ovpn_option_list_clear(&e->list);
   return send_message(e, &w, link->fd, error);
+}
+
+gboolean nmovpn_engine_send_drop(NmOvpnEngine *e, guint16 number, GError **error)
+{
+  uint8_t buf[OVPN_IPC_HEADER + 2];
+  OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_DROP);
+  ovpn_write_u16(&w, number);
+  return send_message(e, &w, -1, error);
 }
 
 gboolean nmovpn_engine_send_socket(NmOvpnEngine *e, int fd, GError **error)
@@ -425,17 +437,30 @@ static gboolean got_failed(NmOvpnEngine *e, OvpnReader *r)
   unsigned status = ovpn_read_u16(r);
   f.arg = ovpn_read_u32(r);
   char *text = read_text(r);
-  gboolean ok = text && complete(r) && ovpn_is_fail((OvpnStatus)status) &&
+  guint16 number = ovpn_read_u16(r);
+  unsigned others = ovpn_read_u8(r);
+  gboolean ok = text && complete(r) && ovpn_is_fail((OvpnStatus)status) && others <= 1 &&
                 (e->live || (e->started && !e->ready));
   if (ok) {
     f.status = (OvpnStatus)status;
     g_strlcpy(f.text, text, sizeof f.text);
-    e->live = FALSE;
+    if (!others && number == e->newest) /* else a newer link is on its way there */
+      e->live = FALSE;
     if (e->cb.on_failed)
-      e->cb.on_failed(e, &f, e->user_data);
+      e->cb.on_failed(e, &f, number, others != 0, e->user_data);
   }
   free(text);
   return ok;
+}
+
+static gboolean got_chosen(NmOvpnEngine *e, OvpnReader *r)
+{
+  guint16 number = ovpn_read_u16(r);
+  if (!complete(r) || !e->live)
+    return FALSE;
+  if (e->cb.on_chosen)
+    e->cb.on_chosen(e, number, e->user_data);
+  return TRUE;
 }
 
 static gboolean may_log(NmOvpnEngine *e)
@@ -530,6 +555,8 @@ static gboolean got(NmOvpnEngine *e, OvpnIpcType type, OvpnReader *r)
     return got_up(e, r);
   case OVPN_IPC_FAILED:
     return got_failed(e, r);
+  case OVPN_IPC_CHOSEN:
+    return got_chosen(e, r);
   case OVPN_IPC_LOG:
     return got_log(e, r);
   case OVPN_IPC_STATS:
@@ -549,6 +576,7 @@ static gboolean got(NmOvpnEngine *e, OvpnIpcType type, OvpnReader *r)
   case OVPN_IPC_RESTART:
   case OVPN_IPC_SOCKET:
   case OVPN_IPC_SIGNER:
+  case OVPN_IPC_DROP:
     return FALSE; /* our own direction */
   }
   return FALSE;

@@ -41,8 +41,12 @@ typedef struct NmOvpnEngineCallbacks {
   void (*on_pushed)(NmOvpnEngine *e, const OvpnOptionList *pushed, gpointer user_data);
   void (*on_up)(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_data);
   /* the session is over (before READY: the configuration is refused); the engine lives and waits
-   * for a link */
-  void (*on_failed)(NmOvpnEngine *e, const OvpnFailure *failure, gpointer user_data);
+   * for a link. number: the one of the link, 0 = of none; others: of several links, and those go
+   * on */
+  void (*on_failed)(NmOvpnEngine *e, const OvpnFailure *failure, guint number, gboolean others,
+                    gpointer user_data);
+  /* of several links, this one was answered; the others are closed. Also for a single one */
+  void (*on_chosen)(NmOvpnEngine *e, guint number, gpointer user_data);
   /* the proxy asks for a new connection (udp FALSE), or a relay is ready: where it is, or nothing
    * (ip_len 0) for the address of the proxy; without a proxy, another socket to the server. Answer
    * with nmovpn_engine_send_socket() */
@@ -87,9 +91,13 @@ typedef struct NmOvpnEngineLink {
   const char *host; /* fd leads to the proxy of that remote, and this is where to go from there; a
                        literal for UDP; NULL = fd leads to the server */
   guint16 port;
-  int fd; /* connected, non-blocking */
+  guint16 number;  /* of this link, from 1 on */
+  gboolean beside; /* other links stay open until one of them is answered */
+  int fd;          /* connected, non-blocking */
 } NmOvpnEngineLink;
 gboolean nmovpn_engine_send_link(NmOvpnEngine *e, const NmOvpnEngineLink *link, GError **error);
+/* That link is closed; nothing comes of it any more, except what is on its way. */
+gboolean nmovpn_engine_send_drop(NmOvpnEngine *e, guint16 number, GError **error);
 gboolean nmovpn_engine_send_socket(NmOvpnEngine *e, int fd, GError **error);
 /* May be sent ahead, any time after spawn. */
 gboolean nmovpn_engine_answer_user_pass(NmOvpnEngine *e, const char *user, const char *password,

@@ -33,7 +33,8 @@ enum {
     0) /* config complete: engine builds OvpnConfig, loads keys, answers READY or FAILED */        \
   X(LINK, 4, 1) /* u8 OvpnProto | u8 family 4/6 | u32 link mtu or 0 | u16 remote (its index) | u8  \
                    proxy (1 = the fd leads to it) | str16 host | u16 port of the server, for the   \
-                   proxy | connected fd: new session */                                            \
+                   proxy | u16 number, for CHOSEN, FAILED and DROP | u8 beside (1 = until one of   \
+                   them is answered, the other links stay) | connected fd: new session */          \
   X(ANSWER, 5, 0) /* u8 OvpnNeed | str16 a | str16 b; see session.h OvpnAnswer */                  \
   X(TUN, 6, 1)    /* u8 tap | u8 vnet_hdr (1 = yes, 2 = TSO, 4 = USO) | u16 mtu | fd */            \
   X(CLOSE, 7, 0)  /* leave politely, then exit */                                                  \
@@ -41,6 +42,7 @@ enum {
   X(RESTART, 9,                                                                                    \
     0) /* drop the session now without notice (network changed); engine answers FAILED LINK */     \
   X(SOCKET, 10, 1) /* what SOCKET_WANTED asked for: connected fd */                                \
+  X(DROP, 12, 0)   /* u16 number: close that link without a word */                                \
   X(SIGNER, 11, 1) /* socket to nm-ovpn-signer, for a key on a token; before START */              \
   /* engine -> service */                                                                          \
   X(READY, 32, 0)                                                                                  \
@@ -51,10 +53,12 @@ enum {
   X(PUSHED, 35, 0) /* u8 last | u16 n | n options; repeated until last = 1 */                      \
   X(UP, 36, 0)     /* keys and TUN in place; str16 cipher | u16 tun payload mtu */                 \
   X(FAILED, 37,                                                                                    \
-    0) /* u16 status | u32 arg | str16 text: the session is over; engine waits for LINK */         \
+    0) /* u16 status | u32 arg | str16 text | u16 number of the link, 0 = none | u8 others (1 =    \
+          of several, and they go on): the session is over; engine waits for LINK */               \
   X(LOG, 38, 0)           /* u8 level (syslog 3..7) | u16 OvpnLogCode | str16 text */              \
   X(STATS, 39, 0)         /* OvpnStats in order of its fields, u64 each */                         \
   X(CLOSED, 40, 0)        /* exit notification done */                                             \
+  X(CHOSEN, 42, 0)        /* u16 number: that link was answered, the others are closed */          \
   X(SOCKET_WANTED, 41, 0) /* u8 udp | u8 4, 16 or 0 | address | u16 port. udp 0: a new connection  \
                              to the proxy; udp 1: the relay, where no address means that of the    \
                              proxy; without a proxy the server again */

@@ -130,13 +130,23 @@ void control_send_up(Engine *e, const char *cipher, unsigned mtu)
   send_message(e, &w, false);
 }
 
-void control_send_failed(Engine *e, const OvpnFailure *f)
+void control_send_chosen(Engine *e, uint16_t number)
+{
+  uint8_t buf[OVPN_IPC_HEADER + 2];
+  OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_CHOSEN);
+  ovpn_write_u16(&w, number);
+  send_message(e, &w, false);
+}
+
+void control_send_failed(Engine *e, const OvpnFailure *f, uint16_t number, bool others)
 {
   uint8_t buf[OVPN_IPC_HEADER + OVPN_FAILURE_TEXT_MAX + 16];
   OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_FAILED);
   ovpn_write_u16(&w, (uint16_t)f->status);
   ovpn_write_u32(&w, f->arg);
   ovpn_ipc_write_str(&w, f->text);
+  ovpn_write_u16(&w, number);
+  ovpn_write_u8(&w, others);
   send_message(e, &w, false);
 }
 
@@ -195,13 +205,17 @@ static bool on_link(Engine *e, OvpnReader *r, int *fd)
   uint32_t mtu = ovpn_read_u32(r);
   unsigned remote = ovpn_read_u16(r), proxy = ovpn_read_u8(r);
   char *host = ovpn_ipc_read_str(r, HOST_MAX);
-  uint16_t port = ovpn_read_u16(r);
-  bool ok = host && complete(r) && proto <= OVPN_PROTO_TCP && (family == 4 || family == 6) &&
-            mtu <= UINT16_MAX && remote < e->config.n_remotes && proxy <= 1;
+  uint16_t port = ovpn_read_u16(r), number = ovpn_read_u16(r);
+  unsigned beside = ovpn_read_u8(r);
+  bool ok = host && complete(r) && beside <= 1 && proto <= OVPN_PROTO_TCP &&
+            (family == 4 || family == 6) && mtu <= UINT16_MAX && remote < e->config.n_remotes &&
+            proxy <= 1;
   if (ok) {
     drive_link(e, &(DriveLink){.proto = (OvpnProto)proto,
                                .ipv6 = family == 6,
                                .proxy = proxy,
+                               .beside = beside,
+                               .number = number,
                                .remote = remote,
                                .host = host,
                                .port = port,
@@ -210,6 +224,15 @@ static bool on_link(Engine *e, OvpnReader *r, int *fd)
   }
   free(host);
   return ok;
+}
+
+static bool on_drop(Engine *e, OvpnReader *r)
+{
+  uint16_t number = ovpn_read_u16(r);
+  if (!complete(r))
+    return false;
+  race_drop(e, number);
+  return true;
 }
 
 static bool on_signer(Engine *e, OvpnReader *r, int *fd)
@@ -334,6 +357,7 @@ static unsigned legal_in(const Engine *e, OvpnIpcType type)
   case OVPN_IPC_LINK:
   case OVPN_IPC_RESTART:
   case OVPN_IPC_SOCKET:
+  case OVPN_IPC_DROP:
     return running;
   case OVPN_IPC_ANSWER:
     return IN(CONFIG) | IN(PASSPHRASE) | IN(REFUSED) | running;
@@ -353,6 +377,7 @@ static unsigned legal_in(const Engine *e, OvpnIpcType type)
   case OVPN_IPC_STATS:
   case OVPN_IPC_CLOSED:
   case OVPN_IPC_SOCKET_WANTED:
+  case OVPN_IPC_CHOSEN:
     return 0; /* our own direction */
   }
   return 0;
@@ -369,6 +394,8 @@ static bool act(Engine *e, OvpnIpcType type, OvpnReader *r, int *fd)
     return on_link(e, r, fd);
   case OVPN_IPC_SOCKET:
     return on_socket(e, r, fd);
+  case OVPN_IPC_DROP:
+    return on_drop(e, r);
   case OVPN_IPC_SIGNER:
     return on_signer(e, r, fd);
   case OVPN_IPC_ANSWER:
@@ -393,6 +420,7 @@ static bool act(Engine *e, OvpnIpcType type, OvpnReader *r, int *fd)
   case OVPN_IPC_STATS:
   case OVPN_IPC_CLOSED:
   case OVPN_IPC_SOCKET_WANTED:
+  case OVPN_IPC_CHOSEN:
     return false;
   }
   return false;

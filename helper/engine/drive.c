@@ -17,7 +17,7 @@
 enum { CLOSE_LIMIT_S = 3 };
 static const uint64_t second = 1000000000u;
 
-static void end_session(Engine *e)
+static void end_link(Engine *e)
 {
   revive_end(e);
   ovpn_session_free(e->session);
@@ -29,6 +29,12 @@ static void end_session(Engine *e)
   loop_forget_link(e);
   link_close(&e->link);
   e->tun_current = e->answer_wanted = e->rx_more = false;
+}
+
+static void end_session(Engine *e)
+{
+  end_link(e);
+  race_end(e);
 }
 
 static void finish_close(Engine *e)
@@ -87,9 +93,22 @@ void drive_fail(Engine *e, const OvpnFailure *cause)
     finish_close(e);
     return;
   }
+  uint16_t number = e->race.number;
+  if (!e->race.answered && race_succeed(e)) {
+    control_send_failed(e, &f, number, true);
+    return;
+  }
   end_session(e);
   e->phase = ENGINE_IDLE;
-  control_send_failed(e, &f);
+  control_send_failed(e, &f, number, false);
+}
+
+void drive_drop(Engine *e)
+{
+  if (race_succeed(e))
+    return;
+  end_session(e);
+  e->phase = ENGINE_IDLE;
 }
 
 static void set_peer(Engine *e, const OvpnDataCipher *cipher, int32_t peer_id)
@@ -222,6 +241,9 @@ static bool on_event(Engine *e, OvpnEvent *ev)
   uint8_t payload[32];
   switch (ev->type) {
   case OVPN_EVENT_STATE:
+    if (ev->state != OVPN_SESSION_RESET_SENT && ev->state != OVPN_SESSION_WAIT_CREDENTIALS &&
+        ev->state < OVPN_SESSION_CLOSING)
+      race_answered(e);
     control_send_state(e, ev->state);
     break;
   case OVPN_EVENT_NEED:
@@ -331,6 +353,7 @@ void drive_settle(Engine *e)
       return;
     }
     revive_tick(e);
+    race_tick(e);
     if (!drain_events(e))
       return;
     maybe_up(e);
@@ -349,14 +372,23 @@ uint64_t drive_deadline(const Engine *e)
 {
   uint64_t d = e->session ? ovpn_session_deadline(e->session) : UINT64_MAX;
   uint64_t doubt = revive_deadline(e);
+  uint64_t rivals = race_deadline(e);
   d = doubt < d ? doubt : d;
+  d = rivals < d ? rivals : d;
   return e->close_deadline && e->close_deadline < d ? e->close_deadline : d;
 }
 
 void drive_link(Engine *e, const DriveLink *l)
 {
+  if (l->beside && !l->proxy && race_open(e)) {
+    race_join(e, l);
+    return;
+  }
   end_session(e);
   e->phase = ENGINE_SESSION;
+  e->race.number = l->number;
+  e->race.remote = l->remote;
+  e->race.answered = false;
   ovpn_config_select(&e->config, l->remote);
   if (l->proxy)
     via_start(e, l->proto, l->ipv6, l->host, l->port, l->fd);
@@ -376,7 +408,7 @@ static size_t largest_payload(const OvpnConfig *c)
   return n + EXTRA;
 }
 
-OvpnStatus drive_new_session(Engine *e, OvpnSession **ret, OvpnFailure *f)
+OvpnStatus drive_new_session(Engine *e, const Link *l, OvpnSession **ret, OvpnFailure *f)
 {
   struct timespec wall;
   clock_gettime(CLOCK_REALTIME, &wall);
@@ -384,8 +416,8 @@ OvpnStatus drive_new_session(Engine *e, OvpnSession **ret, OvpnFailure *f)
                          .profile = &e->options,
                          .tls = e->tls,
                          .credentials = &e->credentials,
-                         .proto = e->link.proto,
-                         .link_ipv6 = e->link.ipv6,
+                         .proto = l->proto,
+                         .link_ipv6 = l->ipv6,
                          .random = engine_random,
                          .wall_time = (uint32_t)wall.tv_sec,
                          .now = e->now};
@@ -394,12 +426,22 @@ OvpnStatus drive_new_session(Engine *e, OvpnSession **ret, OvpnFailure *f)
 
 void drive_replace(Engine *e, OvpnSession *next)
 {
+  race_end(e);
   ovpn_session_free(e->session);
   e->session = next;
   datapath_del_all(&e->dp);
   e->dp.up = e->tun_current = e->answer_wanted = false;
   e->cipher = NULL;
   memset(&e->dp.notes, 0, sizeof e->dp.notes);
+}
+
+void drive_take_over(Engine *e, const Link *l, OvpnSession *s)
+{
+  end_link(e);
+  memset(&e->dp.notes, 0, sizeof e->dp.notes);
+  e->cipher = NULL;
+  e->link = *l;
+  e->session = s;
 }
 
 void drive_open(Engine *e, OvpnProto proto, bool ipv6, int fd)
@@ -416,7 +458,7 @@ void drive_open(Engine *e, OvpnProto proto, bool ipv6, int fd)
   unsigned mtu =
       e->config.tun_mtu > e->config.tun_mtu_max ? e->config.tun_mtu : e->config.tun_mtu_max;
   link_set_mtu(&e->link, mtu);
-  OvpnStatus st = drive_new_session(e, &e->session, &f);
+  OvpnStatus st = drive_new_session(e, &e->link, &e->session, &f);
   if (st != OVPN_OK) {
     ovpn_failure_set(&f, st, "session");
     drive_fail(e, &f);
@@ -443,6 +485,7 @@ void drive_tun(Engine *e, int fd, bool tap, unsigned mtu, unsigned flags)
 
 void drive_close(Engine *e)
 {
+  race_end(e);
   e->phase = ENGINE_CLOSING;
   if (!e->session) {
     finish_close(e);

@@ -8,6 +8,7 @@
 #include "helper/core/session.h"
 #include "helper/core/signer.h"
 #include "helper/engine/datapath.h"
+#include "helper/engine/race.h"
 #include "helper/engine/revive.h"
 #include "helper/engine/via.h"
 
@@ -19,11 +20,6 @@ typedef enum EnginePhase {
   ENGINE_SESSION,
   ENGINE_CLOSING,
 } EnginePhase;
-
-typedef struct Watch {
-  int fd; /* -1 = not in the epoll set */
-  uint32_t events;
-} Watch;
 
 struct Engine {
   int ipc;
@@ -51,6 +47,7 @@ struct Engine {
   Link link;
   Via via;
   Revive revive;
+  Race race;
   Tun tun;
   Datapath dp;
   Batch rx, tx; /* tx is the only queue towards the server: control and data packets alike */
@@ -71,7 +68,9 @@ void control_send_need(Engine *e, OvpnNeed need, unsigned flags, uint32_t second
                        const char *text);
 void control_send_pushed(Engine *e, const OvpnOptionList *l);
 void control_send_up(Engine *e, const char *cipher, unsigned mtu);
-void control_send_failed(Engine *e, const OvpnFailure *f);
+/* number: of the link; others: of several, and they go on */
+void control_send_failed(Engine *e, const OvpnFailure *f, uint16_t number, bool others);
+void control_send_chosen(Engine *e, uint16_t number);
 void control_send_closed(Engine *e);
 /* SOCKET_WANTED; the address is of the relay */
 void control_send_socket_wanted(Engine *e, bool udp, const OvpnSocksAddress *relay);
@@ -90,17 +89,22 @@ void engine_clear(Engine *e);
 
 /* drive.c */
 /* A new link, which takes over its fd and replaces an old session: `remote` as in the profile. */
-typedef struct DriveLink {
+struct DriveLink {
   OvpnProto proto;
-  bool ipv6, proxy;
+  bool ipv6, proxy, beside; /* beside: the present one is not replaced yet, see race.h */
+  uint16_t number;
   unsigned remote;
   const char *host; /* with a proxy: where it leads to */
   uint16_t port;
   int fd;
-} DriveLink;
+};
 void drive_link(Engine *e, const DriveLink *l);
-/* A session on the present link. */
-OvpnStatus drive_new_session(Engine *e, OvpnSession **ret, OvpnFailure *f);
+/* A session for the options that are selected. */
+OvpnStatus drive_new_session(Engine *e, const Link *l, OvpnSession **ret, OvpnFailure *f);
+/* Link and session are replaced by others, which are taken. */
+void drive_take_over(Engine *e, const Link *l, OvpnSession *s);
+/* The service is not interested in the present link any more. */
+void drive_drop(Engine *e);
 /* The session is replaced by one that has been answered already. */
 void drive_replace(Engine *e, OvpnSession *next);
 /* Opens link and session on a connected descriptor and takes it over. */
@@ -120,5 +124,6 @@ bool loop_init(Engine *e);
 void loop_forget_link(Engine *e); /* before its descriptor is closed */
 void loop_forget_tun(Engine *e);
 void loop_forget_via(Engine *e);
+void loop_forget_rival(Engine *e, unsigned i);
 void loop_run(Engine *e);
 void engine_random(void *user, uint8_t *buf, size_t len);

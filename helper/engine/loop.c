@@ -14,7 +14,7 @@
 #include <time.h>
 
 enum { RX_ROUNDS = 4, TX_ROUNDS = 2, IPC_ROUNDS = 16 };
-enum { TAG_IPC, TAG_LINK, TAG_TUN, TAG_VIA, TAGS };
+enum { TAG_IPC, TAG_LINK, TAG_TUN, TAG_VIA, TAG_RIVAL, TAGS = TAG_RIVAL + RACE_RIVALS };
 
 uint64_t loop_clock(void)
 {
@@ -72,6 +72,12 @@ void loop_forget_via(Engine *e)
   watch(e, &e->via_watch, e->via_watch.fd, 0, TAG_VIA);
 }
 
+void loop_forget_rival(Engine *e, unsigned i)
+{
+  Watch *w = &e->race.rivals[i].watch;
+  watch(e, w, w->fd, 0, TAG_RIVAL + i);
+}
+
 void loop_forget_tun(Engine *e)
 {
   watch(e, &e->tun_watch, e->tun_watch.fd, 0, TAG_TUN);
@@ -81,6 +87,7 @@ bool loop_init(Engine *e)
 {
   e->epoll = epoll_create1(EPOLL_CLOEXEC);
   e->ipc_watch = e->link_watch = e->tun_watch = e->via_watch = (Watch){.fd = -1};
+  race_init(e);
   return e->epoll >= 0 && watch(e, &e->ipc_watch, e->ipc, EPOLLIN, TAG_IPC) && batch_init(&e->rx) &&
          batch_init(&e->tx) && datapath_init(&e->dp);
 }
@@ -99,6 +106,10 @@ static void update_watches(Engine *e)
   bool ok = watch(e, &e->link_watch, e->link.fd, link, TAG_LINK);
   ok = ok && watch(e, &e->tun_watch, e->tun.fd, wants_tun(e) ? EPOLLIN : 0, TAG_TUN);
   ok = ok && watch(e, &e->via_watch, e->via.fd, via_events(e), TAG_VIA);
+  for (unsigned i = 0; i < RACE_RIVALS; i++) {
+    Rival *r = &e->race.rivals[i];
+    ok = ok && watch(e, &r->watch, r->link.fd, r->session ? EPOLLIN : 0, TAG_RIVAL + i);
+  }
   if (ok || (!e->session && !e->via.machine))
     return;
   ovpn_failure_set(&f, OVPN_FAIL_INTERNAL, "epoll: %s", strerror(errno));
@@ -173,6 +184,9 @@ static void turn(Engine *e, const struct epoll_event *ev, int n)
     link_in(e);
   if (on[TAG_VIA] && e->via.fd >= 0)
     via_ready(e);
+  for (unsigned i = 0; i < RACE_RIVALS; i++)
+    if (on[TAG_RIVAL + i] && e->race.rivals[i].session)
+      race_ready(e, i);
   if (on[TAG_TUN] || e->dp.pending)
     tun_in(e);
   for (int i = 0; on[TAG_IPC] && i < IPC_ROUNDS && !e->exit && control_receive(e); i++)

@@ -10,7 +10,8 @@
  * Trust: ICMP errors and silence can be forged; they only make us ask. Both answers are as
  * authentic as the control channel is, and the new session has its own handshake. Invariants: a
  * session is given up here only after several probes were not answered and a hello was; a server
- * that was never seen to answer a probe is not judged by them. spec §3, §16.3. */
+ * that was never seen to answer a probe is not judged by them, unless its port was closed in the
+ * meantime. spec §3, §16.3. */
 #include "helper/engine/revive.h"
 #include <errno.h>
 #include <string.h>
@@ -22,12 +23,13 @@ static const uint64_t ms = 1000000u;
 enum {
   PATIENCE_MS = 500,
   PATIENCE_MAX_MS = 64000,
-  LEARN_MS = 500, /* after the session is up; doubled each time */
-  LEARN_MAX = 5,
+  LEARN_MS = 250, /* between the first two probes; doubled each time */
+  LEARN_MAX = 6,
   HELLO_MS = 200,   /* after the first probe */
   SOCKET_MS = 500,  /* between two sockets that are asked for */
   VERDICT_MS = 200, /* after the hello was answered */
   PROBES_MIN = 3,   /* without an answer, before a session is given up */
+  REFUSALS_MIN = 2, /* the same, where no probe was ever answered */
 };
 
 static bool applies(const Engine *e)
@@ -53,9 +55,11 @@ static void certain(Engine *e)
 {
   Revive *r = &e->revive;
   r->silent_since = 0;
+  r->refusals = 0;
   if (!r->doubt)
     return;
   r->doubt = 0;
+  race_end(e); /* other addresses need not be asked any more */
   r->patience = r->patience ? r->patience * 2 : 2 * PATIENCE_MS * ms;
   if (r->patience > PATIENCE_MAX_MS * ms)
     r->patience = PATIENCE_MAX_MS * ms;
@@ -79,16 +83,18 @@ void revive_note(Engine *e, bool received, bool payload)
   }
 }
 
-static void say(Engine *e, OvpnSession *s, bool probe)
+/* false: there was nothing to say, or no room. */
+static bool say(Engine *e, OvpnSession *s, bool probe)
 {
   uint8_t *p = batch_reserve(&e->tx, 1, OVPN_PACKET_MAX);
   if (!p)
-    return;
+    return false;
   p += PACKET_HEADROOM;
   size_t n = probe ? ovpn_session_probe(s, e->now, p, OVPN_PACKET_MAX)
                    : ovpn_session_output(s, e->now, p, OVPN_PACKET_MAX);
   if (n > 0)
     batch_push(&e->tx, p, n, false);
+  return n > 0;
 }
 
 /* One question each half second at first, in the end one in ten seconds. */
@@ -107,7 +113,7 @@ static void say_hello(Engine *e)
   OvpnFailure f = {0};
   forget_next(r);
   r->hello_at = e->now + (e->now - r->doubt < 2000 * ms ? 500 * ms : pause_between(e));
-  if (drive_new_session(e, &r->next, &f) != OVPN_OK)
+  if (drive_new_session(e, &e->link, &r->next, &f) != OVPN_OK)
     return;
   if (ovpn_session_state(r->next) == OVPN_SESSION_RESET_SENT)
     say(e, r->next, false);
@@ -133,13 +139,8 @@ static void learn(Engine *e)
   Revive *r = &e->revive;
   if (ovpn_session_probes_answered(e->session) > 0) {
     r->works = true;
-  } else if (r->learned < LEARN_MAX) {
-    if (r->learn_at == 0)
-      r->learn_at = e->now + LEARN_MS * ms;
-    if (e->now < r->learn_at)
-      return;
-    say(e, e->session, true);
-    r->learn_at = e->now + (LEARN_MS * ms << ++r->learned);
+  } else if (r->learned < LEARN_MAX && e->now >= r->learn_at && say(e, e->session, true)) {
+    r->learn_at = e->now + (LEARN_MS * ms << r->learned++);
   }
 }
 
@@ -194,6 +195,13 @@ bool revive_socket(Engine *e, int fd)
   return true;
 }
 
+/* Would silence mean anything? The port of a server that never answered a probe has to be closed.
+ */
+static bool judges(const Revive *r)
+{
+  return r->works || r->refusals >= REFUSALS_MIN || r->doubt;
+}
+
 void revive_tick(Engine *e)
 {
   Revive *r = &e->revive;
@@ -203,8 +211,13 @@ void revive_tick(Engine *e)
     return;
   }
   follow_address(e);
-  if (!r->works) {
+  if (e->link.refused)
+    r->refusals++;
+  if (!r->works)
     learn(e);
+  if (!judges(r)) {
+    if (e->link.refused && !r->probe_at && say(e, e->session, true))
+      r->probe_at = e->now; /* refused too, if nobody is there */
     e->link.refused = false;
     return;
   }
@@ -231,13 +244,23 @@ void revive_tick(Engine *e)
     say_hello(e);
 }
 
+bool revive_doubts(const Engine *e)
+{
+  return applies(e) && e->revive.doubt;
+}
+
+bool revive_gives_way(const Engine *e)
+{
+  return revive_doubts(e) && !e->revive.answered && e->revive.unanswered >= PROBES_MIN;
+}
+
 uint64_t revive_deadline(const Engine *e)
 {
   const Revive *r = &e->revive;
   uint64_t t = UINT64_MAX;
   if (!applies(e))
     return t;
-  if (!r->works)
+  if (!judges(r))
     return r->learned < LEARN_MAX && r->learn_at ? r->learn_at : t;
   if (!r->doubt)
     return r->silent_since ? r->silent_since + (r->patience ? r->patience : PATIENCE_MS * ms) : t;

@@ -17,6 +17,7 @@ typedef struct Revive {
   uint64_t socket_at; /* when the next socket may be asked for */
   bool socket_wanted;
   unsigned unanswered; /* probes since `answered`, or since the doubt */
+  unsigned refusals;   /* times that its host said nobody listens, since anything came */
 } Revive;
 
 /* Data packets moved: authenticated ones came, or payload moved at all. */
@@ -27,4 +28,6 @@ bool revive_input(Engine *e, const uint8_t *pkt, size_t len);
 void revive_tick(Engine *e);           /* may replace the session */
 bool revive_socket(Engine *e, int fd); /* SOCKET came; true: it was for us, and taken */
 void revive_end(Engine *e);
+bool revive_doubts(const Engine *e);    /* the server is being asked whether it is there */
+bool revive_gives_way(const Engine *e); /* in vain: another address may take over */
 uint64_t revive_deadline(const Engine *e);

@@ -70,7 +70,7 @@ static void use_credential_files(Engine *e)
 static void refuse(Engine *e, const OvpnFailure *f)
 {
   e->phase = ENGINE_REFUSED;
-  control_send_failed(e, f);
+  control_send_failed(e, f, 0, false);
 }
 
 static void load_keys(Engine *e)
@@ -135,6 +135,7 @@ void setup_passphrase(Engine *e)
 
 void engine_clear(Engine *e)
 {
+  race_end(e);
   ovpn_session_free(e->session);
   e->session = NULL;
   datapath_clear(&e->dp);

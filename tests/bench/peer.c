@@ -63,6 +63,16 @@ void drive_flush(Engine *e)
 }
 
 /* No proxies here. */
+void race_init(Engine *e)
+{
+  for (unsigned i = 0; i < RACE_RIVALS; i++)
+    e->race.rivals[i].link.fd = e->race.rivals[i].watch.fd = -1;
+}
+
+void race_ready(Engine *e, unsigned i)
+{
+}
+
 void via_ready(Engine *e)
 {
   (void)e;

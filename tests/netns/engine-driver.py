@@ -7,7 +7,7 @@ by a veth pair, no NetworkManager. For looking at the engine alone; the scenario
 import array, ctypes, json, os, re, select, shutil, socket, struct, subprocess, sys, tempfile, time
 
 T = dict(OPTIONS=1, FILE=2, START=3, LINK=4, ANSWER=5, TUN=6, CLOSE=7, GET_STATS=8, RESTART=9, READY=32, STATE=33,
-         NEED=34, PUSHED=35, UP=36, FAILED=37, LOG=38, STATS=39, CLOSED=40)
+         NEED=34, PUSHED=35, UP=36, FAILED=37, LOG=38, STATS=39, CLOSED=40, CHOSEN=42)
 NAME = {v: k for k, v in T.items()}
 FILES = dict(ca=0, cert=1, key=2, pkcs12=4, tls_auth=5, tls_crypt=6, tls_crypt_v2=7)
 STATS = ("link_rx_bytes link_tx_bytes link_rx_packets link_tx_packets tun_rx_bytes tun_tx_bytes tun_rx_packets "
@@ -124,7 +124,7 @@ class Engine:
             if name == "STATE":
                 val = b[0]
             elif name == "FAILED":
-                val = (*struct.unpack(">HI", b[:6]), b[8:].decode())
+                val = (*struct.unpack(">HI", b[:6]), b[8:-3].decode())
             elif name == "NEED":
                 val = (b[0], b[1], b[6:].decode())
             elif name == "UP":
@@ -267,7 +267,7 @@ port 1194
 
     def link(self, e, proto="udp", addr="192.0.2.1"):
         fd = self.helper.link(proto, addr)
-        e.send("LINK", struct.pack(">BBIHBHH", proto == "tcp", 6 if ":" in addr else 4, 0, 0, 0, 0, 0), fd)
+        e.send("LINK", struct.pack(">BBIHBHHHB", proto == "tcp", 6 if ":" in addr else 4, 0, 0, 0, 0, 0, 1, 0), fd)
         os.close(fd)
 
     def give_tun(self, e, pushed, tap=False):

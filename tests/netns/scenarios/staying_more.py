@@ -26,7 +26,7 @@ class Disorder(threading.Thread):
 
     def __init__(self, l, s, port, most):
         super().__init__(daemon=True)
-        self.most, self.turned, self.passed, self.ended = most, 0, 0, False
+        self.least, self.most, self.turned, self.passed, self.ended = 0, most, 0, 0, False
         own = os.open('/proc/self/ns/net', os.O_RDONLY)
         there = os.open('/run/netns/' + l.server_ns, os.O_RDONLY)
         try:
@@ -51,7 +51,7 @@ class Disorder(threading.Thread):
                 if sock is self.front:
                     client = source
                 number += 1
-                queue.append((now + random.random() * self.most, number, sock, data))
+                queue.append((now + self.least + random.random() * self.most, number, sock, data))
             queue.sort()
             while queue and queue[0][0] <= now:
                 _, n, sock, data = queue.pop(0)
@@ -217,3 +217,4 @@ def persistent_and_the_server_crashes(l):
         works_again(l, s)
         u.kept()
         check(state(l, u.name) == 'activated', 'the VPN is ' + state(l, u.name))
+import staying_failover  # noqa: E402,F401

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Happy Eyeballs for OpenVPN: when an address does not answer at once, the service opens links to
+ * the next ones beside it. Each has a session of its own that says hello (a hard reset) and nothing
+ * more. The first whose answer passes the control channel's checks takes the engine's place; the
+ * others are closed before they have cost their servers a handshake. RFC 8305, spec §3.
+ *
+ * While a tunnel is up, rivals ask other addresses of a server that has fallen silent (revive.c):
+ * there an answer counts only when the old session was asked in vain.
+ *
+ * Trust: an answer is as authentic as the control channel is. Invariants: at most RACE_RIVALS
+ * links beside the engine's own; a session is touched only while the options of its remote are
+ * selected; a rival that is over is reported with its number, one that lost is not. */
+#include "helper/engine/race.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "helper/core/packet.h"
+#include "helper/engine/engine.h"
+
+enum { NOBODY = RACE_RIVALS };
+
+void race_init(Engine *e)
+{
+  for (unsigned i = 0; i < RACE_RIVALS; i++) {
+    e->race.rivals[i].link.fd = -1;
+    e->race.rivals[i].watch.fd = -1;
+  }
+}
+
+static void leave(Engine *e, unsigned i)
+{
+  Rival *r = &e->race.rivals[i];
+  ovpn_session_free(r->session);
+  loop_forget_rival(e, i);
+  link_close(&r->link);
+  *r = (Rival){.link.fd = -1, .watch.fd = -1};
+}
+
+void race_end(Engine *e)
+{
+  for (unsigned i = 0; i < RACE_RIVALS; i++)
+    if (e->race.rivals[i].session)
+      leave(e, i);
+}
+
+unsigned race_rivals(const Engine *e)
+{
+  unsigned n = 0;
+  for (unsigned i = 0; i < RACE_RIVALS; i++)
+    n += e->race.rivals[i].session != NULL;
+  return n;
+}
+
+bool race_open(const Engine *e)
+{
+  return e->phase == ENGINE_SESSION && e->session && !e->via.machine && !e->link.head_len &&
+         !ovpn_config_is_static(&e->config) &&
+         (ovpn_session_state(e->session) == OVPN_SESSION_RESET_SENT || revive_doubts(e));
+}
+
+static void report(Engine *e, uint16_t number, const OvpnFailure *f)
+{
+  control_send_failed(e, f, number, true);
+}
+
+/* The rival's own words for its end, when it has some. */
+static void lose(Engine *e, unsigned i, const OvpnFailure *cause)
+{
+  Rival *r = &e->race.rivals[i];
+  OvpnFailure f = {0};
+  OvpnEvent ev = {0};
+  while (!cause && ovpn_session_pop_event(r->session, &ev)) {
+    if (ev.type == OVPN_EVENT_FAILED)
+      f = ev.failure;
+    ovpn_event_clear(&ev);
+  }
+  if (cause)
+    f = *cause;
+  if (f.status == OVPN_OK)
+    ovpn_failure_set(&f, OVPN_FAIL_NO_ANSWER, "%s", "");
+  uint16_t number = r->number;
+  leave(e, i);
+  report(e, number, &f);
+}
+
+/* The options of the remote hold for as long as its session is at work. */
+static void select_remote(Engine *e, unsigned remote)
+{
+  ovpn_config_select(&e->config, remote);
+}
+
+/* A hello is small and the socket new: what does not go out at once is said again anyway. */
+static bool push(Rival *r, const uint8_t *p, size_t n, OvpnFailure *f)
+{
+  bool tcp = r->link.proto == OVPN_PROTO_TCP;
+  uint8_t head[2] = {(uint8_t)(n >> 8), (uint8_t)n};
+  struct iovec iov[2] = {{head, sizeof head}, {(void *)(uintptr_t)p, n}};
+  struct msghdr m = {.msg_iov = tcp ? iov : iov + 1, .msg_iovlen = tcp ? 2 : 1};
+  ssize_t done = sendmsg(r->link.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (done < 0 && !tcp) {
+    r->link.refused |= errno == ECONNREFUSED;
+    r->link.last_error = errno;
+    return true;
+  }
+  if (done == (ssize_t)(n + (tcp ? sizeof head : 0)))
+    return true;
+  ovpn_failure_set(f, OVPN_FAIL_LINK, "%s", done < 0 ? strerror(errno) : "the stream is full");
+  return false;
+}
+
+static bool speak(Engine *e, Rival *r, OvpnFailure *f)
+{
+  uint8_t buf[OVPN_PACKET_MAX];
+  size_t n;
+  bool ok = true;
+  while (ok && (n = ovpn_session_output(r->session, e->now, buf, sizeof buf)) > 0)
+    ok = push(r, buf, n, f);
+  return ok;
+}
+
+static void refused(OvpnFailure *f)
+{
+  *f = (OvpnFailure){.arg = 1};
+  ovpn_failure_set(f, OVPN_FAIL_NO_ANSWER, "connection refused");
+}
+
+/* What is due; false: it has lost, and is gone. */
+static bool attend(Engine *e, unsigned i)
+{
+  Rival *r = &e->race.rivals[i];
+  OvpnFailure f = {0};
+  select_remote(e, r->remote);
+  if (ovpn_session_deadline(r->session) <= e->now)
+    ovpn_session_tick(r->session, e->now);
+  bool alive = ovpn_session_state(r->session) != OVPN_SESSION_DEAD;
+  if (alive && !speak(e, r, &f))
+    alive = false;
+  if (r->link.refused) {
+    alive = false;
+    refused(&f);
+  }
+  select_remote(e, e->race.remote);
+  if (!alive)
+    lose(e, i, f.status ? &f : NULL);
+  return alive;
+}
+
+void race_tick(Engine *e)
+{
+  for (unsigned i = 0; i < RACE_RIVALS; i++)
+    if (e->race.rivals[i].session && ovpn_session_deadline(e->race.rivals[i].session) <= e->now)
+      attend(e, i);
+}
+
+uint64_t race_deadline(const Engine *e)
+{
+  uint64_t t = UINT64_MAX;
+  for (unsigned i = 0; i < RACE_RIVALS; i++) {
+    const OvpnSession *s = e->race.rivals[i].session;
+    uint64_t d = s ? ovpn_session_deadline(s) : UINT64_MAX;
+    t = d < t ? d : t;
+  }
+  return t;
+}
+
+static unsigned free_place(const Engine *e)
+{
+  unsigned i = 0;
+  while (i < RACE_RIVALS && e->race.rivals[i].session)
+    i++;
+  return i;
+}
+
+void race_join(Engine *e, const DriveLink *l)
+{
+  unsigned i = free_place(e);
+  OvpnFailure f = {0};
+  Link link;
+  if (i == NOBODY || !link_open(&link, l->proto, l->ipv6, l->fd)) {
+    ovpn_failure_set(&f, OVPN_FAIL_MEMORY, "too many links");
+    if (i == NOBODY)
+      close(l->fd);
+    report(e, l->number, &f);
+    return;
+  }
+  Rival *r = &e->race.rivals[i];
+  *r = (Rival){.link = link, .watch.fd = -1, .number = l->number, .remote = l->remote};
+  select_remote(e, l->remote);
+  OvpnStatus st = drive_new_session(e, &r->link, &r->session, &f);
+  bool hello = st == OVPN_OK && ovpn_session_state(r->session) == OVPN_SESSION_RESET_SENT;
+  select_remote(e, e->race.remote);
+  if (hello) {
+    attend(e, i);
+    return;
+  }
+  ovpn_failure_set(&f, st == OVPN_OK ? OVPN_FAIL_CREDENTIALS : st, "session");
+  leave(e, i);
+  report(e, l->number, &f);
+}
+
+/* The engine's own session and link are replaced, the TUN stays. */
+static void take_over(Engine *e, unsigned i)
+{
+  Rival r = e->race.rivals[i];
+  loop_forget_rival(e, i);
+  e->race.rivals[i] = (Rival){.link.fd = -1, .watch.fd = -1};
+  drive_take_over(e, &r.link, r.session);
+  e->race.number = r.number;
+  e->race.remote = r.remote;
+  e->race.answered = false;
+  select_remote(e, r.remote);
+}
+
+bool race_succeed(Engine *e)
+{
+  unsigned oldest = NOBODY;
+  for (unsigned i = 0; i < RACE_RIVALS; i++)
+    if (e->race.rivals[i].session &&
+        (oldest == NOBODY || e->race.rivals[i].number < e->race.rivals[oldest].number))
+      oldest = i;
+  if (oldest == NOBODY)
+    return false;
+  take_over(e, oldest);
+  return true;
+}
+
+void race_drop(Engine *e, uint16_t number)
+{
+  for (unsigned i = 0; i < RACE_RIVALS; i++)
+    if (e->race.rivals[i].session && e->race.rivals[i].number == number) {
+      leave(e, i);
+      return;
+    }
+  if (number == e->race.number && (e->session || e->via.machine))
+    drive_drop(e);
+}
+
+void race_answered(Engine *e)
+{
+  if (e->race.answered)
+    return;
+  e->race.answered = true;
+  race_end(e);
+  control_send_chosen(e, e->race.number);
+}
+
+void race_ready(Engine *e, unsigned i)
+{
+  Rival *r = &e->race.rivals[i];
+  OvpnFailure f = {0};
+  LinkResult got = r->link.ops->recv(&r->link, &e->rx, &e->dp.stats, &f);
+  bool won = false;
+  select_remote(e, r->remote);
+  for (unsigned k = 0; got == LINK_OK && !won && k < e->rx.n; k++)
+    won = ovpn_session_input(r->session, e->now, e->rx.p[k].data, e->rx.p[k].len) == OVPN_OK;
+  select_remote(e, e->race.remote);
+  if (won && (!e->dp.up || revive_gives_way(e))) {
+    take_over(e, i);
+    e->rx_more = e->link.proto == OVPN_PROTO_TCP; /* more of the same read may be there */
+    race_answered(e);
+  } else if (won) {
+    leave(e, i); /* the tunnel that is up has spoken in the meantime */
+  } else if (got == LINK_LOST) {
+    lose(e, i, &f);
+  } else {
+    attend(e, i);
+  }
+}

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Failing over as Happy Eyeballs does: silent addresses and servers are passed by within a second, in their order, and
+without asking many at once."""
+import re
+import signal
+import time
+
+from lab import C4, C6, S4, S6, check, wait_for
+from links import silence
+from registry import add, scenario
+from sniff import Sniffer
+from staying_more import hosts
+
+SILENT = 'remote %s 7' % S4
+
+
+def connects(l, s, lines, within, then=None, **kw):
+    """Up in less than `within` seconds; what the wire showed until then goes to then()."""
+    silence(l)
+    name = l.import_profile(l.profile(s, lines, **kw))
+    try:
+        with Sniffer(['ip', 'netns', 'exec', l.server_ns], 'veth0') as seen:
+            rc, out, took = l.up(name, timeout=70)
+        check(rc == 0, out)
+        print('    up after %.1f s' % took, flush=True)
+        check(took < within, 'connected only after %.1f s' % took)
+        l.ping(s)
+        if then:
+            then(seen)
+    finally:
+        l.down(name)
+        l.delete(name)
+
+
+def first_times(seen, port):
+    return [p for p in seen.packets if p.get('dport') == port]
+
+
+def race(first, n, within, proto='udp'):
+    def f(l):
+        s = l.server('race-' + proto, proto=proto)
+        p = '' if proto == 'udp' else ' tcp-client'
+
+        def then(seen):
+            asked = len(first_times(seen, 7))
+            print('    %d packets to silent servers' % asked, flush=True)
+            check(asked <= 8 * n, '%d packets to %d silent servers' % (asked, n))
+        connects(l, s, ['!remote', '!proto'] + [first + p] * n + ['remote %s %d%s' % (S4, s.port, p)], within, then)
+        check(s.log().count('Peer Connection Initiated') >= 1, 'no session')
+    return f
+
+
+for _proto in ('udp', 'tcp'):
+    add('staying', 'race-silent-first-' + _proto, race(SILENT, 1, 2.0, _proto))
+    add('staying', 'race-six-silent-' + _proto, race(SILENT, 6, 6.0, _proto))
+
+
+@scenario
+def race_udp_then_tcp(l):
+    """UDP is swallowed on the way, TCP works: one profile has both."""
+    u, t = l.server('race-udp'), l.server('race-tcp', proto='tcp')
+    connects(l, t, ['!remote', '!proto', SILENT + ' udp', 'remote %s %d tcp-client' % (S4, t.port)], 2.0)
+    check('Peer Connection Initiated' not in u.log() or True, '')
+
+
+BLACK_HOLE = 'table ip6 hole { chain i { type filter hook input priority 0; %s dport 11940-12100 drop; }; }'
+
+
+def ipv6_black_hole(proto):
+    """The name has an IPv6 address first, and IPv6 leads nowhere: the commonest of all."""
+    def f(l):
+        s = l.server('dual-' + proto, ['!proto', 'proto ' + ('udp6' if proto == 'udp' else 'tcp6-server')], proto=proto)
+        hosts(l, S6)
+        with open(l.scratch + '/etc/hosts', 'a') as h:
+            h.write('%s moving.test\n' % S4)
+        path = l.scratch + '/hole.nft'
+        with open(path, 'w') as h:
+            h.write(BLACK_HOLE % proto)
+        l.on_server('nft', '-f', path)
+        try:
+            def then(seen):
+                to6 = [p for p in seen.packets if p['dst'] == S6 and p.get('dport') == s.port]
+                check(to6, 'IPv6 was not tried first')
+            connects(l, s, [], 2.0, then, remote='moving.test')
+        finally:
+            l.on_server('nft', 'delete', 'table', 'ip6', 'hole', ok=False)
+            hosts(l, None)
+            l.drop_server('dual-' + proto)
+    return f
+
+
+for _proto in ('udp', 'tcp'):
+    add('staying', 'race-ipv6-black-hole-' + _proto, ipv6_black_hole(_proto))
+
+
+@scenario
+def race_keeps_the_order(l):
+    """Both answer: the first is used, the second not even asked."""
+    a, b = l.server('race-udp'), l.server('race-second')
+    before = a.log().count('Peer Connection Initiated')
+
+    def then(seen):
+        check(not [p for p in seen.packets if p.get('dport') == b.port], 'the second was asked')
+        check(a.log().count('Peer Connection Initiated') == before + 1, 'the first was not used')
+    connects(l, a, ['!remote', 'remote %s %d' % (S4, a.port), 'remote %s %d' % (S4, b.port)], 2.0, then)
+
+
+@scenario
+def race_slow_first(l):
+    """The first answers after 0.7 s: it wins, because its answer comes before that of the silent one, and the second
+    gets no handshake."""
+    s = l.server('race-udp')
+    from staying_more import Disorder
+    relay = Disorder(l, s, 13002, 0.0)
+    relay.least = 0.7
+    try:
+        connects(l, s, ['!remote', 'remote %s 13002' % S4, SILENT], 12.0)
+    finally:
+        relay.stop()
+
+
+@scenario
+def race_blocks_with_keys(l):
+    """Each <connection> block has a key of its own: each hello is sealed with the right one."""
+    k = l.pki.static_key('race-tc')
+    s = l.server('race-key', ['tls-crypt ' + k])
+    other = l.pki.static_key('race-other')
+    block = '<connection>\nremote %s %d udp\ntls-crypt %s\n</connection>'
+    connects(l, s, ['!remote', '!proto', block % (S4, 7, other), block % (S4, s.port, k)], 2.0)
+    l.drop_server('race-key')
+
+
+@scenario
+def all_silent_is_told(l):
+    """Nobody answers, at none of two: the sentence names the first, and it takes no longer than their turns."""
+    silence(l)
+    out = l.refused(l.server('race-udp'), ['!remote', SILENT, SILENT, 'connect-timeout 3'],
+                    r'No answer from %s:7 \(UDP\)' % re.escape(S4), within=25)
+    check(out, 'nothing was said')
