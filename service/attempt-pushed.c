@@ -101,6 +101,8 @@ void nmovpn_attempt_report(NmOvpnAttempt *a)
   if (a->have_netconfig && !same_dns(&a->netconfig, &n))
     nmovpn_log(LOG_WARNING, "the server changed the name servers; NetworkManager will use them "
                             "when the connection is started again");
+  if (!nmovpn_engine_send_guard(a->engine, n.let6, NULL))
+    nmovpn_log(LOG_WARNING, "the engine does not take the list of IPv6 networks");
   if (a->have_netconfig)
     nmovpn_netconfig_clear(&a->netconfig);
   a->netconfig = n;

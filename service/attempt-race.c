@@ -7,7 +7,6 @@
  * get no more packets than one after the other; the order is that of the list; through a proxy only
  * the connections to proxies are made side by side. RFC 8305, DESIGN.md §6. */
 #include <glib-unix.h>
-#include <glib/gi18n-lib.h>
 #include <string.h>
 #include <unistd.h>
 #include "service/attempt-private.h"

@@ -306,6 +306,22 @@ gboolean nmovpn_engine_send_tun(NmOvpnEngine *e, gboolean tap, guint vnet_hdr, g
   return send_message(e, &w, fd, error);
 }
 
+gboolean nmovpn_engine_send_guard(NmOvpnEngine *e, const GArray *prefixes, GError **error)
+{
+  guint n = prefixes ? MIN(prefixes->len, NMOVPN_GUARD_MAX) : 0;
+  gsize size = OVPN_IPC_HEADER + 3 + n * 17;
+  g_autofree uint8_t *buf = g_malloc(size);
+  OvpnWriter w = ovpn_ipc_begin(buf, size, OVPN_IPC_GUARD);
+  ovpn_write_u8(&w, prefixes && prefixes->len <= NMOVPN_GUARD_MAX);
+  ovpn_write_u16(&w, (uint16_t)n);
+  for (guint i = 0; i < n; i++) {
+    const NmOvpnPrefix6 *p = &g_array_index(prefixes, NmOvpnPrefix6, i);
+    ovpn_write_bytes(&w, p->net.s6_addr, 16);
+    ovpn_write_u8(&w, (uint8_t)p->bits);
+  }
+  return send_message(e, &w, -1, error);
+}
+
 gboolean nmovpn_engine_send_close(NmOvpnEngine *e, GError **error)
 {
   if (e->close_sent)
@@ -577,6 +593,7 @@ static gboolean got(NmOvpnEngine *e, OvpnIpcType type, OvpnReader *r)
   case OVPN_IPC_SOCKET:
   case OVPN_IPC_SIGNER:
   case OVPN_IPC_DROP:
+  case OVPN_IPC_GUARD:
     return FALSE; /* our own direction */
   }
   return FALSE;

@@ -13,6 +13,7 @@
 #include "helper/core/ipc.h"
 #include "helper/core/options.h"
 #include "helper/core/session.h"
+#include "service/netconfig.h"
 
 #define NMOVPN_ENGINE_ERROR (nmovpn_engine_error_quark())
 GQuark nmovpn_engine_error_quark(void);
@@ -23,6 +24,7 @@ typedef enum {
 } NmOvpnEngineError;
 
 typedef struct NmOvpnEngine NmOvpnEngine;
+enum { NMOVPN_GUARD_MAX = 1024 };
 
 typedef struct NmOvpnQuestion {
   OvpnNeed need;
@@ -110,6 +112,9 @@ gboolean nmovpn_engine_answer_challenge(NmOvpnEngine *e, OvpnNeed need, const ch
                                         GError **error);
 gboolean nmovpn_engine_send_tun(NmOvpnEngine *e, gboolean tap, guint vnet_hdr, guint mtu, int fd,
                                 GError **error);
+/* Of IPv6, only these go through the tunnel (NmOvpnPrefix6), the rest is refused; NULL, or more
+ * than NMOVPN_GUARD_MAX: everything goes. */
+gboolean nmovpn_engine_send_guard(NmOvpnEngine *e, const GArray *prefixes, GError **error);
 gboolean nmovpn_engine_send_close(NmOvpnEngine *e, GError **error);   /* on_closed, then on_gone */
 gboolean nmovpn_engine_send_restart(NmOvpnEngine *e, GError **error); /* on_failed with LINK */
 gboolean nmovpn_engine_send_get_stats(NmOvpnEngine *e, GError **error);

@@ -339,7 +339,8 @@ static GVariant *build6(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in,
   if (p->n_routes6)
     add(&b, NM_VPN_PLUGIN_IP6_CONFIG_ROUTES, routes6(n, p, in->server));
   if (in->default_route_auto)
-    add(&b, NM_VPN_PLUGIN_IP6_CONFIG_NEVER_DEFAULT, g_variant_new_boolean(!wants_default6(p)));
+    add(&b, NM_VPN_PLUGIN_IP6_CONFIG_NEVER_DEFAULT,
+        g_variant_new_boolean(!wants_default6(p) && !n->let6));
   add_dns(n, &b, dns, AF_INET6);
   add_domains(&b, p, dns, AF_INET6);
   return g_variant_ref_sink(g_variant_builder_end(&b));
@@ -362,6 +363,47 @@ static gboolean takes_all_ipv4(const NmOvpnNetconfigInput *in)
     return TRUE;
   /* a whole default route is NetworkManager's to refuse, halves are not */
   return !in->never_default4 && (!in->default_route_auto || wants_default4(p));
+}
+
+/* The same of IPv6; the two halves of the addresses in use are 2000::/3, as OpenVPN has it. */
+static gboolean takes_all_ipv6(const NmOvpnNetconfigInput *in)
+{
+  const OvpnPushed *p = in->pushed;
+  guint halves = 0;
+  for (size_t i = 0; i < p->n_routes6; i++) {
+    const OvpnRoute6 *r = &p->routes6[i];
+    if (r->via_net_gateway)
+      continue;
+    if (r->prefix == 1)
+      halves |= r->net.s6_addr[0] & 0x80 ? 2 : 1;
+    if (r->prefix <= 3 && r->prefix > 1 && (r->net.s6_addr[0] & 0xe0) == 0x20)
+      halves = 3;
+  }
+  return halves == 3 || !in->default_route_auto || wants_default6(p);
+}
+
+static void let(GArray *list, const struct in6_addr *net, guint bits)
+{
+  NmOvpnPrefix6 p = {.net = *net, .bits = bits};
+  g_array_append_val(list, p);
+}
+
+/* The networks that are led into the tunnel for their own sake. */
+static GArray *tunnel_networks6(const NmOvpnNetconfigInput *in)
+{
+  const OvpnPushed *p = in->pushed;
+  GArray *list = g_array_new(FALSE, FALSE, sizeof(NmOvpnPrefix6));
+  let(list, &p->addr6, p->prefix6);
+  for (size_t i = 0; i < p->n_routes6; i++)
+    if (!p->routes6[i].via_net_gateway)
+      let(list, &p->routes6[i].net, p->routes6[i].prefix);
+  for (guint i = 0; in->ip6 && i < nm_setting_ip_config_get_num_routes(in->ip6); i++) {
+    NMIPRoute *r = nm_setting_ip_config_get_route(in->ip6, i);
+    struct in6_addr net;
+    if (inet_pton(AF_INET6, nm_ip_route_get_dest(r), &net) == 1)
+      let(list, &net, nm_ip_route_get_prefix(r));
+  }
+  return list;
 }
 
 /* block-ipv6 without an IPv6 address: all IPv6 is led into the tunnel, where nobody answers,
@@ -427,6 +469,14 @@ gboolean nmovpn_netconfig_build(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *
   note_dhcp(n, p->dhcp_unused);
   if (p->has_v4)
     n->ip4 = build4(n, in, dns);
+  if (p->has_v6 && in->guard_ipv6 && takes_all_ipv4(in) && !takes_all_ipv6(in)) {
+    n->let6 = tunnel_networks6(in);
+    note(n,
+         _("The tunnel takes all traffic but IPv6 only for some networks: the rest of IPv6 is "
+           "blocked while it is up, so that nothing goes past it (%s=no in the connection's "
+           "vpn.data allows it)."),
+         NMOVPN_KEY_IPV6_GUARD);
+  }
   if (p->has_v6)
     n->ip6 = build6(n, in, dns);
   else if (p->block_ipv6)
@@ -458,6 +508,7 @@ void nmovpn_netconfig_read_connection(NmOvpnNetconfigInput *in, NMConnection *co
   in->default_route_auto = nmovpn_profile_default_route_auto(vpn);
   in->never_default4 = ip4 && nm_setting_ip_config_get_never_default(ip4);
   /* Who told NetworkManager to leave IPv6 alone, means it. */
+  in->ip6 = ip6;
   in->guard_ipv6 = nmovpn_profile_ipv6_guard(vpn) &&
                    !(ip6 && nm_setting_ip_config_get_never_default(ip6)) &&
                    g_strcmp0(method, NM_SETTING_IP6_CONFIG_METHOD_IGNORE) != 0 &&
@@ -469,6 +520,7 @@ void nmovpn_netconfig_clear(NmOvpnNetconfig *n)
   g_clear_pointer(&n->generic, g_variant_unref);
   g_clear_pointer(&n->ip4, g_variant_unref);
   g_clear_pointer(&n->ip6, g_variant_unref);
+  g_clear_pointer(&n->let6, g_array_unref);
   g_clear_pointer(&n->notes, g_ptr_array_unref);
 }
 
@@ -479,5 +531,10 @@ static gboolean same(GVariant *a, GVariant *b)
 
 gboolean nmovpn_netconfig_equal(const NmOvpnNetconfig *a, const NmOvpnNetconfig *b)
 {
+  gsize size = a->let6 ? a->let6->len * sizeof(NmOvpnPrefix6) : 0;
+  if ((a->let6 == NULL) != (b->let6 == NULL) ||
+      (a->let6 &&
+       (a->let6->len != b->let6->len || memcmp(a->let6->data, b->let6->data, size) != 0)))
+    return FALSE;
   return same(a->generic, b->generic) && same(a->ip4, b->ip4) && same(a->ip6, b->ip6);
 }

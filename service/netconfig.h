@@ -4,9 +4,15 @@
 #pragma once
 #include <NetworkManager.h>
 #include <gio/gio.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include "helper/core/config.h"
 #include "helper/core/push.h"
+
+typedef struct NmOvpnPrefix6 {
+  struct in6_addr net;
+  guint bits;
+} NmOvpnPrefix6;
 
 typedef struct NmOvpnNetconfigInput {
   const OvpnPushed *pushed;
@@ -16,9 +22,10 @@ typedef struct NmOvpnNetconfigInput {
   guint mtu;
   gboolean default_route_auto; /* default-route=auto in the profile */
   gboolean never_default4;     /* ipv4.never-default */
-  guint32 local_net;   /* network order: the network that leads to the server, for block-local */
-  guint local_prefix;  /* of it; 0 = not known */
-  gboolean guard_ipv6; /* a tunnel for all IPv4 without IPv6 keeps IPv6 from going past it */
+  guint32 local_net;      /* network order: the network that leads to the server, for block-local */
+  guint local_prefix;     /* of it; 0 = not known */
+  gboolean guard_ipv6;    /* a tunnel for all IPv4 keeps IPv6 from going past it */
+  NMSettingIPConfig *ip6; /* of the connection: its own routes; NULL; borrowed */
 } NmOvpnNetconfigInput;
 
 /* Fills default_route_auto, never_default4 and guard_ipv6 from the connection. */
@@ -27,6 +34,9 @@ void nmovpn_netconfig_read_connection(NmOvpnNetconfigInput *in, NMConnection *co
 typedef struct NmOvpnNetconfig {
   GVariant *generic, *ip4,
       *ip6; /* a{sv}, not floating; ip4/ip6 NULL when the tunnel does not have that family */
+  /* NmOvpnPrefix6: the IPv6 that the tunnel is for, when the rest is led there only to be refused;
+   * NULL = no such rest */
+  GArray *let6;
   GPtrArray *notes; /* translated sentences: what could not be given to NetworkManager */
 } NmOvpnNetconfig;
 

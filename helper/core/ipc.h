@@ -43,6 +43,8 @@ enum {
     0) /* drop the session now without notice (network changed); engine answers FAILED LINK */     \
   X(SOCKET, 10, 1) /* what SOCKET_WANTED asked for: connected fd */                                \
   X(DROP, 12, 0)   /* u16 number: close that link without a word */                                \
+  X(GUARD, 13, 0)  /* u8 on | u16 n | n times 16 bytes and u8 bits: the IPv6 that the tunnel is    \
+                      for; the rest is refused */                                                  \
   X(SIGNER, 11, 1) /* socket to nm-ovpn-signer, for a key on a token; before START */              \
   /* engine -> service */                                                                          \
   X(READY, 32, 0)                                                                                  \

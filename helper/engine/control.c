@@ -235,6 +235,11 @@ static bool on_drop(Engine *e, OvpnReader *r)
   return true;
 }
 
+static bool on_guard(Engine *e, OvpnReader *r)
+{
+  return guard_read(&e->dp.guard, r);
+}
+
 static bool on_signer(Engine *e, OvpnReader *r, int *fd)
 {
   if (!complete(r) || e->signer >= 0)
@@ -358,6 +363,7 @@ static unsigned legal_in(const Engine *e, OvpnIpcType type)
   case OVPN_IPC_RESTART:
   case OVPN_IPC_SOCKET:
   case OVPN_IPC_DROP:
+  case OVPN_IPC_GUARD:
     return running;
   case OVPN_IPC_ANSWER:
     return IN(CONFIG) | IN(PASSPHRASE) | IN(REFUSED) | running;
@@ -396,6 +402,8 @@ static bool act(Engine *e, OvpnIpcType type, OvpnReader *r, int *fd)
     return on_socket(e, r, fd);
   case OVPN_IPC_DROP:
     return on_drop(e, r);
+  case OVPN_IPC_GUARD:
+    return on_guard(e, r);
   case OVPN_IPC_SIGNER:
     return on_signer(e, r, fd);
   case OVPN_IPC_ANSWER:

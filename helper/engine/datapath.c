@@ -43,6 +43,7 @@ void datapath_clear(Datapath *dp)
 {
   datapath_del_all(dp);
   ovpn_fragments_free(dp->fragments);
+  guard_clear(&dp->guard);
   free(dp->scratch);
   free(dp->super);
   free(dp->merge.parts);
@@ -306,11 +307,13 @@ static uint8_t *source_slots(const Datapath *dp, Batch *tx, unsigned n, size_t l
   return slot;
 }
 
-/* block-ipv6: programs learn at once that IPv6 is closed, and use IPv4. */
+/* block-ipv6 and the guard: programs learn at once that IPv6 is closed, and use IPv4. */
 static bool refuse_ipv6(Datapath *dp, Tun *tun, const uint8_t *p, size_t len)
 {
   uint8_t answer[OVPN_UNREACHABLE_MAX];
-  if (!dp->peer.block_ipv6 || dp->peer.tap || len == 0 || p[0] >> 4 != 6)
+  if (dp->peer.tap || len == 0 || p[0] >> 4 != 6)
+    return false;
+  if (!dp->peer.block_ipv6 && guard_lets(&dp->guard, p, len))
     return false;
   size_t n = ovpn_unreachable6(p, len, answer, sizeof answer);
   struct virtio_net_hdr plain = {0};

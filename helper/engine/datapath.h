@@ -7,6 +7,7 @@
 #include "helper/core/fragment.h"
 #include "helper/core/inner.h"
 #include "helper/core/ipc.h"
+#include "helper/engine/guard.h"
 #include "helper/engine/link.h"
 #include "helper/engine/merge.h"
 #include "helper/engine/offload.h"
@@ -39,6 +40,7 @@ typedef struct Datapath {
   OvpnDataKey *send; /* one of keys, or NULL */
   bool bare;         /* static key mode: every packet is data, for key 0 */
   DatapathPeer peer;
+  Guard guard;              /* of IPv6; outlives sessions, as the device does */
   bool up;                  /* payload flows */
   uint64_t now;             /* ns; the caller sets it before each batch */
   OvpnFragments *fragments; /* NULL unless packets come in pieces */

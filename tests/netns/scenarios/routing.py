@@ -82,6 +82,40 @@ def no_ipv6_past_a_tunnel_of_small_packets(l):
     with_server(l, 'leak-small', ['tun-mtu 1200'] + pushes('redirect-gateway def1', 'tun-mtu 1200'), then=then)
 
 
+INSIDE6 = ['server-ipv6 fd60:79::/64'] + pushes('redirect-gateway def1', 'route-ipv6 fd61:79::/48')
+
+
+@scenario
+def no_ipv6_past_a_tunnel_with_some_ipv6(l):
+    """Only IPv4 is redirected, and the tunnel has IPv6 for two networks: these work, the rest is refused at once."""
+    mark = l.mark()
+    l.on_server('ip', 'address', 'add', 'fd61:79::1/128', 'dev', 'lo', ok=False)
+
+    def then(s, name):
+        n = leaked(l)
+        check(n == 0, '%d IPv6 packets went past the tunnel' % n)
+        rc, told = l.run('/usr/bin/python3', '-c', 'import socket; socket.create_connection(("2001:db8::1", 80), 5)',
+                         ok=False)
+        check(rc and 'nreachable' in told, 'connecting by IPv6: ' + told[-200:])
+        check('the rest of IPv6 is blocked' in l.log_since(mark), 'the log says why')
+        l.ping(s)
+        l.ping(s, target='fd60:79::1')
+        l.ping(s, target='fd61:79::1')
+    try:
+        with_server(l, 'leak-some', INSIDE6, then=then)
+    finally:
+        l.on_server('ip', 'address', 'del', 'fd61:79::1/128', 'dev', 'lo', ok=False)
+    check('dev veth0' in default_dev(l, '-6'), default_dev(l, '-6'))
+
+
+@scenario
+def ipv6_leak_protection_off_with_some_ipv6(l):
+    def then(s, name):
+        check(leaked(l) > 0, 'IPv6 is blocked all the same')
+        l.ping(s, target='fd60:79::1')
+    with_server(l, 'leak-some-off', INSIDE6, settings={'data': 'ipv6-leak-protection=no'}, then=then)
+
+
 @scenario
 def ipv6_leak_protection_off(l):
     def then(s, name):
