@@ -9,12 +9,10 @@
  * the reference count keeps the struct alive while a callback runs. */
 #include "service/engine-client.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <glib-unix.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -182,28 +180,6 @@ gboolean nmovpn_engine_send_file(NmOvpnEngine *e, OvpnFileId id, int fd, GError 
   OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_FILE);
   ovpn_write_u8(&w, (uint8_t)id);
   return send_message(e, &w, fd, error);
-}
-
-gboolean nmovpn_engine_send_file_content(NmOvpnEngine *e, OvpnFileId id, const void *data,
-                                         gsize len, GError **error)
-{
-  int fd = memfd_create("nm-ovpn", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  gboolean ok = fd >= 0;
-  for (gsize done = 0; ok && done < len;) {
-    ssize_t n = write(fd, (const char *)data + done, len - done);
-    ok = n > 0 || (n < 0 && errno == EINTR);
-    done += n > 0 ? (gsize)n : 0;
-  }
-  ok = ok && lseek(fd, 0, SEEK_SET) == 0 &&
-       fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == 0;
-  if (!ok)
-    g_set_error(error, NMOVPN_ENGINE_ERROR, NMOVPN_ENGINE_ERROR_SEND, "memory file: %s",
-                g_strerror(errno));
-  else
-    ok = nmovpn_engine_send_file(e, id, fd, error);
-  if (fd >= 0)
-    close(fd);
-  return ok;
 }
 
 gboolean nmovpn_engine_send_signer(NmOvpnEngine *e, int fd, GError **error)
