@@ -38,7 +38,7 @@ static gboolean fail_read(const char *path, int code, GError **error)
 
 static gboolean is_binary(const void *text, gsize len)
 {
-  return memchr(text, 0, MIN(len, 4096)) != NULL;
+  return ovpn_conf_find_nul(text, MIN(len, 4096)) != NULL;
 }
 
 static gboolean read_all(int fd, const char *path, OvpnBlob *ret, GError **error)

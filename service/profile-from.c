@@ -24,6 +24,7 @@ typedef struct From {
   gboolean remotes_fit;                  /* all of them can stand in the `remote` key */
   gboolean binds;                        /* bind, lport or local are there */
   gboolean client, tls_client, pull, login, login_saved, cert;
+  gboolean nobind; /* somewhere, also for one server only */
   const char *direction;
 } From;
 
@@ -321,6 +322,15 @@ static gboolean from_file_with_direction(From *c, const OvpnOption *o)
   return TRUE;
 }
 
+/* OpenVPN remembers the direction of a tls-auth or secret line when a block or a later line without
+ * one takes the place of the file: ovpn.com's files are made like that. */
+static void keep_direction(From *c, const OvpnOption *o)
+{
+  gboolean has = o->id == OVPN_OPT_TLS_AUTH || o->id == OVPN_OPT_SECRET;
+  if (has && o->argc == 3 && (!strcmp(o->argv[2], "0") || !strcmp(o->argv[2], "1")))
+    c->direction = o->argv[2];
+}
+
 static gboolean from_key_direction(From *c, const OvpnOption *o)
 {
   const OvpnOption *ta = c->last[OVPN_OPT_TLS_AUTH], *secret = c->last[OVPN_OPT_SECRET];
@@ -573,6 +583,7 @@ static void look_ahead(From *c)
   c->remotes_fit = TRUE;
   for (gsize i = 0; i < c->list->n; i++) {
     const OvpnOption *o = &c->list->items[i];
+    c->nobind |= o->id == OVPN_OPT_NOBIND;
     if (o->connection >= 0) {
       c->first_block = c->first_block ? c->first_block : o;
       continue;
@@ -592,14 +603,12 @@ static gboolean is_superseded(From *c, const OvpnOption *o)
 {
   const OvpnOptionInfo *info = ovpn_option_info(o->id);
   const OvpnOption *last = c->last[o->id];
-  if (is_marker_line(o) && last != o && last->is_inline) {
-    if (o->argc == 3 && (!strcmp(o->argv[2], "0") || !strcmp(o->argv[2], "1")))
-      c->direction = o->argv[2];
-    return TRUE;
-  }
-  if (info->flags & OVPN_OPTF_REPEAT)
-    return FALSE;
-  return last != o && (info->style != OVPN_KEY_NONE || has_own_function(o->id));
+  gboolean marks_block = is_marker_line(o) && last != o && last->is_inline;
+  gboolean replaced = !(info->flags & OVPN_OPTF_REPEAT) && last != o &&
+                      (info->style != OVPN_KEY_NONE || has_own_function(o->id));
+  if (marks_block || replaced)
+    keep_direction(c, o);
+  return marks_block || replaced;
 }
 
 /* Defaults of <connection> blocks are the lines before them; a later one must not become a key,
@@ -635,10 +644,27 @@ static gboolean convert_all(From *c, const NmOvpnImportTarget *target)
   return TRUE;
 }
 
+/* Of two equal peers each sits on a fixed port, by default 1194, because the other sends to it;
+ * only who pulls its settings has a free one. `port` is both ports, but its key only the other's.
+ */
+static void keep_local_port(From *c)
+{
+  const char *port = get(c, KEY_PORT);
+  const OvpnOption *line = c->last[OVPN_OPT_PORT];
+  if (c->client || c->pull || c->nobind || c->binds || c->first_block)
+    return;
+  if (port && line)
+    g_string_append_printf(c->extra, "%s %s\n", ovpn_option_info(OVPN_OPT_LPORT)->directive,
+                           line->argv[1]);
+  else
+    g_string_append_printf(c->extra, "%s\n", ovpn_option_info(OVPN_OPT_BIND)->directive);
+}
+
 static void finish(From *c)
 {
   gboolean plain_tls = c->tls_client && !c->client && !c->pull;
   gboolean tls = c->client || c->tls_client;
+  keep_local_port(c);
   if (plain_tls)
     g_string_append_printf(c->extra, "%s\n", ovpn_option_info(OVPN_OPT_TLS_CLIENT)->directive);
   if (c->pull && !tls && is_static_key_mode(c))

@@ -33,6 +33,20 @@ static gboolean is_excused(const OvpnOptionList *l, const char *word)
   return FALSE;
 }
 
+/* The scripts of distributions that hand the server's names to the resolver: NetworkManager does
+ * that, so nothing is lost. */
+static gboolean is_dns_script(const OvpnOption *o)
+{
+  gboolean script = o->id == OVPN_OPT_UP || o->id == OVPN_OPT_DOWN || o->id == OVPN_OPT_ROUTE_UP ||
+                    o->id == OVPN_OPT_ROUTE_PRE_DOWN;
+  if (!script || o->argc < 2)
+    return FALSE;
+  const char *slash = strrchr(o->argv[1], '/');
+  const char *name = slash ? slash + 1 : o->argv[1];
+  return g_str_has_prefix(name, "update-resolv-conf") ||
+         g_str_has_prefix(name, "update-systemd-resolved");
+}
+
 static const char *no_effect(const OvpnOptionList *l, const OvpnOption *o)
 {
   const OvpnOptionInfo *info = ovpn_option_info(o->id);
@@ -62,8 +76,9 @@ gboolean profile_warn(const OvpnOptionList *l, const OvpnOption *o, GPtrArray *w
 {
   const OvpnOptionInfo *info = ovpn_option_info(o->id);
   OvpnFailure f = {0};
-  const char *why = no_effect(l, o);
-  if (notes && (info->flags & OVPN_OPTF_HARMLESS))
+  gboolean dns_script = is_dns_script(o);
+  const char *why = dns_script ? NULL : no_effect(l, o);
+  if (notes && (dns_script || (info->flags & OVPN_OPTF_HARMLESS)))
     g_ptr_array_add(notes, shown(o->argv[0]));
   if (!warnings)
     return FALSE;

@@ -297,12 +297,31 @@ static unsigned line_of(const char *text, const char *p)
 }
 
 /* Finds out cheaply whether this is text at all; most wrong files end here. */
+/* OpenVPN reads a line up to its first NUL, so NULs that end the file or stand in a comment do no
+ * harm; anywhere else they mean that this is no text. */
+const void *ovpn_conf_find_nul(const void *text, size_t len)
+{
+  const char *p = text, *end = p + len;
+  while (end > p && end[-1] == 0)
+    end--;
+  for (const char *line = p, *next; line < end; line = next) {
+    const char *newline = memchr(line, '\n', (size_t)(end - line));
+    next = newline ? newline + 1 : end;
+    const char *nul = memchr(line, 0, (size_t)(next - line));
+    while (nul && line < nul && is_space(*line))
+      line++;
+    if (nul && *line != '#' && *line != ';')
+      return nul;
+  }
+  return NULL;
+}
+
 static OvpnStatus check_text(const char *text, size_t len, bool *ret_doubtful, OvpnConfError *err)
 {
   const unsigned char *u = (const unsigned char *)text;
   if (len >= 2 && ((u[0] == 0xff && u[1] == 0xfe) || (u[0] == 0xfe && u[1] == 0xff)))
     return fail(err, 1, "the file is in UTF-16; save it as UTF-8");
-  const char *nul = len ? memchr(text, 0, len) : NULL;
+  const char *nul = ovpn_conf_find_nul(text, len);
   if (nul)
     return fail(err, line_of(text, nul), "binary data; an OpenVPN profile is a text file");
   size_t control = 0, high = 0;
@@ -342,6 +361,8 @@ OvpnStatus ovpn_conf_parse(const void *text, size_t len, OvpnOptionList *l, Ovpn
     p += 3;
     len -= 3;
   }
+  while (len && p[len - 1] == 0)
+    len--;
   if (len == 0)
     return OVPN_OK;
   bool doubtful = false;

@@ -17,6 +17,10 @@ typedef struct OvpnConfError {
  * (id UNKNOWN). */
 OvpnStatus ovpn_conf_parse(const void *text, size_t len, OvpnOptionList *l, OvpnConfError *err);
 
+/* The first NUL that makes this no text file; NULL: none. Those in comments and at the end of the
+ * file do not count. */
+const void *ovpn_conf_find_nul(const void *text, size_t len);
+
 /* Splits one line (no newline) into words. Used for pushed items and extra-options lines. argc 0 =
  * empty or comment. */
 OvpnStatus ovpn_conf_parse_line(const char *line, size_t len, OvpnOptionList *l,

@@ -137,6 +137,19 @@ static void expect_error(const char *text, size_t len, unsigned line, const char
 }
 #define ERROR(text, line, part) expect_error(text, sizeof(text) - 1, line, part)
 
+static void test_nul(void)
+{
+  static const char text[] = "client\n# a\0b\n  ;\0\nverb 3\n\0\0";
+  ovpn_auto_option_list l = {0};
+  CHECK_INT(ovpn_conf_parse(text, sizeof(text) - 1, &l, NULL), OVPN_OK);
+  CHECK_INT(l.n, 2);
+  CHECK(!ovpn_conf_find_nul("", 0));
+  CHECK(!ovpn_conf_find_nul("\0\0", 2));
+  CHECK(!ovpn_conf_find_nul("#\0", 2));
+  CHECK(ovpn_conf_find_nul("a\0b", 3) != NULL);
+  CHECK(ovpn_conf_find_nul("#\0\n\0a", 5) != NULL);
+}
+
 static void test_errors(void)
 {
   ERROR("client\nca \"x\nverb 3\n", 2, "not closed");
@@ -152,9 +165,9 @@ static void test_errors(void)
   ERROR("client\nremote C:\\x\n", 2, "backslash");
   ERROR("client\nverb \0 3\n", 2, "binary data");
   ERROR("\x7f"
-        "ELF\1\1\1\0\0",
+        "ELF\1\1\1\0\0\1",
         1, "binary data");
-  ERROR("PK\3\4\n\0\0", 2, "binary data");
+  ERROR("PK\3\4\n\0\0", 0, "no OpenVPN option");
   ERROR("\xff\xfe"
         "c\0l\0",
         1, "UTF-16");
@@ -182,6 +195,7 @@ int main(void)
 {
   test_words();
   test_file();
+  test_nul();
   test_errors();
   TEST_END();
 }
