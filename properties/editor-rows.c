@@ -10,6 +10,9 @@
 
 void editor_name_control(GtkWidget *w, const char *name, const char *description)
 {
+  /* Newer versions of GTK name such a list by what is chosen in it. */
+  if (name && GTK_IS_DROP_DOWN(w))
+    gtk_accessible_reset_relation(GTK_ACCESSIBLE(w), GTK_ACCESSIBLE_RELATION_LABELLED_BY);
   if (name)
     gtk_accessible_update_property(GTK_ACCESSIBLE(w), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
   if (!description)

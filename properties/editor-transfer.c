@@ -103,9 +103,10 @@ GtkWidget *editor_import_build(Editor *e)
                                                  warnings->len)
                                : g_strdup(_("Everything that matters here was taken"));
   g_autofree char *what = taken(e);
+  g_autofree char *both = g_strconcat(what, " · ", count, NULL);
   adw_preferences_row_set_title(ADW_PREFERENCES_ROW(row), markup);
-  adw_expander_row_set_subtitle(ADW_EXPANDER_ROW(row), count);
-  editor_name_control(row, title, count);
+  adw_expander_row_set_subtitle(ADW_EXPANDER_ROW(row), both);
+  editor_name_control(row, title, both);
   gtk_widget_set_name(row, "import-summary");
   adw_expander_row_add_row(ADW_EXPANDER_ROW(row), text_row(_("Taken"), what, "dim-label"));
   if (warnings->len) {

@@ -426,6 +426,7 @@ static void set_defaults(Editor *e)
       {OVPN_OPT_REDIRECT_GATEWAY, NMOVPN_KEY_DEFAULT_ROUTE, "auto"},
       {OVPN_OPT_AUTH_USER_PASS, NMOVPN_SECRET_PASSWORD FLAGS_SUFFIX, "1"},
       {OVPN_OPT_ASKPASS, NMOVPN_SECRET_CERT_PASS FLAGS_SUFFIX, "1"},
+      {OVPN_OPT_HTTP_PROXY_USER_PASS, NMOVPN_SECRET_PROXY_PASSWORD FLAGS_SUFFIX, "1"},
   };
   for (guint i = 0; i < G_N_ELEMENTS(defaults); i++)
     editor_set(e, defaults[i].key ? defaults[i].key : ovpn_option_info(defaults[i].id)->key,

@@ -485,7 +485,7 @@ static void test_import_summary(const char *plugin_file)
     return;
   AdwExpanderRow *row = ADW_EXPANDER_ROW(field(e, "import-summary"));
   CHECK_STR(adw_preferences_row_get_title(ADW_PREFERENCES_ROW(row)), "Imported from “sum.ovpn”");
-  CHECK(g_str_has_suffix(adw_expander_row_get_subtitle(row), "things to know"));
+  CHECK(g_str_has_suffix(adw_expander_row_get_subtitle(row), " · 3 things to know"));
   CHECK(find(root_of(e), "save-as"));
   g_object_unref(e);
   nm_setting_vpn_add_data_item(nm_connection_get_setting_vpn(clone), "port", "1");

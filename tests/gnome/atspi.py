@@ -18,7 +18,7 @@ class Missing(Exception):
     """A control, or a state of it, that did not come."""
 
 
-def wait(what, cond, timeout=10.0):
+def wait(what, cond, timeout=20.0):
     """Polls cond() and returns its first true value."""
     end = time.monotonic() + timeout
     while True:
@@ -85,27 +85,26 @@ def visible(node):
     return True
 
 
-def find_all(top, wanted=None, roles=None, prefix=None):
-    found = []
-    for node in walk(top):
+def matches(top, wanted=None, roles=None, prefix=None, closed=False):
+    for node in walk(top, closed=closed):
         try:
-            if roles and role(node) not in roles:
-                continue
-            if wanted is not None and name(node) != wanted:
-                continue
-            if prefix is not None and not name(node).startswith(prefix):
-                continue
-            found.append(node)
+            if (not roles or role(node) in roles) and (wanted is None or name(node) == wanted) and (
+                    prefix is None or name(node).startswith(prefix)):
+                yield node
         except GLib.Error:
             pass
-    return found
 
 
-def find(top, wanted=None, roles=None, prefix=None, timeout=10.0):
+def find_all(top, wanted=None, roles=None, prefix=None):
+    return list(matches(top, wanted, roles, prefix))
+
+
+def find(top, wanted=None, roles=None, prefix=None, timeout=20.0, closed=False):
+    """The first one that is visible; `closed` looks into the sections too."""
     what = 'control “%s” %s' % (wanted or prefix, roles or '')
 
     def look():
-        nodes = find_all(top() if callable(top) else top, wanted, roles, prefix)
+        nodes = matches(top() if callable(top) else top, wanted, roles, prefix, closed)
         return next((x for x in nodes if visible(x)), None)
     try:
         return wait(what, look, timeout)
@@ -144,7 +143,8 @@ def set_text(node, text):
 
 def text(node):
     iface = node.get_text_iface()
-    return iface.get_text(0, iface.get_character_count()) if iface else ''
+    # by its class: the object itself may have another method of that name
+    return Atspi.Text.get_text(iface, 0, Atspi.Text.get_character_count(iface)) if iface else ''
 
 
 def tree(top):

@@ -40,9 +40,13 @@ def import_save_connect(s, job):
     s.import_file(job['work'])
     w = s.editor_window(NAME)
     A.find(w, 'Imported from “work.ovpn”', ('label',))
-    A.find(w, '1 thing to know', ('label',))
-    A.find(w, prefix='Line ', roles=('label',))
+    A.wait('what was taken, in short', lambda: [x for x in A.find_all(w, None, ('label',), prefix='1 server, ')
+                                                if A.name(x).endswith(' · 1 thing to know')])
     s.picture('imported')
+    s.keys('alt+n', 'Tab', 'space')  # the summary is the first thing below “Name”
+    A.find(w, prefix='Line ', roles=('label',))
+    s.picture('imported-open')
+    s.keys('space')
     A.set_text(A.find(w, 'User name', A.TEXTS), 'alice')
     s.choose(w, 'Where the password is kept', 'Save for all users')
     A.set_text(A.find(w, 'Password', A.TEXTS), 'secret')
@@ -104,12 +108,10 @@ def save_as_ovpn(s, job):
     s.open_settings()
     w = s.options(NAME)
     A.press(A.find(w, 'Save as .ovpn…', A.BUTTONS))
-    A.wait('the file dialog', lambda: s.window('Save as .ovpn'))
-    time.sleep(0.5)
-    s.keys('ctrl+a')
-    s.type(HOME + '/saved.ovpn')
-    time.sleep(0.4)
-    s.keys('Return')
+    dialog = A.wait('the file dialog', lambda: s.window('Save as .ovpn'))
+    s.keys('ctrl+a')  # the name that was suggested
+    s.give_path(dialog, HOME + '/saved.ovpn')
+    A.press(s.button(dialog, 'Save'))
     A.find(w, prefix='Saved as ', roles=('label',))
     with open(HOME + '/saved.ovpn') as f:
         text = f.read()
@@ -139,7 +141,7 @@ def wrong_input(s, job):
 @scenario
 def new_connection(s, job):
     s.open_settings()
-    s.add(0)
+    s.add('OpenVPN')
     w = s.editor_window('Add VPN')
     s.picture('new')
     check(not A.sensitive(s.save_button(w)), 'Add can be pressed without a server')

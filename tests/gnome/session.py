@@ -14,6 +14,7 @@ HOME = RUN + '/home'
 # as GNOME Settings 43 and newer ones say it
 ADD = ('Add connection', 'Add Connection', 'Add VPN', 'Add VPN Connection')
 OPTIONS = ('Options…', 'Options', 'VPN Options', 'Connection Options')
+KINDS = ('OpenVPN', 'WireGuard', 'Import from file…')
 
 
 class Failed(Exception):
@@ -56,7 +57,10 @@ class Session:
         self.start('dbus-daemon', '--session', '--address=' + os.environ['DBUS_SESSION_BUS_ADDRESS'], '--nofork',
                    '--nopidfile')
         A.wait('session bus', lambda: os.path.exists(RUN + '/bus'))
-        self.start('openbox')
+        manager = self.start('openbox')
+        A.wait('window manager', lambda: manager.poll() is not None or subprocess.run(
+            ['xdotool', 'get_desktop'], stdout=self.log, stderr=self.log).returncode == 0, 30)
+        check(manager.poll() is None, 'the window manager did not start')
 
     def start(self, *cmd):
         return subprocess.Popen(cmd, stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
@@ -137,19 +141,35 @@ class Session:
         A.find(w, prefix='Host of server 1', roles=A.TEXTS)
         return w
 
-    def add(self, row):
-        """Opens "Add VPN" and its row of that number."""
+    def add(self, kind):
+        """Opens "Add VPN" and its row of that title. Rows cannot be pressed over AT-SPI; versions differ in their
+        number and order."""
         A.press(self.button(self.main, *ADD))
-        A.find(lambda: self.window('Add VPN'), 'Import from file…', ('label',))
-        self.keys(*(['Down'] * row + ['Return']))
+        A.find(lambda: self.window('Add VPN'), kind, ('label',))
+        titles = [A.name(x) for x in A.find_all(self.window('Add VPN'), None, ('label',)) if A.name(x) in KINDS]
+        time.sleep(0.3)
+        self.keys(*(['Down'] * titles.index(kind) + ['Return']))
 
     def import_file(self, path):
-        self.add(1)
-        A.wait('the file dialog', lambda: self.window('Select file to import'))
+        self.add('Import from file…')
+        dialog = A.wait('the file dialog', lambda: self.window('Select file to import'))
+        self.give_path(dialog, path)
+        A.press(self.button(dialog, 'Open'))
+
+    def give_path(self, dialog, path):
+        """A file dialog has a field for a path from the first “/” on."""
+        def typed():
+            fields = [x for x in A.find_all(dialog, None, A.TEXTS) if A.visible(x) and A.text(x).startswith('/')]
+            if not fields:
+                self.keys('slash')
+            elif A.text(fields[0]) == path:
+                return True
+            else:
+                A.set_text(fields[0], path)
+            return False
         time.sleep(0.5)
-        self.type(path)
-        time.sleep(0.4)
-        self.keys('Return')
+        A.wait('the field for a path', typed)
+        time.sleep(0.3)
 
     def options(self, name):
         """Opens the window of a connection in the list."""
