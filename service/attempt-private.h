@@ -93,6 +93,9 @@ struct NmOvpnAttempt {
       tun; /* fd -1 = none; our copy is there to be sent again and is closed with the engine */
   OvpnPushed pushed;
   gboolean have_pushed, was_up;
+  /* TAP whose server gives no address: attempt-lease.c */
+  gboolean lease_wanted;
+  OvpnOptionList lease, lease_profile, lease_pushed; /* what makes `pushed` anew */
   NmOvpnRouteNames *names; /* look-up for a push that is applied afterwards */
   guint mtu;
   NmOvpnNetconfig netconfig;
@@ -154,6 +157,14 @@ void nmovpn_attempt_drop_link(NmOvpnAttempt *a); /* the engine's link of the fro
 void nmovpn_attempt_pushed(NmOvpnEngine *e, const OvpnOptionList *pushed, gpointer user_data);
 void nmovpn_attempt_report(NmOvpnAttempt *a);      /* to NetworkManager, when something is new */
 void nmovpn_attempt_check_names(NmOvpnAttempt *a); /* the state changed */
+
+/* attempt-lease.c */
+/* a->pushed has been made from these: when addresses are missing, they are taken from the
+ * connection's settings or the engine is asked to get some. */
+gboolean nmovpn_attempt_seek_lease(NmOvpnAttempt *a, const OvpnOptionList *profile,
+                                   const OvpnOptionList *pushed, OvpnFailure *f);
+void nmovpn_attempt_leased(NmOvpnEngine *e, const OvpnOptionList *lease, gpointer user_data);
+void nmovpn_attempt_forget_lease(NmOvpnAttempt *a);
 
 /* attempt-prepare.c */
 gboolean nmovpn_attempt_prepare(NmOvpnAttempt *a, GError **error);

@@ -126,7 +126,7 @@ static void apply(NmOvpnAttempt *a, const OvpnOptionList *profile, const OvpnOpt
   a->have_pushed = TRUE;
   if (ovpn_pushed_from_options(&a->pushed, &a->config, profile, pushed,
                                (const struct sockaddr *)&a->place.server, &f) != OVPN_OK ||
-      !ensure_tun(a, &f)) {
+      !ensure_tun(a, &f) || !nmovpn_attempt_seek_lease(a, profile, pushed, &f)) {
     nmovpn_attempt_fail(a, &f);
     return;
   }

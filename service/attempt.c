@@ -190,6 +190,8 @@ static gboolean on_overall_timeout(gpointer user_data)
 {
   NmOvpnAttempt *a = user_data;
   OvpnFailure f = a->first_failure;
+  if (a->state == NMOVPN_ATTEMPT_CONFIGURING && a->lease_wanted)
+    ovpn_failure_set(&f, OVPN_FAIL_DHCP, "%s", "");
   ovpn_failure_set(&f, a->server_answered ? OVPN_FAIL_HANDSHAKE_TIMEOUT : OVPN_FAIL_NO_ANSWER, "%s",
                    "");
   if (f.status == OVPN_FAIL_HANDSHAKE_TIMEOUT && a->session == OVPN_SESSION_KEY_EXCHANGE)
@@ -374,6 +376,8 @@ static const char *log_words(OvpnLogCode code)
     return "the server says: ";
   case OVPN_LOG_WEAK:
     return "weak: ";
+  case OVPN_LOG_DHCP:
+    return "DHCP: ";
   }
   return "";
 }
@@ -429,6 +433,7 @@ static const NmOvpnEngineCallbacks engine_callbacks = {
     .on_state = on_state,
     .on_need = on_need,
     .on_pushed = nmovpn_attempt_pushed,
+    .on_lease = nmovpn_attempt_leased,
     .on_up = on_up,
     .on_failed = on_failed,
     .on_chosen = on_chosen,
@@ -474,6 +479,7 @@ void nmovpn_attempt_free(NmOvpnAttempt *a)
   ovpn_option_list_clear(&a->options);
   if (a->have_pushed)
     ovpn_pushed_clear(&a->pushed);
+  nmovpn_attempt_forget_lease(a);
   if (a->have_netconfig)
     nmovpn_netconfig_clear(&a->netconfig);
   g_clear_pointer(&a->names, nmovpn_route_names_free);

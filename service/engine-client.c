@@ -34,7 +34,7 @@ struct NmOvpnEngine {
   GPid pid;
   GSource *socket, *child, *grace;
   /* what is legal now */
-  gboolean started, ready, live, pushed, tun_sent, close_sent, closed, finished;
+  gboolean started, ready, live, pushed, tun_sent, dhcp_sent, close_sent, closed, finished;
   guint16 newest; /* number of the last LINK */
   unsigned stats_asked;
   OvpnOptionList list; /* PUSHED so far */
@@ -298,6 +298,15 @@ gboolean nmovpn_engine_send_guard(NmOvpnEngine *e, const GArray *prefixes, GErro
   return send_message(e, &w, -1, error);
 }
 
+gboolean nmovpn_engine_send_dhcp(NmOvpnEngine *e, const OvpnDhcpParams *params, GError **error)
+{
+  uint8_t buf[OVPN_IPC_HEADER + sizeof *params + 16];
+  OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_DHCP);
+  ovpn_dhcp_params_encode(params, &w);
+  e->dhcp_sent = TRUE;
+  return send_message(e, &w, -1, error);
+}
+
 gboolean nmovpn_engine_send_close(NmOvpnEngine *e, GError **error)
 {
   if (e->close_sent)
@@ -409,6 +418,16 @@ static gboolean got_pushed(NmOvpnEngine *e, OvpnReader *r)
     e->cb.on_pushed(e, &whole, e->user_data);
   ovpn_option_list_clear(&whole);
   return TRUE;
+}
+
+static gboolean got_lease(NmOvpnEngine *e, OvpnReader *r)
+{
+  ovpn_auto_option_list all = {0}, clean = {0};
+  gboolean ok = e->live && e->tun_sent && e->dhcp_sent && ovpn_lease_decode(r, &all) &&
+                complete(r) && append_clean(&clean, &all);
+  if (ok && e->cb.on_lease)
+    e->cb.on_lease(e, &clean, e->user_data);
+  return ok;
 }
 
 static gboolean got_up(NmOvpnEngine *e, OvpnReader *r)
@@ -543,6 +562,8 @@ static gboolean got(NmOvpnEngine *e, OvpnIpcType type, OvpnReader *r)
     return got_need(e, r);
   case OVPN_IPC_PUSHED:
     return got_pushed(e, r);
+  case OVPN_IPC_LEASE:
+    return got_lease(e, r);
   case OVPN_IPC_UP:
     return got_up(e, r);
   case OVPN_IPC_FAILED:
@@ -563,6 +584,7 @@ static gboolean got(NmOvpnEngine *e, OvpnIpcType type, OvpnReader *r)
   case OVPN_IPC_LINK:
   case OVPN_IPC_ANSWER:
   case OVPN_IPC_TUN:
+  case OVPN_IPC_DHCP:
   case OVPN_IPC_CLOSE:
   case OVPN_IPC_GET_STATS:
   case OVPN_IPC_RESTART:

@@ -11,6 +11,7 @@
 #pragma once
 #include <gio/gio.h>
 #include "helper/core/ipc.h"
+#include "helper/core/lease.h"
 #include "helper/core/options.h"
 #include "helper/core/session.h"
 #include "service/netconfig.h"
@@ -41,6 +42,8 @@ typedef struct NmOvpnEngineCallbacks {
   void (*on_need)(NmOvpnEngine *e, const NmOvpnQuestion *question, gpointer user_data);
   /* the complete list (chunks are joined). Answer with nmovpn_engine_send_tun(), every time */
   void (*on_pushed)(NmOvpnEngine *e, const OvpnOptionList *pushed, gpointer user_data);
+  /* what a DHCP server gave, as options (helper/core/lease.h); on_up may follow */
+  void (*on_lease)(NmOvpnEngine *e, const OvpnOptionList *lease, gpointer user_data);
   void (*on_up)(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_data);
   /* the session is over (before READY: the configuration is refused); the engine lives and waits
    * for a link. number: the one of the link, 0 = of none; others: of several links, and those go
@@ -110,6 +113,8 @@ gboolean nmovpn_engine_answer_passphrase(NmOvpnEngine *e, const char *passphrase
 /* need: OVPN_NEED_STATIC_CHALLENGE (send it before USER_PASS), CHALLENGE or QUESTION */
 gboolean nmovpn_engine_answer_challenge(NmOvpnEngine *e, OvpnNeed need, const char *response,
                                         GError **error);
+/* Before send_tun: the addresses of that TAP come by DHCP, so on_lease is called before on_up. */
+gboolean nmovpn_engine_send_dhcp(NmOvpnEngine *e, const OvpnDhcpParams *params, GError **error);
 gboolean nmovpn_engine_send_tun(NmOvpnEngine *e, gboolean tap, guint vnet_hdr, guint mtu, int fd,
                                 GError **error);
 /* Of IPv6, only these go through the tunnel (NmOvpnPrefix6), the rest is refused; NULL, or more

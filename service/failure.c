@@ -127,6 +127,11 @@ static char *network_sentence(const OvpnFailure *f, const NmOvpnFailureContext *
     return with_detail(_("The proxy did not connect to the VPN server"), f->text);
   case OVPN_FAIL_LINK:
     return with_detail(_("The connection to the VPN server was lost"), f->text);
+  case OVPN_FAIL_DHCP:
+    if (f->arg)
+      return g_strdup(_("The DHCP server in the network of the VPN did not renew the address of "
+                        "this computer in time."));
+    return g_strdup(_("The server gave no address, and no DHCP server answered in its network."));
   case OVPN_FAIL_PING_TIMEOUT:
   case OVPN_FAIL_PING_EXIT:
     return g_strdup_printf(_("%s does not answer any more."), server);
@@ -265,6 +270,7 @@ NmOvpnFailureAction nmovpn_failure_action(OvpnStatus s)
   case OVPN_FAIL_LINK:
   case OVPN_FAIL_RENEGOTIATION:
   case OVPN_FAIL_PACKET_ID:
+  case OVPN_FAIL_DHCP:
     return NMOVPN_FAILURE_NEXT;
   case OVPN_FAIL_AUTH:
   case OVPN_FAIL_CREDENTIALS:
@@ -287,6 +293,7 @@ NMVpnPluginFailure nmovpn_failure_reason(OvpnStatus s)
   case OVPN_FAIL_PROXY_AUTH:
     return NM_VPN_PLUGIN_FAILURE_LOGIN_FAILED;
   case OVPN_FAIL_PUSH:
+  case OVPN_FAIL_DHCP:
     return NM_VPN_PLUGIN_FAILURE_BAD_IP_CONFIG;
   }
   return NM_VPN_PLUGIN_FAILURE_CONNECT_FAILED;

@@ -46,6 +46,8 @@ enum {
   X(GUARD, 13, 0)  /* u8 on | u16 n | n times 16 bytes and u8 bits: the IPv6 that the tunnel is    \
                       for; the rest is refused */                                                  \
   X(SIGNER, 11, 1) /* socket to nm-ovpn-signer, for a key on a token; before START */              \
+  X(DHCP, 14, 0)   /* the TAP of the next TUN gets its addresses by DHCP: see                      \
+                      ovpn_dhcp_params_encode */                                                   \
   /* engine -> service */                                                                          \
   X(READY, 32, 0)                                                                                  \
   X(STATE, 33, 0) /* u8 OvpnSessionState */                                                        \
@@ -63,7 +65,9 @@ enum {
   X(CHOSEN, 42, 0)        /* u16 number: that link was answered, the others are closed */          \
   X(SOCKET_WANTED, 41, 0) /* u8 udp | u8 4, 16 or 0 | address | u16 port. udp 0: a new connection  \
                              to the proxy; udp 1: the relay, where no address means that of the    \
-                             proxy; without a proxy the server again */
+                             proxy; without a proxy the server again */                            \
+  X(LEASE, 43, 0)         /* after DHCP, before UP and when something changes: u16 n | n options,  \
+                             see lease.h */
 
 typedef enum OvpnIpcType {
 #define X(n, v, f) OVPN_IPC_##n = v,
@@ -94,7 +98,8 @@ void ovpn_ipc_read_blob(OvpnReader *r, OvpnBlob *b, size_t max);
   X(STATE)                                                                                         \
   X(TLS_SESSION)                                                                                   \
   X(PEER_CERT)                                                                                     \
-  X(PUSH_IGNORED) X(RENEGOTIATED) X(PING_TIMEOUT) X(DROPS) X(FALLBACK) X(SERVER_TEXT) X(WEAK)
+  X(PUSH_IGNORED)                                                                                  \
+  X(RENEGOTIATED) X(PING_TIMEOUT) X(DROPS) X(FALLBACK) X(SERVER_TEXT) X(WEAK) X(DHCP)
 typedef enum OvpnLogCode {
 #define X(n) OVPN_LOG_##n,
   OVPN_LOG_LIST(X)

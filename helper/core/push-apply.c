@@ -145,7 +145,7 @@ static OvpnStatus take_topology(Reading *r, const OvpnOption *o)
 
 static OvpnStatus take_route_gateway(Reading *r, const OvpnOption *o)
 {
-  /* "dhcp" (TAP) is left to the DHCP client. */
+  r->p->gateway_dhcp = o->argc > 1 && !strcmp(o->argv[1], "dhcp"); /* TAP; see lease.h */
   if (o->argc > 1 && inet_pton(AF_INET, o->argv[1], &r->p->gateway4) == 1)
     r->p->has_gateway4 = true;
   return OVPN_OK;

@@ -81,6 +81,7 @@ typedef struct OvpnPushed {
   OvpnTopology topology;
   bool has_gateway4;
   struct in_addr gateway4; /* vpn_gateway after §15.3 */
+  bool gateway_dhcp;       /* route-gateway dhcp */
   uint32_t mtu;            /* 0 = not pushed */
   OvpnRoute4 *routes4;
   size_t n_routes4;

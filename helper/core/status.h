@@ -72,7 +72,8 @@
   X(OWN_CERT_EXPIRED) /* the server fell silent after our certificate, which is over; text: date   \
                        */                                                                          \
   X(PROXY)            /* the proxy, or what it says about the server; text: its words */           \
-  X(PROXY_AUTH)       /* the proxy refuses the credentials, or no method in common; text */
+  X(PROXY_AUTH)       /* the proxy refuses the credentials, or no method in common; text */        \
+  X(DHCP)             /* TAP: no lease from the far network; arg 1: it ended, not renewed */
 
 typedef enum OvpnStatus {
   OVPN_OK = 0,

@@ -121,6 +121,13 @@ void control_send_pushed(Engine *e, const OvpnOptionList *l)
   ovpn_wipe(e->msg, used);
 }
 
+void control_send_lease(Engine *e, const OvpnOptionList *l)
+{
+  OvpnWriter w = ovpn_ipc_begin(e->msg, sizeof e->msg, OVPN_IPC_LEASE);
+  ovpn_lease_encode(l, &w);
+  send_message(e, &w, false);
+}
+
 void control_send_up(Engine *e, const char *cipher, unsigned mtu)
 {
   uint8_t buf[128];
@@ -339,6 +346,15 @@ static bool on_tun(Engine *e, OvpnReader *r, int *fd)
   return true;
 }
 
+static bool on_dhcp(Engine *e, OvpnReader *r)
+{
+  OvpnDhcpParams p;
+  if (!ovpn_dhcp_params_decode(r, &p) || !complete(r))
+    return false;
+  lease_ask(e, &p);
+  return true;
+}
+
 static bool on_restart(Engine *e)
 {
   OvpnFailure f = {0};
@@ -368,6 +384,7 @@ static unsigned legal_in(const Engine *e, OvpnIpcType type)
   case OVPN_IPC_ANSWER:
     return IN(CONFIG) | IN(PASSPHRASE) | IN(REFUSED) | running;
   case OVPN_IPC_TUN:
+  case OVPN_IPC_DHCP:
     return e->pushed ? running : 0;
   case OVPN_IPC_CLOSE:
     return IN(CONFIG) | IN(PASSPHRASE) | IN(REFUSED) | running;
@@ -384,6 +401,7 @@ static unsigned legal_in(const Engine *e, OvpnIpcType type)
   case OVPN_IPC_CLOSED:
   case OVPN_IPC_SOCKET_WANTED:
   case OVPN_IPC_CHOSEN:
+  case OVPN_IPC_LEASE:
     return 0; /* our own direction */
   }
   return 0;
@@ -410,6 +428,8 @@ static bool act(Engine *e, OvpnIpcType type, OvpnReader *r, int *fd)
     return on_answer(e, r);
   case OVPN_IPC_TUN:
     return on_tun(e, r, fd);
+  case OVPN_IPC_DHCP:
+    return on_dhcp(e, r);
   case OVPN_IPC_START:
     return complete(r) && (setup_start(e), true);
   case OVPN_IPC_CLOSE:
@@ -429,6 +449,7 @@ static bool act(Engine *e, OvpnIpcType type, OvpnReader *r, int *fd)
   case OVPN_IPC_CLOSED:
   case OVPN_IPC_SOCKET_WANTED:
   case OVPN_IPC_CHOSEN:
+  case OVPN_IPC_LEASE:
     return false;
   }
   return false;

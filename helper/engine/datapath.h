@@ -4,6 +4,7 @@
  * §16.3. */
 #pragma once
 #include "helper/core/aead.h"
+#include "helper/core/dhcp.h"
 #include "helper/core/fragment.h"
 #include "helper/core/inner.h"
 #include "helper/core/ipc.h"
@@ -42,6 +43,7 @@ typedef struct Datapath {
   DatapathPeer peer;
   Guard guard;              /* of IPv6; outlives sessions, as the device does */
   bool up;                  /* payload flows */
+  OvpnDhcp *dhcp;           /* TAP: sees what comes in first, up or not; NULL = none; borrowed */
   uint64_t now;             /* ns; the caller sets it before each batch */
   OvpnFragments *fragments; /* NULL unless packets come in pieces */
   uint8_t sequence;         /* of the last packet that was cut */

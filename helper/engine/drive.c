@@ -20,6 +20,7 @@ static const uint64_t second = 1000000000u;
 static void end_link(Engine *e)
 {
   revive_end(e);
+  lease_end(e);
   ovpn_session_free(e->session);
   e->session = NULL;
   datapath_del_all(&e->dp);
@@ -172,6 +173,8 @@ static void maybe_up(Engine *e)
       e->phase != ENGINE_SESSION || (s != OVPN_SESSION_UP && s != OVPN_SESSION_REKEYING))
     return;
   set_peer(e, e->cipher, e->peer_id);
+  if (!lease_ready(e))
+    return;
   e->dp.up = true;
   e->answered_once = false;
   control_send_up(e, e->cipher->name, e->tun.mtu);
@@ -356,6 +359,9 @@ void drive_settle(Engine *e)
     race_tick(e);
     if (!drain_events(e))
       return;
+    lease_settle(e);
+    if (!e->session)
+      return;
     maybe_up(e);
     drive_flush(e);
     if (e->session && e->dp.up)
@@ -375,6 +381,8 @@ uint64_t drive_deadline(const Engine *e)
   uint64_t rivals = race_deadline(e);
   d = doubt < d ? doubt : d;
   d = rivals < d ? rivals : d;
+  uint64_t lease = lease_deadline(e);
+  d = lease < d ? lease : d;
   return e->close_deadline && e->close_deadline < d ? e->close_deadline : d;
 }
 
@@ -427,6 +435,7 @@ OvpnStatus drive_new_session(Engine *e, const Link *l, OvpnSession **ret, OvpnFa
 void drive_replace(Engine *e, OvpnSession *next)
 {
   race_end(e);
+  lease_end(e);
   ovpn_session_free(e->session);
   e->session = next;
   datapath_del_all(&e->dp);
@@ -477,6 +486,7 @@ void drive_tun(Engine *e, int fd, bool tap, unsigned mtu, unsigned flags)
   loop_forget_tun(e);
   tun_open(&e->tun, fd, tap, mtu, flags);
   datapath_set_tun(&e->dp, &e->tun);
+  lease_new_tun(e);
   e->tun_current = e->session != NULL;
   e->dp.up = false; /* maybe_up says UP for the new device */
   if (e->session)
@@ -492,5 +502,6 @@ void drive_close(Engine *e)
     return;
   }
   e->close_deadline = e->now + CLOSE_LIMIT_S * second;
+  lease_release(e);
   ovpn_session_close(e->session, e->now);
 }

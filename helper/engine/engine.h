@@ -4,6 +4,7 @@
  * configuration, files, keys drive.c    the session: its events, packets and end loop.c   epoll,
  * batches, deadlines      via.c    through a proxy */
 #pragma once
+#include "helper/core/dhcp.h"
 #include "helper/core/ipc.h"
 #include "helper/core/session.h"
 #include "helper/core/signer.h"
@@ -20,6 +21,15 @@ typedef enum EnginePhase {
   ENGINE_SESSION,
   ENGINE_CLOSING,
 } EnginePhase;
+
+/* Addresses by DHCP. */
+typedef struct EngineLease {
+  bool asked;  /* for the next TUN */
+  bool wanted; /* for the present one */
+  bool running, told;
+  OvpnDhcpParams params;
+  OvpnDhcp dhcp;
+} EngineLease;
 
 struct Engine {
   int ipc;
@@ -49,6 +59,7 @@ struct Engine {
   Revive revive;
   Race race;
   Tun tun;
+  EngineLease lease;
   Datapath dp;
   Batch rx, tx; /* tx is the only queue towards the server: control and data packets alike */
   bool rx_more; /* the last receive filled its budget */
@@ -67,6 +78,7 @@ void control_send_state(Engine *e, OvpnSessionState s);
 void control_send_need(Engine *e, OvpnNeed need, unsigned flags, uint32_t seconds,
                        const char *text);
 void control_send_pushed(Engine *e, const OvpnOptionList *l);
+void control_send_lease(Engine *e, const OvpnOptionList *l);
 void control_send_up(Engine *e, const char *cipher, unsigned mtu);
 /* number: of the link; others: of several, and they go on */
 void control_send_failed(Engine *e, const OvpnFailure *f, uint16_t number, bool others);
@@ -117,6 +129,15 @@ void drive_packets(Engine *e, unsigned control);  /* of rx, so many are for the 
 void drive_settle(Engine *e); /* events, deadlines and output until nothing is left to do */
 uint64_t drive_deadline(const Engine *e);
 void drive_flush(Engine *e);
+
+/* lease.c */
+void lease_ask(Engine *e, const OvpnDhcpParams *p); /* for the next TUN */
+void lease_new_tun(Engine *e);
+bool lease_ready(Engine *e);  /* may payload flow? All but the addresses is there */
+void lease_settle(Engine *e); /* frames and events; may end the session */
+uint64_t lease_deadline(const Engine *e);
+void lease_end(Engine *e); /* with the session */
+void lease_release(Engine *e);
 
 /* loop.c */
 uint64_t loop_clock(void);
