@@ -21,8 +21,7 @@
 #include "service/engine-process.h"
 
 enum { SEND_WAIT_MS = 2000, EXIT_WAIT_MS = 2000, MESSAGES_PER_TURN = 32 };
-enum { LOG_BURST = 200, LOG_PER_SECOND = 20 };
-enum { OPTIONS_PER_MESSAGE = 100, OPTIONS_BYTES = 32768 };
+enum { LOG_BURST = 200, LOG_PER_SECOND = 20, OPTIONS_PER_MESSAGE = 100, OPTIONS_BYTES = 32768 };
 
 G_DEFINE_QUARK(nmovpn - engine - error - quark, nmovpn_engine_error)
 

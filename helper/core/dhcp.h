@@ -28,7 +28,7 @@ typedef enum OvpnDhcpState {
 enum {
   OVPN_DHCP_FRAME_MAX = 640,  /* of ours */
   OVPN_DHCP_LEASE_MIN_S = 10, /* shorter ones are not taken: no tunnel could keep them */
-  OVPN_DHCP_LIMIT_S = 30,     /* for a first lease, or a new one after a refusal */
+  OVPN_DHCP_LIMIT_S = 20      /* for a first lease, or a new one after a refusal */
 };
 /* Events, as bits. */
 enum {
