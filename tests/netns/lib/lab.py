@@ -69,6 +69,7 @@ C4, S4, C6, S6 = '10.213.0.2', '10.213.0.1', 'fd42:213::2', 'fd42:213::1'
 
 
 VPN_TYPE = os.environ.get('VPN_TYPE', 'openvpn')  # the build's -Dvpn-service
+PATIENCE = 4
 
 
 class Failed(Exception):
@@ -85,7 +86,9 @@ def check(cond, why):
 
 
 def wait_for(what, cond, timeout=10.0, step=0.02):
-    """Polls until cond() is true and returns its value."""
+    """Polls until cond() is true and returns its value. The limit is that of an idle machine, and stretched for a busy
+    one: where a time is meant, the scenario measures it."""
+    timeout *= PATIENCE
     end = time.monotonic() + timeout
     while True:
         value = cond()
@@ -96,7 +99,7 @@ def wait_for(what, cond, timeout=10.0, step=0.02):
         time.sleep(step)
 
 
-def sh(*args, ok=True, timeout=60, **kw):
+def sh(*args, ok=True, timeout=120, **kw):
     p = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                        stdin=subprocess.DEVNULL, timeout=timeout, **kw)
     if ok and p.returncode:
@@ -124,7 +127,8 @@ def stop(proc, sig=signal.SIGTERM, timeout=5):
 
 
 class Journal(threading.Thread):
-    """Stands in for the journal of the client: writes MESSAGE (and the interesting fields) to a file."""
+    """Stands in for the journal of the client: writes MESSAGE (and the interesting fields) to a file. settle() waits
+    until all that was sent so far is in it."""
 
     def __init__(self, root, path):
         super().__init__(daemon=True)
@@ -133,8 +137,17 @@ class Journal(threading.Thread):
         name = root + '/run/systemd/journal/socket'
         self.sock.bind(name)
         os.chmod(name, 0o666)
+        self.own = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.own.connect(name)
+        self.settled = threading.Event()
         self.out = open(path, 'a', buffering=1)
         self.start()
+
+    def settle(self):
+        """Messages come in order: when ours is here, so are those before it."""
+        self.settled.clear()
+        self.own.send(b'SETTLE=1\n')
+        check(self.settled.wait(30), 'the journal stands still')
 
     def run(self):
         while True:
@@ -146,6 +159,8 @@ class Journal(threading.Thread):
             if 'MESSAGE' in fields:
                 self.out.write('%s <%s> %s\n' % (fields.get('SYSLOG_IDENTIFIER', '?'), fields.get('PRIORITY', '?'),
                                                  fields['MESSAGE']))
+            elif 'SETTLE' in fields:
+                self.settled.set()
 
     @staticmethod
     def parse(data):
@@ -325,8 +340,12 @@ class Lab:
     def start_bus(self):
         self.bus, _ = self.start('dbus-daemon', '--config-file=/etc/lab-bus.conf', '--nofork',
                                  log=self.scratch + '/bus.log')
-        sock = '/proc/%d/root/run/dbus/system_bus_socket' % self.init
-        wait_for('D-Bus starts', lambda: os.path.exists(sock))
+        name = '/proc/%d/root/run/dbus/system_bus_socket' % self.init
+
+        def listens():  # the file is there a moment earlier
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+                return s.connect_ex(name) == 0
+        wait_for('D-Bus starts', listens)
 
     def start_nm(self, env=None):
         self.nmlog = self.scratch + '/nm.log'
@@ -354,7 +373,10 @@ class Lab:
         self.servers = {}
         if self.stage and self.stage.poll() is None:
             for pid in children(self.stage.pid):
-                os.kill(pid, signal.SIGKILL)  # process 1 of the namespace: takes all others along
+                try:
+                    os.kill(pid, signal.SIGKILL)  # process 1 of the namespace: takes all others along
+                except ProcessLookupError:
+                    pass
             stop(self.stage)
         for p in self.procs:
             stop(p)
@@ -452,11 +474,20 @@ class Lab:
 
     # -- observation
 
+    def ip_json(self, *args):
+        """What `ip` tells of the client; None when it failed, as for a device that has gone."""
+        while True:
+            p = subprocess.run(self.enter('ip', '-j', *args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               stdin=subprocess.DEVNULL, timeout=120)
+            if p.returncode:
+                return None
+            if 'interrupted' not in p.stderr:  # "Dump was interrupted": something changed meanwhile
+                return json.loads(p.stdout or '[]')
+
     def tunnels(self):
         """{interface name: (addresses, mtu)} of the TUN and TAP devices of the client."""
-        out = self.run('ip', '-j', '-d', 'addr', 'show')
         found = {}
-        for d in json.loads(out or '[]'):
+        for d in self.ip_json('-d', 'addr', 'show') or []:
             if d.get('linkinfo', {}).get('info_kind') == 'tun':
                 found[d['ifname']] = ([a['local'] for a in d.get('addr_info', [])], d['mtu'])
         return found
@@ -464,40 +495,49 @@ class Lab:
     def device(self, server):
         """The tunnel device that holds an address of the server's network."""
         prefix = server.net4.rsplit('.', 1)[0] + '.'
-        for name, (addrs, _) in self.tunnels().items():
-            if any(a.startswith(prefix) for a in addrs):
-                return name
-        raise Failed('no tunnel device with an address in %s: %s' % (server.net4, self.tunnels()))
+        return wait_for('a tunnel device with an address in ' + server.net4, lambda: next((
+            name for name, (addrs, _) in self.tunnels().items() if any(a.startswith(prefix) for a in addrs)), None))
 
     def counters(self, dev):
-        d = json.loads(self.run('ip', '-j', '-s', 'link', 'show', 'dev', dev))[0]['stats64']
-        return d['rx']['packets'], d['tx']['packets']
+        """Packets that came in and went out over a device of the client."""
+        rows = dict(x.split(':', 1) for x in pki_module.read('/proc/%d/net/dev' % self.init).splitlines() if ':' in x)
+        row = {k.strip(): v.split() for k, v in rows.items()}.get(dev)
+        check(row, 'the device %s is gone' % dev)
+        return int(row[1]), int(row[9])
+
+    def echoes(self):
+        """Answers to pings that the client's kernel has seen, IPv4 and IPv6."""
+        head, row = [x.split() for x in pki_module.read('/proc/%d/net/snmp' % self.init).splitlines()
+                     if x.startswith('Icmp:')]
+        six = dict(x.split() for x in pki_module.read('/proc/%d/net/snmp6' % self.init).splitlines())
+        return int(row[head.index('InEchoReps')]) + int(six['Icmp6InEchoReplies'])
 
     def ping(self, server, count=3, size=56, target=None, interval='0.02', dev=None):
         """Pings through the tunnel and counts packets on the tunnel device."""
         dev = dev or self.device(server)
-        before = self.counters(dev)
+        before, echoes = self.counters(dev), self.echoes()
         target = target or server.tun4
         _, out = self.run('ping', '-n', '-I', dev, '-c', str(count), '-i', interval, '-W', '2', '-s', str(size),
                           target, ok=False)
         got = set(map(int, re.findall(r'icmp_seq=(\d+) ttl', out)))
         lost = sorted(set(range(1, count + 1)) - got)
-        # ping waits for the last answers only twice as long as for the slowest before; the device counts them
-        if got and lost == list(range(max(got) + 1, count + 1)):
-            wait_for('the last answers', lambda: self.counters(dev)[0] - before[0] >= count, 2, 0.05)
-            lost = []
-        check(not lost, 'ping %s: %s' % (target, out.replace('\n', ' ')))
+        # ping waits for late answers only twice as long as for the slowest before; the kernel counts them
+        if lost:
+            wait_for('ping %s: answers %s: %s' % (target, lost, out.replace('\n', ' ')),
+                     lambda: self.echoes() - echoes >= count, 2, 0.05)
         rx, tx = (b - a for a, b in zip(before, self.counters(dev)))
         check(rx >= count and tx >= count, 'only %d packets in and %d out on %s' % (rx, tx, dev))
         return count
 
     def mark(self):
         """Position in the logs, for log_since."""
+        self.journal.settle()
         return os.path.getsize(self.journal_file), os.path.getsize(self.nmlog)
 
     def log_since(self, mark=(0, 0), manager=False):
         """What the VPN's programs logged: to the journal, or to the error output shared with NetworkManager,
         whose own lines (<info> ...) are left out unless `manager`."""
+        self.journal.settle()
         texts = []
         for path, start in zip((self.journal_file, self.nmlog), mark):
             with open(path, errors='replace') as f:
@@ -520,6 +560,11 @@ class Lab:
             except OSError:
                 pass
         return found
+
+    def quiet(self):
+        """Waits for the end of the processes that serve a connection: no line of the log comes from them afterwards."""
+        wait_for('the processes of the connection end', lambda: not [
+            x for x in self.programs().values() if re.match('nm-ovpn-(engine|helper|signer)', x)], 10, 0.01)
 
     def snapshot(self):
         """What must be the same before and after a connection."""

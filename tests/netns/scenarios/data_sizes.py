@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Sizes of packets: fragment, mssfix, the MTUs."""
+import errno
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 
 from lab import C4, S4, S6, check, wait_for
 from registry import add, scenario
-from sniff import Sniffer
+from sniff import Sniffer, in_network
 
 
 def on_wire(l):
-    return Sniffer(['ip', 'netns', 'exec', l.server_ns], 'veth0')
+    return Sniffer(l.server_ns, 'veth0')
 
 
 def fragment(tag, size, lines=(), outer=0, client=()):
@@ -51,17 +53,16 @@ for _tag, _size, _lines, _outer in (
 
 # ---- MSS: what openvpn's own client makes of the same lines
 
-KNOCK = ('import socket, sys\ns = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)\n'
-         's.settimeout(2)\ntry:\n  s.connect((sys.argv[1], 9))\nexcept OSError:\n  pass')
-
-
 def knock(l, s, dev, mine, sdev):
     """MSS of a connection attempt each way, over IPv4 and IPv6, as it arrives behind the tunnel."""
-    with Sniffer(['ip', 'netns', 'exec', l.server_ns], sdev) as at_server, \
-            Sniffer(['ip', 'netns', 'exec', l.client_ns], dev) as at_client:
+    def attempt(address):
+        with socket.socket(socket.AF_INET6 if ':' in address else socket.AF_INET) as c:
+            c.settimeout(20)
+            check(c.connect_ex((address, 9)) == errno.ECONNREFUSED, 'port 9 of %s does not answer' % address)
+    with Sniffer(l.server_ns, sdev) as at_server, Sniffer(l.client_ns, dev) as at_client:
         for there, here in ((s.tun4, mine[0]), (s.tun6, mine[1])):
-            l.run('python3', '-c', KNOCK, there)
-            l.on_server('python3', '-c', KNOCK, here)
+            in_network(l.client_ns, lambda: attempt(there))
+            in_network(l.server_ns, lambda: attempt(here))
     return [next((p['mss'] for p in w.syns() if p['dst'] == to and p['dport'] == 9), None)
             for w, to in ((at_server, s.tun4), (at_client, mine[0]), (at_server, s.tun6), (at_client, mine[1]))]
 

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Staying connected, part two: packets out of order, servers that move, giving up, networks that come and go."""
-import ctypes
-import os
 import random
 import select
 import signal
@@ -12,12 +10,8 @@ import time
 from lab import C4, S4, check, wait_for
 from life import Up, works_again
 from registry import add, scenario
+from sniff import in_network
 from staying import Flow, crash
-
-
-def enter_network(fd):
-    if ctypes.CDLL(None, use_errno=True).setns(fd, 0x40000000):
-        raise OSError(ctypes.get_errno(), 'setns')
 
 
 class Disorder(threading.Thread):
@@ -27,18 +21,10 @@ class Disorder(threading.Thread):
     def __init__(self, l, s, port, most):
         super().__init__(daemon=True)
         self.least, self.most, self.turned, self.passed, self.ended = 0, most, 0, 0, False
-        own = os.open('/proc/self/ns/net', os.O_RDONLY)
-        there = os.open('/run/netns/' + l.server_ns, os.O_RDONLY)
-        try:
-            enter_network(there)
-            self.front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self.back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self.front.bind((S4, port))
-            self.back.connect((S4, s.port))
-        finally:
-            enter_network(own)
-            os.close(own)
-            os.close(there)
+        self.front, self.back = in_network(l.server_ns, lambda: [
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)])
+        self.front.bind((S4, port))
+        self.back.connect((S4, s.port))
         self.start()
 
     def run(self):
