@@ -102,6 +102,8 @@ static bool names_add(OvpnStrv *s, const char *name)
   if (len > 1 && *name == '.') {
     name++;
     len--;
+    if (*name == '-')
+      return true;
   }
   if (len > 1 && name[len - 1] == '.')
     len--;

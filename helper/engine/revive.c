@@ -139,6 +139,7 @@ static void learn(Engine *e)
   Revive *r = &e->revive;
   if (ovpn_session_probes_answered(e->session) > 0) {
     r->works = true;
+    control_log(e, 6, OVPN_LOG_TEXT, "the server answers probes");
   } else if (r->learned < LEARN_MAX && e->now >= r->learn_at && say(e, e->session, true)) {
     r->learn_at = e->now + (LEARN_MS * ms << r->learned++);
   }

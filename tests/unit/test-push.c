@@ -254,6 +254,7 @@ static void test_dhcp(void)
                 "dhcp-option DNS nope,dhcp-option DOMAIN corp.example,dhcp-option DOMAIN-SEARCH "
                 "a.example,dhcp-option ADAPTER_DOMAIN_SUFFIX CORP.example,dhcp-option DOMAIN "
                 "bad;rm,dhcp-option DOMAIN -x,dhcp-option DOMAIN-ROUTE .split.example.,"
+                "dhcp-option DOMAIN .-x,dhcp-option DOMAIN-ROUTE .-split,"
                 "dhcp-option WINS 10.0.0.7,dhcp-option NTP 10.0.0.9,dhcp-option DISABLE-NBT"),
       OVPN_OK);
   CHECK_INT(x.p.n_dns, 1);

@@ -2,10 +2,9 @@
 """The story that tests/demo tells. usage: demo.py TREE"""
 import json
 import re
-import subprocess
 import sys
 
-from lab import Lab, S4, check, stop, wait_for
+from lab import Lab, S4, check
 
 PUSH = ['push "route 198.18.1.0 255.255.255.0"', 'push "dhcp-option DNS 10.9.9.9"',
         'push "dhcp-option DOMAIN corp.test"', 'server-ipv6 fd60:1::/64', 'push "route-ipv6 fd61::/48"']
@@ -20,15 +19,10 @@ def show(text):
 
 
 def throughput(l, s):
-    p = subprocess.Popen(['ip', 'netns', 'exec', l.server_ns, 'iperf3', '-s', '-B', s.tun4],
-                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_for('iperf3', lambda: ':5201' in l.on_server('ss', '-ltn'))
+    with l.iperf(s.tun4):
         for label, more in (('to the server', []), ('from the server', ['-R'])):
             out = json.loads(l.run('iperf3', '-J', '-c', s.tun4, '-t', '3', *more))
             show('%-16s %.2f Gbit/s' % (label, out['end']['sum_received']['bits_per_second'] / 1e9))
-    finally:
-        stop(p)
 
 
 def story(l):

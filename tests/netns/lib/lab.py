@@ -5,6 +5,7 @@ Lab       the namespaces, D-Bus, NetworkManager, nmcli helpers, checks
 Server    one openvpn server process
 Nothing leaves the namespaces; names carry the pid; close() removes everything and kills only own children."""
 import atexit
+import contextlib
 import json
 import os
 import re
@@ -528,6 +529,24 @@ class Lab:
         rx, tx = (b - a for a, b in zip(before, self.counters(dev)))
         check(rx >= count and tx >= count, 'only %d packets in and %d out on %s' % (rx, tx, dev))
         return count
+
+    def works(self, server, timeout=20):
+        """Waits until a ping through the tunnel is answered; returns after how many seconds."""
+        begin = time.monotonic()
+        wait_for('an answer of ' + server.tun4, lambda: self.run(
+            'ping', '-n', '-q', '-c', '1', '-W', '1', server.tun4, ok=False)[0] == 0, timeout, 0.1)
+        return time.monotonic() - begin
+
+    @contextlib.contextmanager
+    def iperf(self, address):
+        """An iperf3 server at an address of the server's host."""
+        p = subprocess.Popen(['ip', 'netns', 'exec', self.server_ns, 'iperf3', '-s', '-B', address],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        try:
+            wait_for('iperf3', lambda: ':5201' in self.on_server('ss', '-ltn'))
+            yield
+        finally:
+            stop(p)
 
     def mark(self):
         """Position in the logs, for log_since."""

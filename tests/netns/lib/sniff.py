@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Sees the packets of one interface: `with Sniffer(namespace, interface) as s: ...` then s.packets, a list of
-dicts with proto, src, dst, sport, dport, size (UDP and TCP payload of one packet, also when the kernel shows many as
+dicts with time, proto, src, dst, sport, dport, size (UDP and TCP payload of one packet, also when the kernel shows many as
 one), syn, mss, total (bytes of the IP packet), df (the network may not cut it in pieces; IPv4).
 Later fragments of a datagram have no ports and are counted under proto 'fragment'.
 The kernel keeps the packets in the socket until the end: all that have passed are seen, however busy the machine is."""
@@ -35,6 +35,7 @@ class Sniffer:
         s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         s.setsockopt(263, 15, 1)  # SOL_PACKET, PACKET_VNET_HDR: tells the size of segments
         s.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)  # SO_RCVBUFFORCE
+        s.setsockopt(socket.SOL_SOCKET, 35, 1)  # SO_TIMESTAMPNS
         s.bind((self.interface, 3))
         return s
 
@@ -46,18 +47,24 @@ class Sniffer:
         with self.sock as s:
             while True:
                 try:
-                    data, address = s.recvfrom(70000, socket.MSG_DONTWAIT)
+                    data, more, _, address = s.recvmsg(70000, 64, socket.MSG_DONTWAIT)
                 except BlockingIOError:
                     return
                 segment = struct.unpack('=H', data[4:6])[0]
                 d = decode(data[10 + (14 if address[3] == 1 else 0):])
                 if d:
+                    d['time'] = sum(x / y for x, y in zip(struct.unpack('=qq', more[0][2]), (1, 1e9)))
                     if segment and 'size' in d:
                         d['size'] = min(d['size'], segment)
                     self.packets.append(d)
 
     def udp(self, port):
         return [p for p in self.packets if p['proto'] == 17 and port in (p['sport'], p['dport'])]
+
+    def between(self, port, later):
+        """Seconds from the first packet to one port to the first one to another; None when there is none."""
+        first, then = ([p['time'] for p in self.packets if p.get('dport') == n] for n in (port, later))
+        return then[0] - first[0] if first and then else None
 
     def syns(self):
         return [p for p in self.packets if p['proto'] == 6 and p['syn']]

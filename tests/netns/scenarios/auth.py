@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """User name and password, asking again, tokens, profiles of one user."""
+import contextlib
 import os
 import pty
 import re
@@ -8,7 +9,7 @@ import signal
 import subprocess
 import time
 
-from lab import check, wait_for
+from lab import PATIENCE, check, wait_for
 from registry import scenario
 
 VERIFY = """#!/bin/sh
@@ -35,6 +36,7 @@ def password_server(l, name='pw', lines=(), password='secret word', **kw):
 
 
 ALICE = {'data': 'username=alice'}
+ASKED = {'data': 'username=alice, password-flags=2'}
 
 
 @scenario
@@ -78,19 +80,19 @@ def bad_no_secret(l):
               settings={'data': 'username=alice, password-flags=2'})
 
 
-class Terminal:
-    """nmcli --ask on a pseudo terminal."""
+class Asking:
+    """`nmcli --ask connection up` on a pseudo terminal; at the end of the `with` block the terminal is closed."""
 
-    def __init__(self, l, *args):
+    def __init__(self, l, name, wait=40):
         pid, self.fd = pty.fork()
         if pid == 0:
-            cmd = l.enter('nmcli', *args)
+            cmd = l.enter('nmcli', '--ask', '--wait', str(wait), 'connection', 'up', name)
             os.execvpe(cmd[0], cmd, {'PATH': os.environ['PATH'], 'LC_ALL': 'C.UTF-8', 'TERM': 'dumb',
                                      'HOME': '/run/state'})
         self.pid, self.text = pid, ''
 
     def expect(self, pattern, timeout=15):
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * PATIENCE
         while not re.search(pattern, self.text, re.I):
             if not select.select([self.fd], [], [], max(0, end - time.monotonic()))[0]:
                 check(False, 'nmcli --ask did not say /%s/: %s' % (pattern, self.text[-300:]))
@@ -106,7 +108,10 @@ class Terminal:
         self.text = ''
         os.write(self.fd, line.encode() + b'\n')
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         os.close(self.fd)
         try:
             os.kill(self.pid, signal.SIGTERM)
@@ -115,20 +120,26 @@ class Terminal:
         os.waitpid(self.pid, 0)
 
 
+@contextlib.contextmanager
+def asking(l, s, lines=('auth-user-pass',), settings=None, wait=40):
+    """A profile whose secrets are asked for, on its way up: (its name, the terminal); taken down and deleted at the end."""
+    name = l.import_profile(l.profile(s, lines), **(settings or ASKED))
+    try:
+        with Asking(l, name, wait) as t:
+            yield name, t
+    finally:
+        l.down(name)
+        l.delete(name)
+
+
 def ask(l, answers):
     s = password_server(l)
-    name = l.import_profile(l.profile(s, ['auth-user-pass']), data='username=alice, password-flags=2')
-    t = Terminal(l, '--ask', '--wait', '40', 'connection', 'up', name)
-    try:
+    with asking(l, s) as (_, t):
         for a in answers:
             t.expect('password')
             t.answer(a)
         t.expect('successfully activated')
         l.ping(s)
-    finally:
-        t.close()
-        l.down(name)
-        l.delete(name)
 
 
 @scenario

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 
-from auth import ALICE, Terminal, password_server
+from auth import ALICE, asking, password_server
 from lab import check, wait_for
 from registry import scenario
 
@@ -51,9 +51,7 @@ def dialog(l, data, *hints):
 
 def asked(l, s, lines, steps, settings=None, after=None):
     """nmcli --ask; steps are (pattern of the prompt, answer, whether the answer may be seen)."""
-    name = l.import_profile(l.profile(s, lines), **(settings or {'data': 'username=alice, password-flags=2'}))
-    t = Terminal(l, '--ask', '--wait', '40', 'connection', 'up', name)
-    try:
+    with asking(l, s, lines, settings) as (name, t):
         for pattern, answer, visible in steps:
             t.expect(pattern)
             prompt = t.text
@@ -67,10 +65,6 @@ def asked(l, s, lines, steps, settings=None, after=None):
         l.ping(s)
         if after:
             after(name)
-    finally:
-        t.close()
-        l.down(name)
-        l.delete(name)
 
 
 @scenario
@@ -203,10 +197,7 @@ def dynamic_challenge_wrong_then_right(l):
 def dynamic_challenge_answered_late(l):
     """The server has long forgotten the session when the person answers."""
     def f(s, c):
-        name = l.import_profile(l.profile(s, ['auth-user-pass', 'hand-window 3']),
-                                data='username=alice, password-flags=2')
-        t = Terminal(l, '--ask', '--wait', '40', 'connection', 'up', name)
-        try:
+        with asking(l, s, ['auth-user-pass', 'hand-window 3']) as (_, t):
             t.expect('password.*:')
             t.answer('secret word')
             t.expect('Enter the code: now')
@@ -214,10 +205,6 @@ def dynamic_challenge_answered_late(l):
             t.answer('123456')
             t.expect('successfully activated')
             l.ping(s)
-        finally:
-            t.close()
-            l.down(name)
-            l.delete(name)
     with_decision(l, dynamic('R,E'), f)
 
 
@@ -246,7 +233,7 @@ def token_expired(l):
         mark = l.mark()
         wait_for('the server refuses the token', lambda: re.search('expired', s.log()), 25, 0.2)
         wait_for('a new session', lambda: 'connected to' in l.log_since(mark), 20, 0.2)
-        wait_for('traffic', lambda: l.run('ping', '-n', '-q', '-c', '1', '-W', '1', s.tun4, ok=False)[0] == 0, 10)
+        l.works(s)
         check(l.tunnels(), 'the tunnel is gone')
     try:
         l.cycle(s, ['auth-user-pass', 'reneg-sec 0'], secrets={'password': 'secret word'}, settings=ALICE,

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-from auth import Terminal
+from auth import asking
 from lab import Skipped, check
 from registry import scenario
 
@@ -49,22 +49,15 @@ def on_token(l, kind, pins, lines=(), cert=URI, key=URI):  # cert None: named by
     more = token(l, kind)
     try:
         s = l.server('token-' + kind, ca=kind)
-        text = l.profile(s, more + list(lines), cert=None)
-        text += ('cert "%s"\n' % cert if cert else '') + ('key "%s"\n' % key if key else '')
+        names = ['!cert', '!key'] + (['cert "%s"' % cert] if cert else []) + (['key "%s"' % key] if key else [])
         mark = l.mark()
-        name = l.import_profile(text, data='cert-pass-flags=2')
-        t = Terminal(l, '--ask', '--wait', '40', 'connection', 'up', name)
-        try:
+        with asking(l, s, more + names + list(lines), {'data': 'cert-pass-flags=2'}) as (_, t):
             for pin in pins:
                 t.expect('PIN.*:')
                 t.answer(pin)
             t.expect('successfully activated')
             l.ping(s)
             check('nm-ovpn-signer' in l.programs().values(), l.programs())
-        finally:
-            t.close()
-            l.down(name)
-            l.delete(name)
         check(not re.search(PIN, l.log_since(mark)), 'the PIN is in the log')
     finally:
         l.run('umount', '/etc/softhsm')

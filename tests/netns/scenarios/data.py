@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Data channel: ciphers, digests, packet formats, framing, sizes."""
-import subprocess
-
-from lab import wait_for
 from registry import add, scenario
 
 
@@ -39,7 +36,7 @@ def peer_to_peer_tls(l):
 
     def then(name):
         # this kind of server takes packets a second after its first key only
-        wait_for('the first answer', lambda: l.run('ping', '-n', '-c', '1', '-W', '1', s.tun4, ok=False)[0] == 0)
+        l.works(s)
         l.ping(s)
     l.cycle(s, ping=False, then=then, lines=['!client', 'tls-client', 'ifconfig 10.60.250.2 10.60.250.1', 'cipher AES-256-GCM'])
     l.drop_server('p2p')
@@ -86,22 +83,11 @@ def replay_window(l):
 def tcp_stream_through_the_tunnel(l):
     """16 MB by iperf3 in both directions over UDP: order, sizes, merging."""
     def then(name):
-        p = _serve(l, s.tun4)
-        try:
+        with l.iperf(s.tun4):
             for more in ([], ['-R']):
                 l.run('iperf3', '-c', s.tun4, '-n', '16M', *more)
-        finally:
-            p.terminate()
-            p.wait()
     s = l.server('big')
     l.cycle(s, then=then)
-
-
-def _serve(l, addr):
-    p = subprocess.Popen(['ip', 'netns', 'exec', l.server_ns, 'iperf3', '-s', '-B', addr],
-                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for('iperf3', lambda: ':5201' in l.on_server('ss', '-ltn'))
-    return p
 
 
 import data_sizes  # noqa: E402,F401

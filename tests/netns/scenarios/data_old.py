@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from lab import check, wait_for
+from lab import check
 from registry import add, scenario
 
 LEGACY = 'providers legacy default'
@@ -38,7 +38,7 @@ def bf_cbc_by_default(l):
     mark = l.mark()
 
     def then(name):
-        wait_for('the first answer', lambda: l.run('ping', '-n', '-c', '1', '-W', '1', s.tun4, ok=False)[0] == 0)
+        l.works(s)
         l.ping(s)
     try:
         l.cycle(s, ['!client', 'tls-client', 'ifconfig 10.60.250.2 10.60.250.1'], ping=False, then=then)
@@ -74,7 +74,7 @@ def packets_v1_and_prf(cipher, pull):
             s.tun4, s.net4 = '10.60.250.1', '10.60.250.0'
 
         def then(name):
-            wait_for('the first answer', lambda: l.run('ping', '-n', '-c', '1', '-W', '1', s.tun4, ok=False)[0] == 0)
+            l.works(s)
             l.ping(s, 20, size=1300)
             check('P_DATA_V1' in s.log() and 'P_DATA_V2' not in s.log(), 'packets are not of the first format')
         try:

@@ -60,7 +60,7 @@ def under_openvpn(l, path, then):
         raise Failed('%s\n%s\n%s' % (e, read(path), read(log)[-1500:]))
     finally:
         l.run('kill', str(pid_inside(l, 'openvpn')), ok=False)
-        proc.wait(10)
+        proc.wait(60)
         wait_for('the device is gone', lambda: not l.tunnels(), 5)
 
 

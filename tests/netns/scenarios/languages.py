@@ -30,7 +30,7 @@ def import_in_german(l):
 
 def restart(l, env=None):
     os.kill(l.nm_pid, signal.SIGTERM)
-    l.nm.wait(10)
+    l.nm.wait(60)
     l.start_nm(env)
 
 
@@ -39,7 +39,7 @@ def failure_in_german(l):
     """The reason in the log when the system's language is German."""
     restart(l, GERMAN)
     try:
-        l.refused(l.server('udp'), ['!remote', 'remote %s 9' % S4], within=10,
+        l.refused(l.server('udp'), ['!remote', 'remote %s 9' % S4], within=20,
                   cause='hat die Verbindung abgelehnt .UDP.. Dort läuft kein VPN-Server')
     finally:
         restart(l)

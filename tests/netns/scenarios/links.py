@@ -8,6 +8,7 @@ import subprocess
 from lab import C4, S4, S6, VPN_TYPE, check, wait_for
 from pki import read
 from registry import add, scenario
+from sniff import Sniffer
 
 
 def inline(tag, path):
@@ -101,10 +102,14 @@ def next_remote(first, within, n=1):
         silence(l)
         s = l.server('udp')
         name = l.import_profile(l.profile(s, ['!remote'] + [first] * n + ['remote %s %d' % (S4, s.port)]))
+        port = int(first.split()[2])
         try:
-            rc, out, took = l.up(name, timeout=70)
+            with Sniffer(l.server_ns, 'veth0') as seen:
+                rc, out, took = l.up(name, timeout=70)
             check(rc == 0, out)
-            check(took < within, 'connected only after %.1fs' % took)
+            check(took < 20, 'connected only after %.1fs' % took)
+            gap = seen.between(port, s.port)  # the busier the machine, the longer is the rest
+            check((gap is None) == (S4 not in first) and (gap or 0) < within, 'asked %s s after the first' % gap)
             l.ping(s)
         finally:
             l.down(name)
@@ -179,6 +184,7 @@ def again_and_again(l):
         check(rc == 0, out)
         l.ping(s, 1)
         l.down(name)
+        wait_for('the tunnel is gone', lambda: not l.tunnels())
     l.delete(name)
 
 
@@ -226,12 +232,13 @@ CONF = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
 def round_trip(l, path):
     """nmcli imports it, exports it, and imports that with the same result; openvpn takes the export."""
     name, out = os.path.basename(path)[:-5], l.scratch + '/round-trip.ovpn'
-    first = {}
+    first = ''
     for source in (path, out):
         l.nmcli('connection', 'import', 'type', VPN_TYPE, 'file', source)
         new = name if source is path else 'round-trip'
         try:
-            data = (l.data(new), l.field(new, 'ipv4.routes'), l.field(new, 'ipv4.dns'), l.field(new, 'ipv4.never-default'))
+            data = l.nmcli('-s', '-e', 'no', '-g', 'vpn.data,ipv4.routes,ipv4.dns,ipv4.never-default', 'connection', 'show',
+                           new)
             if source is path:
                 first = data
                 l.nmcli('connection', 'export', name, out)

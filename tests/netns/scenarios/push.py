@@ -3,7 +3,7 @@
 import json
 import re
 
-from lab import S4, check, wait_for
+from lab import Failed, S4, check, wait_for
 from registry import add, scenario
 
 
@@ -122,8 +122,11 @@ def dns(name, lines, want, note=None):
         mark = l.mark()
 
         def then(s, n):
-            wait_for('', lambda: resolving(l), 2)
-            check(resolving(l) == want, 'DNS: %s' % resolving(l))
+            seen = []
+            try:
+                wait_for('', lambda: seen.append(resolving(l)) or seen[-1] == want, 2, 0.1)
+            except Failed:
+                raise Failed('DNS: %s' % seen[-1])
             check(not note or re.search(note, l.log_since(mark)), 'no note: ' + l.log_since(mark)[-300:])
         with_server(l, 'dns-' + name, lines, then=then, ping='!server' not in lines)
     add('push', 'dns-' + name, f)
@@ -256,7 +259,7 @@ def block_ipv6(l):
                          ok=False)
         check(rc and 'nreachable' in told, 'connecting by IPv6: ' + told[-200:])
     with_server(l, 'block6', pushes('redirect-gateway def1', 'block-ipv6'), then=then)
-    check('dev veth0' in default_dev(l, '-6'), 'afterwards: ' + default_dev(l, '-6'))
+    wait_for('IPv6 is restored', lambda: 'dev veth0' in default_dev(l, '-6'))
 
 
 @scenario
@@ -294,7 +297,7 @@ def new_values_after_a_restart(l):
         s.config = s.config.replace('198.18.20.0', '198.18.21.0')
         s.start()
         wait_for('the new route', lambda: '198.18.21.0/24' in l.run('ip', 'route'), 20, 0.2)
-        check('198.18.20.0' not in l.run('ip', 'route'), 'the old route is still there')
+        wait_for('the old route is gone', lambda: '198.18.20.0' not in l.run('ip', 'route'))
         l.ping(s)
     finally:
         l.down(name)

@@ -53,8 +53,8 @@ def no_ipv6_past_a_full_tunnel(l):
         check('IPv6 is blocked' in l.log_since(mark), 'the log says why')
         l.ping(s)
     with_server(l, 'leak', pushes('redirect-gateway def1'), then=then)
+    wait_for('IPv6 is restored after the tunnel', lambda: 'dev veth0' in default_dev(l, '-6'))
     check(leaked(l) > 0, 'IPv6 is not restored after the tunnel')
-    check('dev veth0' in default_dev(l, '-6'), default_dev(l, '-6'))
 
 
 @scenario
@@ -192,8 +192,8 @@ def names_of_a_server_that_restarts(l):
         check(rc == 0, out)
         s.stop()
         s.start()
-        wait_for('the tunnel works again', lambda: l.run('ping', '-c', '1', '-W', '1', s.tun4, ok=False)[0] == 0, 20, 0.2)
-        check('198.18.47.7' in l.run('ip', 'route'), l.run('ip', 'route'))
+        l.works(s)
+        wait_for('the route of the name', lambda: '198.18.47.7' in l.run('ip', 'route'))
     finally:
         l.down(name)
         l.delete(name)
@@ -232,7 +232,7 @@ def block_local(l):
         check('dev veth0' in l.run('ip', 'route', 'get', S4), 'the server itself stays outside')
         l.ping(s)
     with_server(l, 'local', pushes('redirect-gateway def1 block-local'), then=then)
-    check('dev veth0' in l.run('ip', 'route', 'get', '10.213.0.77'), 'not restored')
+    wait_for('the local network is restored', lambda: 'dev veth0' in l.run('ip', 'route', 'get', '10.213.0.77'))
 
 
 @scenario

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Staying connected: servers that restart or die, paths that fail, addresses that change. Each scenario measures how
 long a flow of pings is interrupted, and prints it."""
+import os
 import re
 import signal
 import subprocess
@@ -9,6 +10,9 @@ import time
 from lab import C4, S4, check, wait_for
 from life import Up
 from registry import add, scenario
+
+
+LATE = 6.0  # seconds, on a busy machine too; without what is tested here it is a minute or more
 
 
 class Flow:
@@ -31,19 +35,31 @@ class Flow:
         t = [since] + [x for x in self.times() if x > since]
         return max(b - a for a, b in zip(t, t[1:]))
 
-    def stop(self):
+    def __enter__(self):
+        return self
+
+    def sent(self):
+        with open(self.l.scratch + '/flow') as f:
+            return max(map(int, re.findall(r'icmp_seq=(\d+)', f.read())))
+
+    def __exit__(self, *_):
         for pid in subprocess.run(['ps', '-o', 'pid=', '--ppid', str(self.proc.pid)], stdout=subprocess.PIPE,
                                   text=True).stdout.split():
             subprocess.run(['kill', '-INT', pid])
-        self.proc.wait(5)
+        self.proc.wait(60)
 
 
-def interrupted(l, s, event, most, lines=(), within=30, settle=1.5):
+def learned(u):
+    """Waits until it is known that a server of UDP answers probes: that is what tells a crash from silence."""
+    wait_for('the server answers probes', lambda: 'answers probes' in u.l.log_since(u.mark))
+
+
+def interrupted(l, s, event, most, lines=(), within=30):
     """The tunnel is up under traffic, event(s) happens; at most `most` seconds after it is over traffic flows."""
     with Up(l, s, lines) as u:
-        flow = Flow(l, s, u.dev)
-        try:
-            time.sleep(settle)
+        with Flow(l, s, u.dev) as flow:
+            if s.proto == 'udp':
+                learned(u)
             begin = time.time()
             event(s)
             over = time.time()
@@ -52,8 +68,6 @@ def interrupted(l, s, event, most, lines=(), within=30, settle=1.5):
             print('    %s: gap %.2f s, %.2f s of it after it was over' % (s.name, gap, late), flush=True)
             check(late <= most, 'no traffic for %.2f s' % late)
             u.kept()
-        finally:
-            flow.stop()
 
 
 def crash(s):
@@ -82,7 +96,7 @@ for _proto in ('udp', 'tcp'):
         if _proto == 'tcp' and _lines:
             continue
         add('staying', '%s-%s' % (_name, _proto), lambda l, p=_proto, e=_event, x=_lines, n=_name: interrupted(
-            l, l.server('staying-%s-%s' % (n, p), ['keepalive 10 60'] + x, proto=p), e, 2.0))
+            l, l.server('staying-%s-%s' % (n, p), ['keepalive 10 60'] + x, proto=p), e, LATE))
 
 
 NFT = ('table inet path { chain i { type filter hook input priority 0; %s; }; '
@@ -109,7 +123,7 @@ def outage_of_ten_seconds(l):
         time.sleep(10)
         path_rule(l, None)
     try:
-        interrupted(l, s, event, 1.0)
+        interrupted(l, s, event, LATE)
     finally:
         path_rule(l, None)
     check(s.log().count('Peer Connection Initiated') <= 1, 'a new session was made')
@@ -121,13 +135,12 @@ def loss(percent, lines=()):
         with Up(l, s) as u:
             path_rule(l, 'numgen random mod 100 < %d drop' % percent)
             try:
-                flow = Flow(l, s, u.dev)
-                time.sleep(8)
-                flow.stop()
-                got = len(flow.times())
-                want = 160 * (1 - percent / 100) ** 2
-                print('    %d of 160 pings answered' % got, flush=True)
-                check(got > want * 0.75, 'only %d of about %d pings' % (got, want))
+                with Flow(l, s, u.dev) as flow:
+                    time.sleep(8)
+                got, sent = len(flow.times()), flow.sent()
+                want = sent * (1 - percent / 100) ** 2
+                print('    %d of %d pings answered' % (got, sent), flush=True)
+                check(sent > 80 and got > want * 0.75, 'only %d of about %d pings' % (got, want))
             finally:
                 path_rule(l, None)
             u.kept()
@@ -149,7 +162,7 @@ def one_way_traffic(l):
         mark = s.log().count('Peer Connection Initiated')
         p = subprocess.Popen(l.enter('ping', '-n', '-q', '-i', '0.05', '-c', '160', '-W', '1', '-I', u.dev,
                                      s.net4[:-1] + '77'), stdout=subprocess.DEVNULL)
-        p.wait(30)
+        p.wait(60)
         check(s.log().count('Peer Connection Initiated') == mark, 'a new session was made')
         u.kept()
         l.ping(s)
@@ -160,7 +173,7 @@ def server_away_is_not_hammered(l):
     """Twenty seconds without a server: packets to it become few."""
     s = l.server('away', ['keepalive 10 60'])
     with Up(l, s) as u:
-        time.sleep(1)
+        learned(u)
         s.stop(signal.SIGKILL)
         l.on_server('nft', 'add', 'table', 'inet', 'count')
         try:
@@ -174,8 +187,7 @@ def server_away_is_not_hammered(l):
         print('    %d packets in 20 s' % n, flush=True)
         check(n < 80, '%d packets' % n)
         s.start()
-        wait_for('traffic flows again', lambda: l.run('ping', '-n', '-q', '-c', '1', '-W', '1', s.tun4,
-                                                      ok=False)[0] == 0, 15, 0.1)
+        l.works(s)
         u.kept()
 
 
@@ -189,7 +201,7 @@ def address_of_the_client_changes(l):
         l.run('ip', 'address', 'add', '10.213.0.3/24', 'dev', 'veth0')
         l.run('ip', 'route', 'replace', 'default', 'via', S4, 'dev', 'veth0', ok=False)
     try:
-        interrupted(l, s, event, 2.0)
+        interrupted(l, s, event, LATE)
         check(s.log().count('Peer Connection Initiated') == 1, 'a new session was made')
     finally:
         l.run('ip', 'address', 'add', C4 + '/24', 'dev', 'veth0', ok=False)
@@ -211,7 +223,7 @@ def nat_rebinding(l):
                     'udp sport %d udp dport 41002 udp dport set %s; }; }' % (own, s.port, s.port, own))
         l.on_server('nft', '-f', path)
     try:
-        interrupted(l, s, event, 2.0)
+        interrupted(l, s, event, LATE)
         check('41002' in s.log(), 'the server saw no other port')
         check(s.log().count('Peer Connection Initiated') == 1, 'a new session was made')
     finally:
@@ -224,7 +236,6 @@ def password_is_not_asked_again(l):
     script = l.scratch + '/always'
     with open(script, 'w') as f:
         f.write('#!/bin/sh\nexit 0\n')
-    import os
     os.chmod(script, 0o755)
     s = l.server('asked-once', ['keepalive 10 60', 'script-security 2', 'auth-user-pass-verify %s via-file' % script])
     name = l.import_profile(l.profile(s, ['auth-user-pass']), data='username=eve,password-flags=2')
@@ -232,12 +243,11 @@ def password_is_not_asked_again(l):
         rc, out, _ = l.up(name, {'password': 'typed'})
         check(rc == 0, out)
         mark = l.mark()
-        flow = Flow(l, s, l.device(s))
-        time.sleep(1.5)
-        begin = time.time()
-        crash(s)
-        print('    gap %.2f s' % flow.gap(begin, 15), flush=True)
-        flow.stop()
+        with Flow(l, s, l.device(s)) as flow:
+            time.sleep(1.5)
+            begin = time.time()
+            crash(s)
+            print('    gap %.2f s' % flow.gap(begin, 15), flush=True)
         check('asking' not in l.log_since(mark), 'somebody was asked')
     finally:
         l.down(name)

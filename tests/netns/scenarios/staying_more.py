@@ -8,10 +8,10 @@ import threading
 import time
 
 from lab import C4, S4, check, wait_for
-from life import Up, works_again
+from life import Up
 from registry import add, scenario
 from sniff import in_network
-from staying import Flow, crash
+from staying import Flow, crash, learned
 
 
 class Disorder(threading.Thread):
@@ -95,25 +95,22 @@ def moves(proto, lines):
         hosts(l, S4)
         s = l.server('moving', ['keepalive 1 4' if proto == 'udp' else 'keepalive 10 60', '!multihome', 'local ' + S4] + lines, proto=proto)
         name = l.import_profile(l.profile(s, remote='moving.test'))
-        flow = None
         try:
             rc, out, _ = l.up(name)
             check(rc == 0, out)
             dev = l.device(s)
-            flow = Flow(l, s, dev)
-            time.sleep(1)
-            begin = time.time()
-            s.stop(signal.SIGKILL)
-            s.config = s.config.replace('local ' + S4, 'local ' + other)
-            hosts(l, other)
-            s.start()
-            print('    %s: gap %.2f s' % (proto, flow.gap(begin, 20)), flush=True)
+            with Flow(l, s, dev) as flow:
+                time.sleep(1)
+                begin = time.time()
+                s.stop(signal.SIGKILL)
+                s.config = s.config.replace('local ' + S4, 'local ' + other)
+                hosts(l, other)
+                s.start()
+                print('    %s: gap %.2f s' % (proto, flow.gap(begin, 20)), flush=True)
             check(dev == l.device(s), 'the tunnel device was not kept')
             check('dev veth0' in l.run('ip', 'route', 'get', other), 'the server itself stays outside')
             l.ping(s)
         finally:
-            if flow:
-                flow.stop()
             l.down(name)
             l.delete(name)
             l.drop_server('moving')
@@ -155,7 +152,7 @@ def connect_retry_max_counts_anew(l):
             s.stop(signal.SIGKILL)
             time.sleep(away)
             s.start()
-            works_again(l, s)
+            l.works(s)
             u.kept()
 
 
@@ -182,9 +179,7 @@ def base_goes_away(persistent):
                 l.nmcli('connection', 'up', 'base')
                 wait_for('the uplink', lambda: C4 in l.run('ip', '-4', 'address', 'show', 'dev', 'veth0'))
             if persistent:
-                begin = time.monotonic()
-                works_again(l, s)
-                print('    works again %.1f s after the uplink' % (time.monotonic() - begin), flush=True)
+                print('    works again %.1f s after the uplink' % l.works(s), flush=True)
                 u.kept()
     return f
 
@@ -197,10 +192,10 @@ add('staying', 'uplink-goes-away-persistent', base_goes_away(True))
 def persistent_and_the_server_crashes(l):
     s = l.server('persistent-crash', ['keepalive 10 60'])
     with Up(l, s, vpn__persistent='yes') as u:
-        time.sleep(1.5)  # so long it takes to learn that this server answers probes
+        learned(u)
         l.ping(s)
         crash(s)
-        works_again(l, s)
+        l.works(s)
         u.kept()
         check(state(l, u.name) == 'activated', 'the VPN is ' + state(l, u.name))
 import staying_failover  # noqa: E402,F401

@@ -40,7 +40,7 @@ def bad(cause, client_lines, cert=None, **kw):
             pair = l.pki.pair(cert[0], cert[1], cn='server.test', **cert[2])
         s = l.server(key, kw.get('server', ()), cert=pair) if not kw.get('server') else \
             l.server(key + str(kw['server']), kw['server'], cert=pair)
-        l.refused(s, lines, cause=cause, within=kw.get('within', 6))
+        l.refused(s, lines, cause=cause, within=kw.get('within', 15))
         if cert or kw.get('server'):
             l.drop_server(s.name)
     return f
@@ -100,10 +100,10 @@ for _n, _cause, _lines, _cert in BAD:
     add('tls', 'bad-' + _n, bad(_cause, _lines, _cert))
 # servers before 2.7 send no TLS alert: the client can only say that the handshake did not finish
 SILENT = 'alert|version|not finished in time'
-add('tls', 'bad-tls-version', bad(SILENT, ['tls-version-min 1.3', 'hand-window 4'], within=12,
+add('tls', 'bad-tls-version', bad(SILENT, ['tls-version-min 1.3', 'hand-window 4'], within=25,
                                   server=['tls-version-max 1.2']))
 add('tls', 'bad-tls-cipher', bad(SILENT, ['hand-window 4', 'tls-version-max 1.2', 'tls-cipher '
-                                 'TLS-ECDHE-ECDSA-WITH-CHACHA20-POLY1305-SHA256'], within=12,
+                                 'TLS-ECDHE-ECDSA-WITH-CHACHA20-POLY1305-SHA256'], within=25,
                                  server=['tls-cipher TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256']))
 
 
@@ -112,7 +112,7 @@ def bad_revoked_file(l):
     pair = l.pki.pair('revoked', 'server', cn='server.test')
     l.pki.ca().revoke(pair[0])
     s = l.server('revoked', cert=pair)
-    l.refused(s, ['crl-verify ' + l.pki.ca().crl()], cause='revoked', within=6)
+    l.refused(s, ['crl-verify ' + l.pki.ca().crl()], cause='revoked', within=15)
 
 
 @scenario
@@ -122,7 +122,7 @@ def bad_revoked_directory(l):
     d = empty_dir(l)
     open('%s/%d' % (d, int(serial, 16)), 'w').close()
     s = l.server('revoked', cert=pair)
-    l.refused(s, ['crl-verify %s dir' % d], cause='revoked', within=6)
+    l.refused(s, ['crl-verify %s dir' % d], cause='revoked', within=15)
 
 
 @scenario
