@@ -357,7 +357,7 @@ void drive_settle(Engine *e)
     }
     revive_tick(e);
     race_tick(e);
-    if (!drain_events(e))
+    if (!e->session || !drain_events(e))
       return;
     lease_settle(e);
     if (!e->session)

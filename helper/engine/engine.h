@@ -66,6 +66,10 @@ struct Engine {
   unsigned fallbacks_told;
   /* loop */
   int epoll;
+  int alarm;            /* timerfd of the clock that goes on while the computer sleeps */
+  uint64_t alarm_at;    /* 0 = not set */
+  uint64_t sleep_until; /* what the loop has waited for, UINT64_MAX = nothing in particular */
+  uint64_t slept;       /* ns that the computer slept since it was started */
   Watch ipc_watch, link_watch, tun_watch, via_watch;
   uint64_t now;
   uint8_t msg[OVPN_IPC_MAX];

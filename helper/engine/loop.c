@@ -11,10 +11,14 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
+#include <sys/timerfd.h>
 #include <time.h>
 
+/* Shorter waits are left to epoll, whose clock stands still while the computer sleeps. */
+static const uint64_t ALARM_FROM = 500000000u;
+static const uint64_t WOKEN = 1000000000u, STOPPED = 3000000000u;
 enum { RX_ROUNDS = 4, TX_ROUNDS = 2, IPC_ROUNDS = 16 };
-enum { TAG_IPC, TAG_LINK, TAG_TUN, TAG_VIA, TAG_RIVAL, TAGS = TAG_RIVAL + RACE_RIVALS };
+enum { TAG_IPC, TAG_LINK, TAG_TUN, TAG_VIA, TAG_ALARM, TAG_RIVAL, TAGS = TAG_RIVAL + RACE_RIVALS };
 
 uint64_t loop_clock(void)
 {
@@ -87,8 +91,12 @@ bool loop_init(Engine *e)
 {
   e->epoll = epoll_create1(EPOLL_CLOEXEC);
   e->ipc_watch = e->link_watch = e->tun_watch = e->via_watch = (Watch){.fd = -1};
+  e->alarm = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+  struct epoll_event ev = {.events = EPOLLIN, .data.u32 = TAG_ALARM};
+  e->sleep_until = UINT64_MAX;
   race_init(e);
-  return e->epoll >= 0 && watch(e, &e->ipc_watch, e->ipc, EPOLLIN, TAG_IPC) && batch_init(&e->rx) &&
+  return e->epoll >= 0 && e->alarm >= 0 && epoll_ctl(e->epoll, EPOLL_CTL_ADD, e->alarm, &ev) == 0 &&
+         watch(e, &e->ipc_watch, e->ipc, EPOLLIN, TAG_IPC) && batch_init(&e->rx) &&
          batch_init(&e->tx) && datapath_init(&e->dp);
 }
 
@@ -161,16 +169,49 @@ static void tun_in(Engine *e)
   }
 }
 
-static int timeout_ms(const Engine *e)
+static void set_alarm(Engine *e, uint64_t at)
+{
+  struct itimerspec t = {
+      .it_value = {.tv_sec = (time_t)(at / 1000000000u), .tv_nsec = (long)(at % 1000000000u)}};
+  e->alarm_at = timerfd_settime(e->alarm, TFD_TIMER_ABSTIME, &t, NULL) == 0 ? at : 0;
+}
+
+/* An alarm that is too early is left as it is: deadlines move with every packet. Returns how long
+ * epoll may wait, -1 = until something happens. */
+static int wait_ms(Engine *e, uint64_t d, uint64_t now)
+{
+  uint64_t left = d > now ? d - now : 0;
+  if (left < ALARM_FROM || d == UINT64_MAX)
+    return d == UINT64_MAX ? -1 : (int)((left + 999999) / 1000000);
+  if (e->alarm_at <= now || e->alarm_at > d)
+    set_alarm(e, d);
+  return e->alarm_at ? -1 : left > 3600000000000u ? 3600000 : (int)(left / 1000000 + 1);
+}
+
+static int timeout_ms(Engine *e)
 {
   uint64_t d = drive_deadline(e);
   if (e->rx_more || (e->dp.pending && wants_tun(e)))
     return 0;
-  if (d == UINT64_MAX)
-    return -1;
-  uint64_t now = loop_clock();
-  uint64_t ms = d > now ? (d - now + 999999) / 1000000 : 0;
-  return ms > 3600000 ? 3600000 : (int)ms;
+  e->sleep_until = d;
+  return wait_ms(e, d, loop_clock());
+}
+
+static uint64_t sleeping_clock(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Has the computer slept, or was this process stopped, since the loop began to wait? */
+static bool was_away(Engine *e)
+{
+  uint64_t mono = sleeping_clock(), slept = e->now > mono ? e->now - mono : 0;
+  bool woken = e->slept && slept > e->slept + WOKEN;
+  bool late = e->sleep_until != UINT64_MAX && e->now > e->sleep_until + STOPPED;
+  e->slept = slept ? slept : 1;
+  return woken || late;
 }
 
 static void turn(Engine *e, const struct epoll_event *ev, int n)
@@ -203,6 +244,10 @@ void loop_run(Engine *e)
     if (n < 0 && errno != EINTR)
       return;
     e->now = loop_clock();
+    if (e->alarm_at && e->now >= e->alarm_at) /* it rings until it is set anew */
+      set_alarm(e, 0);
+    if (was_away(e))
+      revive_woken(e);
     e->dp.stats.wakeups++;
     turn(e, ev, n < 0 ? 0 : n);
   }

@@ -44,7 +44,7 @@ int main(void)
 {
   static Engine engine; /* all zero until here: pages of it that nobody uses cost nothing */
   engine.ipc = OVPN_IPC_FD;
-  engine.signer = engine.epoll = engine.link.fd = engine.tun.fd = engine.via.fd = -1;
+  engine.signer = engine.epoll = engine.alarm = engine.link.fd = engine.tun.fd = engine.via.fd = -1;
   if (!is_our_socket(OVPN_IPC_FD))
     return complain("this program is started by nm-ovpn-service and is of no use by itself");
   signal(SIGPIPE, SIG_IGN);

@@ -25,11 +25,12 @@ enum {
   PATIENCE_MAX_MS = 64000,
   LEARN_MS = 250, /* between the first two probes; doubled each time */
   LEARN_MAX = 6,
-  HELLO_MS = 200,   /* after the first probe */
-  SOCKET_MS = 500,  /* between two sockets that are asked for */
-  VERDICT_MS = 200, /* after the hello was answered */
-  PROBES_MIN = 3,   /* without an answer, before a session is given up */
-  REFUSALS_MIN = 2, /* the same, where no probe was ever answered */
+  HELLO_MS = 200,      /* after the first probe */
+  SOCKET_MS = 500,     /* between two sockets that are asked for */
+  VERDICT_MS = 200,    /* after the hello was answered */
+  WOKEN_TCP_MS = 5000, /* how long a TCP connection may be silent after sleep */
+  PROBES_MIN = 3,      /* without an answer, before a session is given up */
+  REFUSALS_MIN = 2,    /* the same, where no probe was ever answered */
 };
 
 static bool applies(const Engine *e)
@@ -55,6 +56,7 @@ static void certain(Engine *e)
 {
   Revive *r = &e->revive;
   r->silent_since = 0;
+  r->tcp_until = 0;
   r->refusals = 0;
   if (!r->doubt)
     return;
@@ -93,7 +95,7 @@ static bool say(Engine *e, OvpnSession *s, bool probe)
   size_t n = probe ? ovpn_session_probe(s, e->now, p, OVPN_PACKET_MAX)
                    : ovpn_session_output(s, e->now, p, OVPN_PACKET_MAX);
   if (n > 0)
-    batch_push(&e->tx, p, n, false);
+    batch_push(&e->tx, p, n, e->link.proto == OVPN_PROTO_TCP);
   return n > 0;
 }
 
@@ -206,6 +208,12 @@ static bool judges(const Revive *r)
 void revive_tick(Engine *e)
 {
   Revive *r = &e->revive;
+  if (r->tcp_until && e->now >= r->tcp_until && e->session) {
+    OvpnFailure f = {0};
+    ovpn_failure_set(&f, OVPN_FAIL_PING_TIMEOUT, "after sleep");
+    drive_fail(e, &f);
+    return;
+  }
   if (!applies(e)) {
     if (r->doubt)
       certain(e);
@@ -245,6 +253,23 @@ void revive_tick(Engine *e)
     say_hello(e);
 }
 
+void revive_woken(Engine *e)
+{
+  Revive *r = &e->revive;
+  if (!e->session || e->phase != ENGINE_SESSION || !e->dp.up)
+    return;
+  control_log(e, 6, OVPN_LOG_TEXT, "time has passed without us: asking the server");
+  if (e->link.proto == OVPN_PROTO_TCP) {
+    (void)say(e, e->session, true); /* or it waits for an answer already */
+    r->tcp_until = e->now + WOKEN_TCP_MS * ms;
+  } else if (r->works) {
+    r->doubt = r->probe_at = r->hello_at = e->now;
+    r->patience = r->unanswered = 0;
+  } else {
+    r->learned = 0; /* another chance */
+  }
+}
+
 bool revive_doubts(const Engine *e)
 {
   return applies(e) && e->revive.doubt;
@@ -258,7 +283,7 @@ bool revive_gives_way(const Engine *e)
 uint64_t revive_deadline(const Engine *e)
 {
   const Revive *r = &e->revive;
-  uint64_t t = UINT64_MAX;
+  uint64_t t = r->tcp_until ? r->tcp_until : UINT64_MAX;
   if (!applies(e))
     return t;
   if (!judges(r))

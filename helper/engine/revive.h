@@ -17,6 +17,7 @@ typedef struct Revive {
   uint64_t socket_at; /* when the next socket may be asked for */
   bool socket_wanted;
   unsigned unanswered; /* probes since `answered`, or since the doubt */
+  uint64_t tcp_until;  /* TCP: something has to come before, 0 = no */
   unsigned refusals;   /* times that its host said nobody listens, since anything came */
 } Revive;
 
@@ -27,6 +28,7 @@ void revive_alive(Engine *e); /* the session has taken a control packet */
 bool revive_input(Engine *e, const uint8_t *pkt, size_t len);
 void revive_tick(Engine *e);           /* may replace the session */
 bool revive_socket(Engine *e, int fd); /* SOCKET came; true: it was for us, and taken */
+void revive_woken(Engine *e);          /* time has passed without us: is the server still there? */
 void revive_end(Engine *e);
 bool revive_doubts(const Engine *e);    /* the server is being asked whether it is there */
 bool revive_gives_way(const Engine *e); /* in vain: another address may take over */
