@@ -136,8 +136,9 @@ def tcp_rule(l, port):
     """The way forgets one TCP connection: its packets are swallowed."""
     if port:
         l.on_server('nft', 'add', 'table', 'inet', 'forgot')
-        l.on_server('nft', 'add', 'chain', 'inet', 'forgot', 'i', '{ type filter hook input priority 0; }')
-        l.on_server('nft', 'add', 'rule', 'inet', 'forgot', 'i', 'tcp', 'sport', str(port), 'drop')
+        for hook, end in (('input', 'sport'), ('output', 'dport')):
+            l.on_server('nft', 'add', 'chain', 'inet', 'forgot', hook, '{ type filter hook %s priority 0; }' % hook)
+            l.on_server('nft', 'add', 'rule', 'inet', 'forgot', hook, 'tcp', end, str(port), 'drop')
     else:
         l.on_server('nft', 'delete', 'table', 'inet', 'forgot', ok=False)
 
