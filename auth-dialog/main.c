@@ -103,6 +103,8 @@ static NMSettingVpn *read_profile(void)
   }
   g_hash_table_unref(data);
   g_hash_table_unref(secrets);
+  /* NetworkManager tells the service who answered; here it is the person who runs this. */
+  g_object_set(vpn, NM_SETTING_VPN_USER_NAME, g_get_user_name(), NULL);
   return vpn;
 }
 

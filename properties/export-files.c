@@ -18,6 +18,31 @@
 
 enum { FILE_MAX_BYTES = 1024 * 1024 };
 
+/* Certificates go without the private keys that stand in the same file. */
+static gboolean append_block(GString *s, OvpnOptionId id, const OvpnBlob *content)
+{
+  ovpn_auto_blob public = {0};
+  const char *argv[] = {ovpn_option_info(id)->directive, NULL};
+  OvpnOption block = {.id = id, .argc = 1, .argv = (char **)argv, .is_inline = true};
+  block.content = *content;
+  if (id == OVPN_OPT_CERT || id == OVPN_OPT_CA || id == OVPN_OPT_EXTRA_CERTS) {
+    if (!nmovpn_pem_without_keys(content->data, content->len, &public))
+      return FALSE;
+    if (public.len)
+      block.content = public;
+  }
+  char *text = nmovpn_option_text(&block);
+  if (text)
+    g_string_append(s, text);
+  ovpn_secret_free(text);
+  return text != NULL;
+}
+
+static gboolean is_pem(const OvpnBlob *b)
+{
+  return b->len && memmem(b->data, b->len, "-----BEGIN ", 11);
+}
+
 static gboolean names_a_file(const OvpnOption *o)
 {
   uint32_t want = OVPN_OPTF_FILE | OVPN_OPTF_INLINE;
@@ -78,7 +103,9 @@ gboolean export_file_as_block(GString *s, const OvpnOption *o, GPtrArray *warnin
   if (!names_a_file(o))
     return FALSE;
   const char *why = read_file(o->argv[1], &content);
-  if (!why)
+  /* One file for certificate and key can be either; older profiles do not tell. */
+  gboolean both = !why && o->id == OVPN_OPT_PKCS12 && is_pem(&content);
+  if (!why && !both)
     why = make_text(o, &content);
   if (why) {
     g_autofree char *path = g_utf8_make_valid(o->argv[1], -1);
@@ -87,16 +114,13 @@ gboolean export_file_as_block(GString *s, const OvpnOption *o, GPtrArray *warnin
                                                 ovpn_option_info(o->id)->directive, path, why));
     return FALSE;
   }
-  OvpnOption block = *o;
-  block.is_inline = true;
-  block.content = content;
-  char *text = nmovpn_option_text(&block);
-  if (text)
-    g_string_append(s, text);
-  ovpn_secret_free(text);
+  if (both)
+    return append_block(s, OVPN_OPT_CERT, &content) && append_block(s, OVPN_OPT_KEY, &content);
+  if (!append_block(s, o->id, &content))
+    return FALSE;
   /* A block has no room for the direction. */
-  if (text && o->argc > 2 && (o->id == OVPN_OPT_TLS_AUTH || o->id == OVPN_OPT_SECRET))
+  if (o->argc > 2 && (o->id == OVPN_OPT_TLS_AUTH || o->id == OVPN_OPT_SECRET))
     g_string_append_printf(s, "%s %s\n", ovpn_option_info(OVPN_OPT_KEY_DIRECTION)->directive,
                            o->argv[2]);
-  return text != NULL;
+  return TRUE;
 }

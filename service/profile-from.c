@@ -43,15 +43,9 @@ static const char *get(const From *c, const char *key)
   return profile_get(c->vpn, key);
 }
 
-/* A value a key can hold as it is. */
-static gboolean is_plain(const char *text)
-{
-  return text && *text && g_utf8_validate(text, -1, NULL) && !strpbrk(text, "\r\n");
-}
-
 static gboolean set_plain(const From *c, const char *key, const char *value)
 {
-  if (!is_plain(value))
+  if (!profile_is_plain(value))
     return FALSE;
   set(c, key, value);
   return TRUE;
@@ -70,22 +64,22 @@ static char *absolute_path(const From *c, const char *path)
   return g_build_filename(c->directory, path, NULL);
 }
 
-static gboolean is_marker_line(const OvpnOption *o)
-{
-  return !o->is_inline && o->argc > 1 && profile_is_inline_marker(o->argv[1]);
-}
-
 /* Value of a file key: escaped path, token URI, or the block's content. NULL: no key can hold it.
  */
 static char *file_value(const From *c, const OvpnOption *o)
 {
-  if (o->is_inline)
-    return o->content.len ? nmovpn_data_uri_encode(o->content.data, o->content.len) : NULL;
+  if (o->is_inline) {
+    ovpn_auto_blob public = {0};
+    const OvpnBlob *b = &o->content;
+    if (o->id == OVPN_OPT_CERT || o->id == OVPN_OPT_CA || o->id == OVPN_OPT_EXTRA_CERTS)
+      b = nmovpn_pem_without_keys(b->data, b->len, &public) ? &public : b;
+    return b->len ? nmovpn_data_uri_encode(b->data, b->len) : NULL;
+  }
   const char *arg = o->argc > 1 ? o->argv[1] : "";
   if (!*arg || profile_is_inline_marker(arg))
     return NULL;
   if (profile_is_token_uri(arg))
-    return is_plain(arg) ? g_strdup(arg) : NULL;
+    return profile_is_plain(arg) ? g_strdup(arg) : NULL;
   g_autofree char *path = absolute_path(c, arg);
   if (profile_is_data_uri(path)) /* a file of that name */
     return g_strconcat("./", path, NULL);
@@ -259,8 +253,21 @@ static void set_inline_key(From *c, const OvpnOption *o)
   c->cert = TRUE;
 }
 
+/* A file of both whose name would make the keys mean PKCS#12. */
+static gboolean keys_would_mean_pkcs12(const From *c)
+{
+  const OvpnOption *cert = c->last[OVPN_OPT_CERT], *key = c->last[OVPN_OPT_KEY];
+  gboolean files = cert && key && !cert->is_inline && !key->is_inline && cert->argc == 2 &&
+                   key->argc == 2 && !profile_is_marker_line(cert) && !profile_is_marker_line(key);
+  return files && profile_cert_is_pkcs12(cert->argv[1], key->argv[1]);
+}
+
 static gboolean from_cert(From *c, const OvpnOption *o)
 {
+  if (keys_would_mean_pkcs12(c)) {
+    c->cert = TRUE;
+    return FALSE;
+  }
   if (o->argc > 2 || !set_file(c, KEY_CERT, o))
     return FALSE;
   c->cert = TRUE;
@@ -272,6 +279,10 @@ static gboolean from_key(From *c, const OvpnOption *o)
   if (o->is_inline && o->content.len) {
     set_inline_key(c, o);
     return TRUE;
+  }
+  if (keys_would_mean_pkcs12(c)) {
+    c->cert = TRUE;
+    return FALSE;
   }
   if (o->argc != 2 || !set_file(c, KEY_KEY, o))
     return FALSE;
@@ -287,6 +298,10 @@ static gboolean from_pkcs12(From *c, const OvpnOption *o)
   if (o->is_inline && profile_bytes_are_pkcs12(o->content.data, o->content.len)) {
     set_inline_key(c, o);
     return TRUE;
+  }
+  if (!o->is_inline && o->argc == 2 && !profile_cert_is_pkcs12(o->argv[1], o->argv[1])) {
+    c->cert = TRUE; /* its name would say something else in the key */
+    return FALSE;
   }
   if (o->is_inline || o->argc != 2 || !set_file(c, KEY_CERT, o) || !set_file(c, KEY_KEY, o))
     return FALSE;
@@ -349,10 +364,10 @@ static gboolean from_crl(From *c, const OvpnOption *o)
 
 static gboolean from_verify_name(From *c, const OvpnOption *o)
 {
-  if (o->argc < 2 || o->argc > 3 || !is_plain(o->argv[1]))
+  if (o->argc < 2 || o->argc > 3 || !profile_is_plain(o->argv[1]))
     return FALSE;
   const char *type = o->argc == 3 ? o->argv[2] : "subject";
-  if (!is_plain(type) || strchr(type, ':'))
+  if (!profile_is_plain(type) || strchr(type, ':'))
     return FALSE;
   g_autofree char *value = g_strconcat(type, ":", o->argv[1], NULL);
   set(c, KEY_VERIFY_NAME, value);
@@ -401,28 +416,12 @@ static gboolean from_proxy_retry(From *c, const OvpnOption *o)
   return TRUE;
 }
 
-/* The first two lines of a credentials block; NULL when there is no such line. */
-static char *credential_line(const OvpnOption *o, guint n)
-{
-  char *text = ovpn_secret_strdup(o->content.len ? (const char *)o->content.data : "");
-  char *p = text, *line = NULL;
-  for (guint i = 0; p && i <= n; i++) {
-    line = strsep(&p, "\n");
-    line[strcspn(line, "\r")] = '\0';
-  }
-  char *ret = line && (p || *line) && is_plain(line) ? ovpn_secret_strdup(line) : NULL;
-  if (text)
-    ovpn_wipe(text, o->content.len);
-  ovpn_secret_free(text);
-  return ret;
-}
-
 /* A block of user name and password that fits the keys; anything odd in it stays a block. */
 static gboolean set_credentials(From *c, const OvpnOption *o, const char *user_key,
                                 const char *secret)
 {
-  char *user = credential_line(o, 0);
-  char *password = user ? credential_line(o, 1) : NULL;
+  char *user = profile_credential_line(o, 0);
+  char *password = user ? profile_credential_line(o, 1) : NULL;
   g_autofree char *flags = g_strconcat(secret, FLAGS_SUFFIX, NULL);
   gboolean ok = user != NULL;
   if (user)
@@ -543,26 +542,12 @@ static gboolean append_list_block(From *c, const OvpnOption *o)
   return TRUE;
 }
 
-/* Which argument names a file that is read at every connect; 0: none. */
-static guint file_argument(const OvpnOption *o)
-{
-  static const char *const words[] = {"auto", "auto-nct", "stdin", "none", NULL};
-  guint at = o->id == OVPN_OPT_HTTP_PROXY || o->id == OVPN_OPT_SOCKS_PROXY ? 3 : 0;
-  if (ovpn_option_info(o->id)->flags & OVPN_OPTF_FILE)
-    at = 1;
-  if (!at || o->is_inline || o->argc <= at || !*o->argv[at] || is_marker_line(o) ||
-      profile_is_token_uri(o->argv[at]) || (at == 3 && g_strv_contains(words, o->argv[at])) ||
-      (o->id == OVPN_OPT_DH && !strcmp(o->argv[1], "none")))
-    return 0;
-  return at;
-}
-
 static gboolean append_line(From *c, const OvpnOption *o)
 {
   OvpnOption copy = *o;
   g_autofree char *path = NULL;
   g_autofree char **argv = NULL;
-  guint at = file_argument(o);
+  guint at = profile_file_argument(o);
   if (append_list_block(c, o))
     return TRUE;
   if (at) {
@@ -593,7 +578,7 @@ static void look_ahead(From *c)
     c->binds |= o->id == OVPN_OPT_BIND || o->id == OVPN_OPT_LPORT || o->id == OVPN_OPT_LOCAL;
     /* "ca [inline]" only points at the block (§18). */
     const OvpnOption *known = c->last[o->id];
-    if (!(is_marker_line(o) && known && known->is_inline))
+    if (!(profile_is_marker_line(o) && known && known->is_inline))
       c->last[o->id] = o;
   }
 }
@@ -603,7 +588,7 @@ static gboolean is_superseded(From *c, const OvpnOption *o)
 {
   const OvpnOptionInfo *info = ovpn_option_info(o->id);
   const OvpnOption *last = c->last[o->id];
-  gboolean marks_block = is_marker_line(o) && last != o && last->is_inline;
+  gboolean marks_block = profile_is_marker_line(o) && last != o && last->is_inline;
   gboolean replaced = !(info->flags & OVPN_OPTF_REPEAT) && last != o &&
                       (info->style != OVPN_KEY_NONE || has_own_function(o->id));
   if (marks_block || replaced)

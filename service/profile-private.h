@@ -71,6 +71,19 @@ const char *profile_get(NMSettingVpn *vpn, const char *key);
 /* A value that is not a plain path: stored and used as it stands. */
 gboolean profile_is_data_uri(const char *value);
 gboolean profile_is_token_uri(const char *value);
+/* A value a key can hold as it is. */
+gboolean profile_is_plain(const char *text);
+
+/* `ca [inline]`: the line only points at a block. */
+gboolean profile_is_marker_line(const OvpnOption *o);
+
+/* Line n (from 0) of a credentials block; NULL when there is no such line. Free with
+ * ovpn_secret_free. */
+char *profile_credential_line(const OvpnOption *o, guint n);
+
+/* Which argument names a file that is read at every connect; 0: none. */
+guint profile_file_argument(const OvpnOption *o);
+
 /* TRUE when cert (and key) hold one PKCS#12 file. */
 gboolean profile_cert_is_pkcs12(const char *cert, const char *key);
 /* PKCS#12 as DER, or as the base64 text of an inline block. */

@@ -176,6 +176,25 @@ gboolean profile_bytes_are_pkcs12(const void *data, gsize len)
          der_head(der.data, der.len, &p12, &encrypted) && p12;
 }
 
+gboolean nmovpn_pem_without_keys(const void *text, gsize len, OvpnBlob *ret)
+{
+  static const char begin[] = "-----BEGIN ", private_key[] = "PRIVATE KEY-----",
+                    end[] = "-----END ";
+  const char *p = text, *stop = p + len;
+  gboolean in_key = FALSE, ok = TRUE;
+  for (const char *next; ok && p < stop; p = next) {
+    const char *newline = memchr(p, '\n', (gsize)(stop - p));
+    next = newline ? newline + 1 : stop;
+    gsize n = (gsize)(next - p);
+    in_key |= memmem(p, n, begin, strlen(begin)) && memmem(p, n, private_key, strlen(private_key));
+    if (!in_key)
+      ok = ovpn_blob_append(ret, p, n);
+    if (memmem(p, n, end, strlen(end)))
+      in_key = FALSE;
+  }
+  return ok;
+}
+
 gboolean nmovpn_key_text_is_encrypted(const void *data, gsize len)
 {
   gboolean p12 = FALSE, encrypted = FALSE;
@@ -194,10 +213,15 @@ gboolean profile_cert_is_pkcs12(const char *cert, const char *key)
 {
   if (!cert || profile_is_data_uri(cert) || profile_is_token_uri(cert))
     return FALSE;
-  if (key && !strcmp(cert, key))
-    return TRUE;
+  static const char *const pem[] = {".pem", ".crt", ".cer", ".cert", ".key", ".txt"};
   g_autofree char *lower = g_ascii_strdown(cert, -1);
-  return g_str_has_suffix(lower, ".p12") || g_str_has_suffix(lower, ".pfx");
+  if (g_str_has_suffix(lower, ".p12") || g_str_has_suffix(lower, ".pfx"))
+    return TRUE;
+  /* One file for both is a PKCS#12 file, or a PEM file with both in it. */
+  gboolean both = key && !strcmp(cert, key);
+  for (guint i = 0; i < G_N_ELEMENTS(pem); i++)
+    both = both && !g_str_has_suffix(lower, pem[i]);
+  return both;
 }
 
 gboolean profile_is_port(const char *text)
@@ -308,4 +332,45 @@ char *nmovpn_option_text(const OvpnOption *o)
   const char *body = o->content.len ? (const char *)o->content.data : "";
   gboolean closed = !o->content.len || body[o->content.len - 1] == '\n';
   return g_strconcat("<", name, ">\n", body, closed ? "" : "\n", "</", name, ">\n", NULL);
+}
+
+/* A value a key can hold as it is. */
+gboolean profile_is_plain(const char *text)
+{
+  return text && *text && g_utf8_validate(text, -1, NULL) && !strpbrk(text, "\r\n");
+}
+
+gboolean profile_is_marker_line(const OvpnOption *o)
+{
+  return !o->is_inline && o->argc > 1 && profile_is_inline_marker(o->argv[1]);
+}
+
+/* The first two lines of a credentials block; NULL when there is no such line. */
+char *profile_credential_line(const OvpnOption *o, guint n)
+{
+  char *text = ovpn_secret_strdup(o->content.len ? (const char *)o->content.data : "");
+  char *p = text, *line = NULL;
+  for (guint i = 0; p && i <= n; i++) {
+    line = strsep(&p, "\n");
+    line[strcspn(line, "\r")] = '\0';
+  }
+  char *ret = line && (p || *line) && profile_is_plain(line) ? ovpn_secret_strdup(line) : NULL;
+  if (text)
+    ovpn_wipe(text, o->content.len);
+  ovpn_secret_free(text);
+  return ret;
+}
+
+/* Which argument names a file that is read at every connect; 0: none. */
+guint profile_file_argument(const OvpnOption *o)
+{
+  static const char *const words[] = {"auto", "auto-nct", "stdin", "none", NULL};
+  guint at = o->id == OVPN_OPT_HTTP_PROXY || o->id == OVPN_OPT_SOCKS_PROXY ? 3 : 0;
+  if (ovpn_option_info(o->id)->flags & OVPN_OPTF_FILE)
+    at = 1;
+  if (!at || o->is_inline || o->argc <= at || !*o->argv[at] || profile_is_marker_line(o) ||
+      profile_is_token_uri(o->argv[at]) || (at == 3 && g_strv_contains(words, o->argv[at])) ||
+      (o->id == OVPN_OPT_DH && !strcmp(o->argv[1], "none")))
+    return 0;
+  return at;
 }

@@ -135,6 +135,7 @@ static gboolean old_remote_rules(const To *t, guint n, gboolean all_default)
 static gboolean to_remote(const To *t)
 {
   const char *value = get(t, KEY_REMOTE);
+  const char *wrong = NULL;
   guint n = 0;
   gboolean all_default = TRUE;
   g_auto(GStrv) items = g_strsplit_set(value ? value : "", " \t,", -1);
@@ -142,8 +143,10 @@ static gboolean to_remote(const To *t)
     ProfileRemote r = {0};
     if (!**item)
       continue;
-    if (!profile_remote_parse(*item, &r))
-      return invalid(t, KEY_REMOTE, *item);
+    if (!profile_remote_parse(*item, &r)) {
+      wrong = *item; /* the older plugin went on without it */
+      continue;
+    }
     const char *port = r.port;
     if (r.proto && !port)
       port = get(t, KEY_PORT) ? get(t, KEY_PORT) : "1194";
@@ -155,6 +158,8 @@ static gboolean to_remote(const To *t)
     n++;
   }
   gboolean elsewhere = ovpn_option_list_last(t->extra, OVPN_OPT_REMOTE) != NULL;
+  if (!n && wrong)
+    return invalid(t, KEY_REMOTE, wrong);
   if (!n && !elsewhere) {
     g_set_error_literal(t->error, NMOVPN_PROFILE_ERROR, NMOVPN_PROFILE_ERROR_MISSING,
                         _("The profile names no server"));
@@ -418,6 +423,17 @@ static gboolean to_custom(const To *t, OvpnOptionId id, gboolean *ret_ok)
   return FALSE;
 }
 
+/* Values come from entries of other editors: the older plugin forgave blanks around a number, and
+ * an unknown mtu-disc. */
+static gboolean to_value(const To *t, const OvpnOptionInfo *info, const char *value)
+{
+  g_autofree char *bare = g_strstrip(g_strdup(value));
+  if (info->id == OVPN_OPT_MTU_DISC && strcmp(bare, "no") && strcmp(bare, "maybe") &&
+      strcmp(bare, "yes"))
+    return TRUE;
+  return add(t, info->id, info->key, *bare ? bare : value, NULL, NULL);
+}
+
 static gboolean to_row(const To *t, const OvpnOptionInfo *info)
 {
   gboolean ok = TRUE;
@@ -431,7 +447,7 @@ static gboolean to_row(const To *t, const OvpnOptionInfo *info)
   case OVPN_KEY_FLAG:
     return add_flag(t, info, info->key);
   case OVPN_KEY_VALUE:
-    return add(t, info->id, info->key, value, NULL, NULL);
+    return to_value(t, info, value);
   case OVPN_KEY_FILE:
     return add_file(t, info->id, info->key, value, NULL);
   case OVPN_KEY_NONE:

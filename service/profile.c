@@ -167,7 +167,12 @@ NmOvpnNeeds nmovpn_profile_needs(NMSettingVpn *vpn, gboolean key_is_encrypted,
     if (wants(vpn, NMOVPN_SECRET_PASSWORD, only_missing))
       needs |= NMOVPN_NEEDS_PASSWORD;
     const char *typed = nm_setting_vpn_get_secret(vpn, NMOVPN_KEY_USERNAME);
-    if (!profile_get(vpn, NMOVPN_KEY_USERNAME) && !(only_missing && typed && *typed))
+    /* Profiles of the older plugin without a name used the login name, and asked nobody. */
+    const char *person = nm_setting_vpn_get_user_name(vpn);
+    gboolean named =
+        only_missing &&
+        ((typed && *typed) || (!nmovpn_profile_default_route_auto(vpn) && person && *person));
+    if (!profile_get(vpn, NMOVPN_KEY_USERNAME) && !named)
       needs |= NMOVPN_NEEDS_USERNAME;
   }
   if (profile_type_has_password(type) && profile_last_global(&extra, OVPN_OPT_STATIC_CHALLENGE) &&

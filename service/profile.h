@@ -92,6 +92,10 @@ gboolean nmovpn_profile_key_is_on_token(NMSettingVpn *vpn);
  * used. */
 char *nmovpn_profile_key_path(NMSettingVpn *vpn);
 
+/* *ret = PEM text without its private keys, which have no business among certificates that
+ * everybody may read. FALSE: out of memory. */
+gboolean nmovpn_pem_without_keys(const void *text, gsize len, OvpnBlob *ret);
+
 /* "data:;base64,..." <-> bytes. decode: FALSE when the text is no such URI or broken. */
 gboolean nmovpn_data_uri_decode(const char *text, OvpnBlob *ret);
 char *nmovpn_data_uri_encode(const void *data, gsize len);

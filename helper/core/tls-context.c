@@ -241,8 +241,34 @@ static OvpnStatus load_p12(const OvpnConfig *c, const char *passphrase,
   return OVPN_OK;
 }
 
-bool ovpn_tls_needs_passphrase(const OvpnConfig *c)
+static bool is_binary(const OvpnBlob *b)
 {
+  return b->len > 1 && b->data[0] == 0x30 && b->data[1] >= 0x80;
+}
+
+/* The files by what is in them: older profiles name one file as certificate and key, and whether it
+ * is PKCS#12 or PEM was only seen by looking. A view of *c, nothing in it is owned. */
+static OvpnConfig own_files(const OvpnConfig *c)
+{
+  OvpnConfig v = *c;
+  const OvpnFile *cert = &c->files[OVPN_FILE_CERT], *p12 = &c->files[OVPN_FILE_PKCS12];
+  const OvpnBlob *b = &p12->content;
+  if (p12->name && b->len > 0 && memmem(b->data, b->len, "-----BEGIN ", 11)) {
+    v.files[OVPN_FILE_CERT] = v.files[OVPN_FILE_KEY] = *p12;
+    v.files[OVPN_FILE_PKCS12] = (OvpnFile){0};
+  }
+  if (cert->name && is_binary(&cert->content)) {
+    v.files[OVPN_FILE_PKCS12] = *cert;
+    v.files[OVPN_FILE_CERT] = v.files[OVPN_FILE_KEY] = (OvpnFile){0};
+  }
+  if (v.files[OVPN_FILE_PKCS12].name && is_binary(&c->files[OVPN_FILE_CA].content))
+    v.files[OVPN_FILE_CA] = (OvpnFile){0}; /* the same file once more: it brings its own */
+  return v;
+}
+
+bool ovpn_tls_needs_passphrase(const OvpnConfig *config)
+{
+  const OvpnConfig view = own_files(config), *c = &view;
   gnutls_datum_t block;
   if (c->files[OVPN_FILE_KEY].content.len && key_block(&c->files[OVPN_FILE_KEY].content, &block))
     return block_is_encrypted(&block);
@@ -376,9 +402,10 @@ static OvpnStatus load_from_p12(OvpnTlsContext *t, const OvpnConfig *c, const ch
   return s;
 }
 
-static OvpnStatus load_own(OvpnTlsContext *t, const OvpnConfig *c, const char *passphrase,
+static OvpnStatus load_own(OvpnTlsContext *t, const OvpnConfig *config, const char *passphrase,
                            OvpnFailure *f)
 {
+  const OvpnConfig view = own_files(config), *c = &view;
   if (c->files[OVPN_FILE_EXTRA_CERTS].name) {
     OvpnCerts extra = {0};
     OvpnStatus s = load_certs(c, OVPN_FILE_EXTRA_CERTS, &extra, f);
@@ -408,8 +435,9 @@ static OvpnStatus load_own(OvpnTlsContext *t, const OvpnConfig *c, const char *p
 /* ---- trust --------------------------------------------------------------------------------------
  */
 
-static OvpnStatus load_trust(OvpnTlsContext *t, const OvpnConfig *c, OvpnFailure *f)
+static OvpnStatus load_trust(OvpnTlsContext *t, const OvpnConfig *config, OvpnFailure *f)
 {
+  const OvpnConfig view = own_files(config), *c = &view;
   OvpnStatus s = OVPN_OK;
   if (c->files[OVPN_FILE_CA].name) {
     OvpnCerts ca = {0};

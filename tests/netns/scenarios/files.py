@@ -172,3 +172,6 @@ def names_of_the_settings_work(l):
         l.cycle(s, ['route 198.18.7.0 255.255.255.0', 'dhcp-option DNS 10.9.9.9', 'dhcp-option DOMAIN corp.test'], then=then)
     finally:
         l.drop_server('files-up')
+
+
+import files_older  # noqa: E402,F401
