@@ -10,7 +10,7 @@ import subprocess
 import time
 
 from lab import C4, HERE, Skipped, check, wait_for
-from life import Up, works_again
+from life import Up
 from registry import add, scenario
 from staying import crash
 
@@ -87,7 +87,7 @@ def asleep(proto, seconds, forgotten):
                 time.sleep(1.5)
                 check(sessions(s) == before, 'a new session was made')
                 check('was lost' not in l.log_since(mark), l.log_since(mark)[-300:])
-            works_again(l, s)
+            l.works(s)
             u.kept()
     return f
 
@@ -125,7 +125,7 @@ def stopped_engine(l):
         finally:
             os.kill(pid, signal.SIGCONT)
         begin = time.monotonic()
-        works_again(l, s, 15)
+        l.works(s, 15)
         took = time.monotonic() - begin
         print('    works again after %.1f s' % took, flush=True)
         check(took < 8, 'works again only after %.1f s' % took)
@@ -156,7 +156,7 @@ def asleep_and_the_way_forgot_the_connection(l):
             begin = time.monotonic()
             wait_for('a new session', lambda: sessions(s) > before, 20, 0.05)
             print('    new session %.1f s after waking' % (time.monotonic() - begin), flush=True)
-            works_again(l, s)
+            l.works(s)
             u.kept()
     finally:
         tcp_rule(l, None)
@@ -181,7 +181,7 @@ def networkmanager_sleeps(l):
         finally:
             nm_sleep(l, 'false')
         wait_for('a tunnel', l.tunnels, 20, 0.1)
-        works_again(l, s)
+        l.works(s)
 
 
 @scenario
@@ -199,7 +199,7 @@ def networking_off_and_on(l):
         wait_for('its programs end', lambda: not l.programs(), 15, 0.1)
         l.nmcli('networking', 'on')
         wait_for('the VPN is back', l.tunnels, 30, 0.2)
-        works_again(l, s)
+        l.works(s)
         l.down(name)
         l.clean(before)
     finally:
