@@ -5,8 +5,9 @@
  * interpreted like pushed ones, because the engine is not believed. NetworkManager (1.42 to 1.58)
  * runs no DHCP client on the device of a VPN and wants the addresses before the connection is up.
  *
- * The client identifier is made from machine-id and the connection's UUID, so that the address
- * stays the same although a TAP has another MAC every time; neither can be found out from it. */
+ * A TAP has another MAC every time, and DHCP servers know their clients by it. So it is set: to
+ * lladdr, and where DHCP is needed else to one that stays the same. The kernel lets the holder of
+ * a TAP's descriptor do that, before udev could make up another one. */
 #include <NetworkManager.h>
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <net/if_arp.h>
 #include <string.h>
 #include <sys/ioctl.h>
-
 #include "helper/core/lease.h"
 #include "service/attempt-private.h"
 #include "service/log.h"
@@ -67,32 +67,6 @@ static gboolean lease_of_settings(NmOvpnAttempt *a)
   return l.prefix > 0 && ovpn_lease_to_options(&l, &a->lease);
 }
 
-static void make_identifier(const NmOvpnAttempt *a, OvpnDhcpParams *p)
-{
-  g_autofree char *machine = NULL;
-  g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-  const char *uuid = nm_connection_get_uuid(a->connection);
-  guint8 digest[32];
-  gsize len = sizeof(digest);
-  if (!uuid || !g_file_get_contents("/etc/machine-id", &machine, NULL, NULL) ||
-      strlen(machine) < 32) {
-    p->id[0] = ARPHRD_ETHER;
-    memcpy(p->id + 1, p->mac, sizeof(p->mac));
-    p->id_len = 1 + sizeof(p->mac);
-    return;
-  }
-  g_checksum_update(sum, (const guchar *)"nm-ovpn dhcp", -1);
-  g_checksum_update(sum, (const guchar *)g_strchomp(machine), -1);
-  g_checksum_update(sum, (const guchar *)uuid, -1);
-  g_checksum_get_digest(sum, digest, &len);
-  /* RFC 4361: 255, four bytes for the interface, a DUID of type 4 (RFC 6355) */
-  p->id[0] = 255;
-  memcpy(p->id + 1, digest, 4);
-  p->id[6] = 4;
-  memcpy(p->id + 7, digest + 4, 16);
-  p->id_len = 23;
-}
-
 /* Only told where the profile lets other things of this computer be told. */
 static void add_host_name(const NmOvpnAttempt *a, OvpnDhcpParams *p)
 {
@@ -107,17 +81,74 @@ static void add_host_name(const NmOvpnAttempt *a, OvpnDhcpParams *p)
   memcpy(p->host, name, n);
 }
 
+/* "02:00:5e:10:00:01" as the profile or the server has it; FALSE: not there, or no address of one
+ * device. */
+static gboolean wanted_mac(const OvpnOptionList *list, guint8 mac[6])
+{
+  const OvpnOption *o = ovpn_option_list_last(list, OVPN_OPT_LLADDR);
+  if (!o || o->argc != 2)
+    return FALSE;
+  gboolean ok = nm_utils_hwaddr_aton(o->argv[1], mac, 6) != NULL && !(mac[0] & 1) &&
+                (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]);
+  if (!ok) {
+    g_autofree char *safe = nmovpn_log_escape(o->argv[1]);
+    nmovpn_log(LOG_WARNING, "%s: “%s” cannot be the address of the device",
+               ovpn_option_info(OVPN_OPT_LLADDR)->directive, safe);
+  }
+  return ok;
+}
+
+/* The same every time, on this computer and for this connection; neither can be found out from it.
+ */
+static gboolean own_mac(const NmOvpnAttempt *a, guint8 mac[6])
+{
+  g_autofree char *machine = NULL;
+  g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+  const char *uuid = nm_connection_get_uuid(a->connection);
+  guint8 digest[32];
+  gsize len = sizeof(digest);
+  if (!uuid || !g_file_get_contents("/etc/machine-id", &machine, NULL, NULL) ||
+      strlen(machine) < 32)
+    return FALSE;
+  g_checksum_update(sum, (const guchar *)"nm-ovpn MAC", -1);
+  g_checksum_update(sum, (const guchar *)g_strchomp(machine), -1);
+  g_checksum_update(sum, (const guchar *)uuid, -1);
+  g_checksum_get_digest(sum, digest, &len);
+  memcpy(mac, digest, 6);
+  mac[0] = (guint8)((mac[0] & ~1u) | 2); /* one device's, of nobody's making */
+  return TRUE;
+}
+
+static gboolean lacks_address(const NmOvpnAttempt *a)
+{
+  const OvpnPushed *p = &a->pushed;
+  return a->config.tap && !p->has_v4 && (!p->has_v6 || p->gateway_dhcp);
+}
+
+void nmovpn_attempt_set_mac(NmOvpnAttempt *a, const OvpnOptionList *profile,
+                            const OvpnOptionList *pushed)
+{
+  struct ifreq r = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
+  guint8 mac[6];
+  if (!a->config.tap || !(wanted_mac(pushed, mac) || wanted_mac(profile, mac) ||
+                          (lacks_address(a) && own_mac(a, mac))))
+    return;
+  memcpy(r.ifr_hwaddr.sa_data, mac, sizeof(mac));
+  if (ioctl(a->tun.fd, SIOCSIFHWADDR, &r) < 0)
+    nmovpn_log(LOG_WARNING, "the MAC of %s stays as it is: %s", a->tun.ifname, g_strerror(errno));
+}
+
 static gboolean ask_engine(NmOvpnAttempt *a, OvpnFailure *f)
 {
   struct ifreq r = {0};
-  OvpnDhcpParams p = {0};
+  OvpnDhcpParams p = {.id_len = 1 + 6, .id = {ARPHRD_ETHER}};
   g_autoptr(GError) error = NULL;
   if (ioctl(a->tun.fd, SIOCGIFHWADDR, &r) < 0) {
     ovpn_failure_set(f, OVPN_FAIL_INTERNAL, "SIOCGIFHWADDR: %s", g_strerror(errno));
     return FALSE;
   }
   memcpy(p.mac, r.ifr_hwaddr.sa_data, sizeof(p.mac));
-  make_identifier(a, &p);
+  memcpy(p.id + 1, p.mac, sizeof(p.mac));
   add_host_name(a, &p);
   if (nmovpn_engine_send_dhcp(a->engine, &p, &error))
     return TRUE;
@@ -128,9 +159,7 @@ static gboolean ask_engine(NmOvpnAttempt *a, OvpnFailure *f)
 gboolean nmovpn_attempt_seek_lease(NmOvpnAttempt *a, const OvpnOptionList *profile,
                                    const OvpnOptionList *pushed, OvpnFailure *f)
 {
-  const OvpnPushed *p = &a->pushed;
-  gboolean wanted = a->config.tap && !p->has_v4 && (!p->has_v6 || p->gateway_dhcp);
-  if (!wanted) {
+  if (!lacks_address(a)) {
     nmovpn_attempt_forget_lease(a);
     return TRUE;
   }

@@ -159,6 +159,9 @@ void nmovpn_attempt_report(NmOvpnAttempt *a);      /* to NetworkManager, when so
 void nmovpn_attempt_check_names(NmOvpnAttempt *a); /* the state changed */
 
 /* attempt-lease.c */
+/* Of a TAP that was just opened: lladdr, or a lasting one when it will be known by that. */
+void nmovpn_attempt_set_mac(NmOvpnAttempt *a, const OvpnOptionList *profile,
+                            const OvpnOptionList *pushed);
 /* a->pushed has been made from these: when addresses are missing, they are taken from the
  * connection's settings or the engine is asked to get some. */
 gboolean nmovpn_attempt_seek_lease(NmOvpnAttempt *a, const OvpnOptionList *profile,

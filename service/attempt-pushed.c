@@ -12,13 +12,16 @@
 #include <unistd.h>
 #include "service/log.h"
 
-static gboolean ensure_tun(NmOvpnAttempt *a, OvpnFailure *f)
+static gboolean ensure_tun(NmOvpnAttempt *a, const OvpnOptionList *profile,
+                           const OvpnOptionList *pushed, OvpnFailure *f)
 {
   g_autoptr(GError) error = NULL;
   if (a->tun.fd >= 0)
     return TRUE;
-  if (nmovpn_broker_open_tun(a->broker, a->config.tap, a->config.dev_name, TRUE, &a->tun, &error))
+  if (nmovpn_broker_open_tun(a->broker, a->config.tap, a->config.dev_name, TRUE, &a->tun, &error)) {
+    nmovpn_attempt_set_mac(a, profile, pushed);
     return TRUE;
+  }
   a->tun.fd = -1;
   ovpn_failure_set(f, OVPN_FAIL_INTERNAL, "%s", error->message);
   return FALSE;
@@ -126,7 +129,7 @@ static void apply(NmOvpnAttempt *a, const OvpnOptionList *profile, const OvpnOpt
   a->have_pushed = TRUE;
   if (ovpn_pushed_from_options(&a->pushed, &a->config, profile, pushed,
                                (const struct sockaddr *)&a->place.server, &f) != OVPN_OK ||
-      !ensure_tun(a, &f) || !nmovpn_attempt_seek_lease(a, profile, pushed, &f)) {
+      !ensure_tun(a, profile, pushed, &f) || !nmovpn_attempt_seek_lease(a, profile, pushed, &f)) {
     nmovpn_attempt_fail(a, &f);
     return;
   }

@@ -2,6 +2,7 @@
 /* One datagram between service and engine: header, then fields in an order that the first body byte
  * of the input chooses, and options. What was read must write back to the same bytes. */
 #include "helper/core/ipc.h"
+#include "helper/core/lease.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,23 @@ static void options(OvpnReader r)
   }
 }
 
+static void leases(OvpnReader r)
+{
+  ovpn_auto_option_list l = {0};
+  OvpnReader again = r;
+  OvpnDhcpParams p;
+  if (ovpn_dhcp_params_decode(&again, &p)) {
+    uint8_t back[128];
+    OvpnWriter w = ovpn_writer(back, sizeof back);
+    ovpn_dhcp_params_encode(&p, &w);
+    assert(w.ok && w.len == (size_t)(again.p - r.p) && !memcmp(back, r.p, w.len));
+  }
+  bool ok = ovpn_lease_decode(&r, &l);
+  assert(!ok || l.n <= OVPN_LEASE_OPTIONS_MAX);
+  for (size_t i = 0; ok && i < l.n; i++)
+    assert(ovpn_lease_has_option(l.items[i].id));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
   uint16_t type;
@@ -56,5 +74,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   strings(body);
   blobs(body);
   options(body);
+  leases(body);
   return 0;
 }

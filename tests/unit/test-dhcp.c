@@ -744,6 +744,48 @@ static void test_merge(void)
   merged(lease, gateway, none, NET_ ROUTE_ DNS_ NAME_);
 }
 
+static void test_ipc(void)
+{
+  uint8_t buf[4096];
+  OvpnDhcpParams back;
+  OvpnWriter w = ovpn_writer(buf, sizeof buf);
+  ovpn_dhcp_params_encode(&params, &w);
+  for (size_t n = 0; n < w.len; n++) {
+    OvpnReader r = ovpn_reader(buf, n);
+    CHECK(!ovpn_dhcp_params_decode(&r, &back));
+  }
+  OvpnReader r = ovpn_reader(buf, w.len);
+  CHECK(ovpn_dhcp_params_decode(&r, &back) && ovpn_reader_left(&r) == 0);
+  CHECK_STR(back.host, "alice");
+  CHECK_INT(back.id_len, 4);
+  CHECK_MEM(back.mac, params.mac, 6);
+  buf[6] = OVPN_DHCP_HOST_MAX; /* a host name that is too long */
+  r = ovpn_reader(buf, sizeof buf);
+  CHECK(!ovpn_dhcp_params_decode(&r, &back));
+  buf[6] = 5;
+  buf[12] = OVPN_DHCP_ID_MAX + 1;
+  r = ovpn_reader(buf, sizeof buf);
+  CHECK(!ovpn_dhcp_params_decode(&r, &back));
+
+  ovpn_auto_option_list list = {0}, got = {0}, other = {0};
+  OvpnLease l = lease_of(MASK24 "0304 0a010001");
+  CHECK(ovpn_lease_to_options(&l, &list));
+  w = ovpn_writer(buf, sizeof buf);
+  ovpn_lease_encode(&list, &w);
+  r = ovpn_reader(buf, w.len);
+  CHECK(ovpn_lease_decode(&r, &got) && ovpn_reader_left(&r) == 0 && got.n == list.n);
+  r = ovpn_reader(buf, w.len - 1);
+  CHECK(!ovpn_lease_decode(&r, &other));
+  buf[0] = 255; /* too many */
+  r = ovpn_reader(buf, sizeof buf);
+  CHECK(!ovpn_lease_decode(&r, &other));
+  CHECK(ovpn_option_list_add_text(&list, "redirect-gateway", NULL, NULL, NULL));
+  w = ovpn_writer(buf, sizeof buf);
+  ovpn_lease_encode(&list, &w);
+  r = ovpn_reader(buf, w.len);
+  CHECK(!ovpn_lease_decode(&r, &other)); /* not a lease's */
+}
+
 int main(void)
 {
   test_first_lease();
@@ -762,5 +804,6 @@ int main(void)
   test_options();
   test_overload();
   test_merge();
+  test_ipc();
   TEST_END();
 }

@@ -121,7 +121,7 @@ def _broadcast(l, lan, dev):
 
 @scenario
 def dhcp_of_the_far_network(l):
-    """Address, DNS and routes as leased by udhcpd; unicast and broadcast."""
+    """Address, DNS and routes as leased by udhcpd; unicast and broadcast; the same the next time."""
     with Lan(l) as lan:
         _udhcpd(lan)
         name = lan.profile()
@@ -139,6 +139,9 @@ def dhcp_of_the_far_network(l):
             l.ping(lan.server, 5, size=1400)
             sh('ip', 'netns', 'exec', lan.ns, 'ping', '-n', '-q', '-c', '2', '-i', '0.1', '-W', '2', address)
             _broadcast(l, lan, dev)
+            l.down(name)
+            rc, out, _ = l.up(name)
+            check(rc == 0 and _has(l, address), 'another address than %s: %s %s' % (address, out, l.tunnels()))
         finally:
             _end(l, name)
 
@@ -181,7 +184,7 @@ def dhcp_renewed(l):
             wait_for('a renewal', lambda: 'confirmed ' + NET + '50' in l.log_since(mark), 15)
             row = [x for x in lan.seen('REQUEST') if x['address']][0]
             check(row['to'] == HOST and row['address'] == NET + '50', 'not to the server of the lease: %s' % row)
-            check(row['id'].startswith('ff') and len(row['id']) == 46 and row['host'], row)
+            check(row['id'] == '01' + row['mac'] and row['host'], row)
             lan.serve(lease=12, t1=2, t2=8, options=_options(routes=[('198.18.8.0/24', NET + '3')]))
             wait_for('the new route', lambda: '198.18.8.0/24 via %s3' % NET in _routes(l), 15)
             lan.serve(address=NET + '51', lease=12, t1=2, t2=8)
@@ -283,11 +286,41 @@ def tap_with_addresses_of_the_settings(l):
     """ipv4.method=manual: nobody is asked by DHCP."""
     with Lan(l) as lan:
         lan.serve(offer='no')
-        name = lan.profile(ipv4__method='manual', ipv4__addresses=NET + '60/24')
+        name = lan.profile(['lladdr 02:00:5e:00:53:07'], ipv4__method='manual', ipv4__addresses=NET + '60/24')
         try:
             rc, out, _ = l.up(name)
             check(rc == 0 and _has(l, NET + '60'), 'up: %s %s' % (out, l.tunnels()))
             l.ping(lan.server)
             check(not lan.seen(), lan.seen())
+            check('02:00:5e:00:53:07' in l.run('ip', 'link', 'show', l.device(lan.server)), 'lladdr was not obeyed')
+        finally:
+            _end(l, name)
+
+
+
+@scenario
+def ipv6_of_the_far_network(l):
+    """Router advertisements behind the bridge are the kernel's business: an address of its own making; the default route
+    of the connection stays before the one they offer."""
+    advertise = (
+        'import socket, struct; s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, 58); '
+        's.setsockopt(41, 18, 255); '  # IPV6_MULTICAST_HOPS
+        'p = struct.pack(">BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + '
+        'struct.pack(">BBBBIII", 3, 4, 64, 0xc0, 3600, 3600, 0) + socket.inet_pton(socket.AF_INET6, "fd61:1::"); '
+        's.sendto(p, ("ff02::1", 0, 0, socket.if_nametoindex("eth0")))')
+    with Lan(l) as lan:
+        lan.serve()
+        name = lan.profile()
+        try:
+            rc, out, _ = l.up(name)
+            check(rc == 0, 'up: ' + out)
+            dev = l.device(lan.server)
+
+            def advertised():
+                sh('ip', 'netns', 'exec', lan.ns, '/usr/bin/python3', '-c', advertise, ok=False)
+                return any(a.startswith('fd61:1:') for a in l.tunnels()[dev][0])
+            wait_for('an address of the advertised network', advertised, 15, 0.3)
+            routes = l.run('ip', '-6', 'route', 'get', '2001:db8::1')
+            check('dev veth0' in routes, 'IPv6 goes to the far network: ' + routes)
         finally:
             _end(l, name)
