@@ -454,7 +454,6 @@ static ssize_t transmit_plain(Datapath *dp, Tun *tun, Batch *tx)
 bool datapath_transmit(Datapath *dp, Tun *tun, Batch *tx)
 {
   size_t budget = dp->peer.tcp ? BUDGET_BYTES_TCP : BUDGET_BYTES;
-  dp->tun_more = false;
   transmit_segments(dp, tx);
   for (unsigned reads = 0;
        !dp->pending && reads < READS_MAX && tx->n < BUDGET_PACKETS && tx->used < budget; reads++) {
@@ -465,7 +464,6 @@ bool datapath_transmit(Datapath *dp, Tun *tun, Batch *tx)
       return n == 0;
     }
   }
-  dp->tun_more = true;
   return true;
 }
 

@@ -49,7 +49,6 @@ typedef struct Datapath {
   uint8_t sequence;         /* of the last packet that was cut */
   uint8_t *scratch;         /* decompressed payload of one packet */
   uint8_t *super;           /* a super-packet from the TUN */
-  bool tun_more;            /* the last transmit stopped before the TUN was empty */
   bool pending;             /* segments of `split` are left: transmit goes on with them */
   bool merge_refused;       /* the kernel did not take a super-packet */
   OffloadSuper split;       /* of `super` */

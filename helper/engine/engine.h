@@ -62,7 +62,7 @@ struct Engine {
   EngineLease lease;
   Datapath dp;
   Batch rx, tx; /* tx is the only queue towards the server: control and data packets alike */
-  bool rx_more; /* the last receive filled its budget */
+  bool rx_more; /* the last receive left packets behind */
   unsigned fallbacks_told;
   /* loop */
   int epoll;
