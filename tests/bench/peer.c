@@ -10,6 +10,7 @@
 #include "helper/engine/engine.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <gnutls/gnutls.h>
 #include <inttypes.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -203,6 +204,10 @@ int main(int argc, char **argv)
 {
   static Engine e;
   static char session; /* loop.c only asks whether there is one */
+  if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+    printf("GnuTLS %s\n", gnutls_check_version(NULL));
+    return 0;
+  }
   if (argc != 7)
     return 2;
   bool client = strcmp(argv[1], "client") == 0, tcp = strcmp(argv[3], "tcp") == 0;
