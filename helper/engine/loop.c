@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The event loop: data first, control after each batch, timers last. DESIGN §5.
  *
- * Invariants: the clock is read once per turn; a turn moves at most one batch in and one
- * out, so that neither direction waits long for the other (several each way gained nothing, and at
- * saturation cost a fifth of the round trip); the TUN is read only while the tunnel is
- * up and tx is empty (back-pressure); descriptors leave the epoll set before they are closed, for
- * the service may hold copies of them. */
+ * Invariants: the clock is read once per turn; a turn moves at most one batch in and one out, so
+ * that neither direction waits long for the other (several each way gained nothing, and at
+ * saturation cost a fifth of the round trip); the TUN is read only while the tunnel is up and tx is
+ * empty (back-pressure); descriptors leave the epoll set before they are closed, for the service
+ * may hold copies of them. */
 #include "helper/engine/engine.h"
 #include <errno.h>
 #include <stdlib.h>
