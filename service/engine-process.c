@@ -8,14 +8,12 @@
 #include "service/engine-process.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "helper/core/ipc.h"
+#include "service/child.h"
 
 typedef struct Process {
   pid_t pid;  /* 0: none */
@@ -25,31 +23,16 @@ typedef struct Process {
 
 static Process prepared;
 
-/* In the child, between fork and exec: only calls that are safe there. */
 _Noreturn static void become_engine(int sock, int report)
 {
-  static char *const argv[] = {(char *)"nm-ovpn-engine", NULL}, *const envp[] = {(char *)"LC_ALL=C",
-                                                                                 NULL};
-  struct sigaction dfl = {.sa_handler = SIG_DFL};
-  sigset_t none;
-  int null = open("/dev/null", O_RDWR);
-  int s = fcntl(sock, F_DUPFD, 10), p = fcntl(report, F_DUPFD, 10);
-  if (null < 0 || s < 0 || p < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
-      dup2(s, OVPN_IPC_FD) < 0 || dup2(p, 4) < 0 || fcntl(4, F_SETFD, FD_CLOEXEC) < 0)
-    goto out;
-  if (fcntl(2, F_GETFD) < 0)
-    dup2(0, 2);
-  syscall(SYS_close_range, 5u, ~0u, 0u);
-  p = 4;
-  for (int i = 1; i < NSIG; i++)
-    sigaction(i, &dfl, NULL);
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  execve(NMOVPN_ENGINE_PATH, argv, envp);
-out:;
-  int err = errno;
-  ssize_t n = write(p, &err, sizeof err);
-  _exit(n > 0 ? 127 : 126);
+  static char *const argv[] = {(char *)"nm-ovpn-engine", NULL};
+  static char *const envp[] = {(char *)"LC_ALL=C", NULL};
+  nmovpn_child_become(&(NmOvpnChild){.path = NMOVPN_ENGINE_PATH,
+                                     .argv = argv,
+                                     .envp = envp,
+                                     .socket = sock,
+                                     .at = OVPN_IPC_FD,
+                                     .report = report});
 }
 
 static int start(Process *ret)

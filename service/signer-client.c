@@ -5,14 +5,12 @@
  * goes to the log. It inherits one socket and the log's descriptor and nothing else. */
 #include "service/signer-client.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include "ovpn-build.h"
+#include "service/child.h"
 
 #define SIGNER_PATH NMOVPN_LIBEXECDIR "/nm-ovpn-signer"
 enum { START_WAIT_MS = 15000 };
@@ -26,16 +24,12 @@ _Noreturn static void become_signer(int sock)
 {
   static char *const argv[] = {(char *)"nm-ovpn-signer", NULL};
   static char *const envp[] = {(char *)"LC_ALL=C", (char *)"PATH=/usr/bin:/bin", NULL};
-  sigset_t none;
-  int null = open("/dev/null", O_RDWR), s = fcntl(sock, F_DUPFD, 10);
-  if (null < 0 || s < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(s, OVPN_SIGNER_FD) < 0)
-    _exit(126);
-  if (syscall(SYS_close_range, 4u, ~0u, 0u) < 0)
-    _exit(126);
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  execve(SIGNER_PATH, argv, envp);
-  _exit(127);
+  nmovpn_child_become(&(NmOvpnChild){.path = SIGNER_PATH,
+                                     .argv = argv,
+                                     .envp = envp,
+                                     .socket = sock,
+                                     .at = OVPN_SIGNER_FD,
+                                     .report = -1});
 }
 
 static void on_reaped(GPid pid, gint status, gpointer unused)
@@ -65,7 +59,7 @@ static gboolean send_start(int fd, const char *cert, const char *key, const Ovpn
 {
   uint8_t buf[OVPN_SIGNER_MESSAGE_MAX];
   const OvpnOption *providers = ovpn_option_list_last(options, OVPN_OPT_PKCS11_PROVIDERS);
-  guint n = providers ? MIN(providers->argc - 1, OVPN_SIGNER_MODULES_MAX) : 0;
+  guint n = providers ? providers->argc - 1 : 0;
   size_t len = ovpn_signer_write_start(buf, sizeof buf, cert, key, pin,
                                        n > 0 ? providers->argv + 1 : NULL, n);
   gboolean ok = len > 0 && send(fd, buf, len, MSG_NOSIGNAL) > 0;

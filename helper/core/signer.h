@@ -18,11 +18,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "helper/core/options.h"
 #include "helper/core/secret.h"
 
 enum {
   OVPN_SIGNER_FD = 3,
-  OVPN_SIGNER_MODULES_MAX = 8,
+  OVPN_SIGNER_MODULES_MAX = OVPN_OPTION_ARGS_MAX - 1, /* all that a line can name */
   OVPN_SIGNER_TEXT_MAX = 4096,
   OVPN_SIGNER_MESSAGE_MAX = 32768,
   OVPN_SIGNER_DATA_MAX = 4096,
