@@ -35,17 +35,22 @@ def rows(text):
     return out
 
 
+NAMES = {'net6': 'address', 'ip4': 'address', 'ip6': 'address', 'mask': 'netmask', 'dns': 'address'}
+
+
 def grammar(args):
+    if ' / ' in args:
+        return ' or '.join(grammar(part) for part in args.split(' / '))
     words, depth = [], 0
     for item in args.split():
         optional, many = item[-1] in '?*', item[-1] in '*+'
-        item = item.rstrip('?*+')
+        item = item.rstrip('?*+').lstrip('~')
         if item.startswith('='):
             word = '|\\:'.join('\\fB%s\\fR' % esc(x) for x in item[1:].split('|'))
         elif '..' in item:
             word = '\\fI%s\\fR' % ('number' if len(item) > 12 else esc(item.replace('..', ' to ')))
         else:
-            word = '\\fI%s\\fR' % item
+            word = '\\fI%s\\fR' % NAMES.get(item, item)
         words.append(('[' if optional else '') + word + (' ...' if many else ''))
         depth += optional
     return ' '.join(words) + ']' * depth

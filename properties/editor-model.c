@@ -399,6 +399,7 @@ void editor_row_set(Row *r, const char *value)
 static char *explain(const char *grammar, const char *label, const char *value)
 {
   char *end;
+  grammar += *grammar == '~';
   gint64 lo = g_ascii_strtoll(grammar, &end, 10);
   if (end != grammar && g_str_has_prefix(end, ".."))
     return g_strdup_printf(_("%s: enter a number from %" PRId64 " to %" PRId64), label, (int64_t)lo,

@@ -505,7 +505,7 @@ static gboolean to_key(From *c, const OvpnOption *o)
 {
   const OvpnOptionInfo *info = ovpn_option_info(o->id);
   OvpnFailure f = {0};
-  if (ovpn_option_check(o, &f) != OVPN_OK)
+  if (ovpn_config_try(o, &f) != OVPN_OK)
     return FALSE; /* kept as a line; connecting says what is wrong with it */
   for (guint i = 0; i < G_N_ELEMENTS(custom); i++) {
     if (custom[i].id == o->id)

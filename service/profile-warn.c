@@ -61,14 +61,29 @@ static const char *no_effect(const OvpnOptionList *l, const OvpnOption *o)
   return NULL;
 }
 
+static void add_text(GPtrArray *to, const OvpnOption *o, const char *text)
+{
+  g_ptr_array_add(to, o->line ? g_strdup_printf(_("Line %u: %s"), o->line, text) : g_strdup(text));
+}
+
 static void add_line(GPtrArray *to, const OvpnOption *o, const char *format, const char *why)
 {
   g_autofree char *word = shown(o->argv[0]);
   g_autofree char *rest = g_strdup_printf(format, word, why);
-  if (o->line)
-    g_ptr_array_add(to, g_strdup_printf(_("Line %u: %s"), o->line, rest));
-  else
-    g_ptr_array_add(to, g_steal_pointer(&rest));
+  add_text(to, o, rest);
+}
+
+/* Compression is asked for, and the file does not insist on it. */
+static gboolean compression_not_given(const OvpnOptionList *l, const OvpnOption *o)
+{
+  const OvpnOption *allow = ovpn_option_list_last(l, OVPN_OPT_ALLOW_COMPRESSION);
+  const char *word = o->argc > 1 ? o->argv[1] : "";
+  if (allow && allow->argc > 1 && g_ascii_strcasecmp(allow->argv[1], "asym"))
+    return FALSE; /* whoever says "no" does not ask */
+  if (o->id == OVPN_OPT_COMP_LZO)
+    return g_ascii_strcasecmp(word, "no") != 0;
+  return o->id == OVPN_OPT_COMPRESS &&
+         (!g_ascii_strncasecmp(word, "lz4", 3) || !g_ascii_strcasecmp(word, "lzo"));
 }
 
 gboolean profile_warn(const OvpnOptionList *l, const OvpnOption *o, GPtrArray *warnings,
@@ -93,8 +108,17 @@ gboolean profile_warn(const OvpnOptionList *l, const OvpnOption *o, GPtrArray *w
     add_line(warnings, o, _("“%s” keeps this connection from working: %s"), _(info->reason));
     return TRUE;
   }
-  if (ovpn_option_check(o, &f) == OVPN_OK)
-    return FALSE;
-  add_line(warnings, o, _("“%s” keeps this connection from working: %s"), f.text);
-  return TRUE;
+  if (ovpn_config_try(o, &f) != OVPN_OK) {
+    add_line(warnings, o, _("“%s” keeps this connection from working: %s"), f.text);
+    return TRUE;
+  }
+  if (ovpn_option_doubt(o, &f) != OVPN_OK)
+    add_text(warnings, o, f.text);
+  else if (compression_not_given(l, o))
+    /* TRANSLATORS: an option. “allow-compression yes” is a line of a file and stays as it is. */
+    add_line(warnings, o,
+             _("“%s”: packets are sent uncompressed, since their length would tell about their "
+               "content (%s); only “allow-compression yes” changes that"),
+             "VORACLE");
+  return FALSE;
 }

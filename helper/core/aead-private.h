@@ -50,7 +50,7 @@ struct OvpnDataKey {
   void *user;
   Half send, recv;
   OvpnReplay replay;
-  OvpnReplayTime replay_time; /* of long ids */
+  uint32_t recv_time; /* of long ids: the window is of this second */
 };
 
 /* Bytes of the head, which the caller of seal puts in front of `at`. */

@@ -64,6 +64,7 @@ static const Row rows[] = {
 #define CIPHER_MISSING(name)
 #define DIGEST(name, len, gnutls, nettle)
 #define DIGEST_ALIAS(other, name)
+#define DIGEST_MISSING(name, len)
 #include "helper/core/ciphers.def"
 };
 
@@ -179,16 +180,16 @@ OvpnStatus ovpn_data_key_new(const OvpnDataCipher *cipher, const char *auth,
 }
 
 OvpnStatus ovpn_data_key_new_static(const OvpnDataCipher *cipher, const char *auth,
-                                    const uint8_t key[256], int direction, uint32_t wall_time,
-                                    OvpnRandom random, void *user, OvpnDataKey **ret,
-                                    OvpnFailure *f)
+                                    const uint8_t key[256], int direction, uint32_t replay_window,
+                                    uint32_t wall_time, OvpnRandom random, void *user,
+                                    OvpnDataKey **ret, OvpnFailure *f)
 {
   OvpnDataKey *k = NULL;
   auth = auth ? auth : "SHA1";
   if (!ovpn_cipher_in_static_key_mode(cipher->name))
     return ovpn_failure_set(f, OVPN_FAIL_CONFIG, "cipher: %s cannot be used with a static key",
                             cipher->name);
-  OvpnStatus st = key_init(&k, (const Row *)cipher, auth, 1, random, user, f);
+  OvpnStatus st = key_init(&k, (const Row *)cipher, auth, replay_window, random, user, f);
   if (st != OVPN_OK)
     return st;
   k->bare = true;

@@ -40,9 +40,9 @@ OvpnStatus ovpn_data_key_new_epoch(const OvpnDataCipher *cipher, const uint8_t b
 /* Static key mode (spec §11.4): packets without a head, ids with a time; key: the 256 bytes of the
  * file; direction: OVPN_DIR_x. FAIL_CONFIG for a cipher that this mode does not allow. */
 OvpnStatus ovpn_data_key_new_static(const OvpnDataCipher *cipher, const char *auth,
-                                    const uint8_t key[256], int direction, uint32_t wall_time,
-                                    OvpnRandom random, void *user, OvpnDataKey **ret,
-                                    OvpnFailure *f);
+                                    const uint8_t key[256], int direction, uint32_t replay_window,
+                                    uint32_t wall_time, OvpnRandom random, void *user,
+                                    OvpnDataKey **ret, OvpnFailure *f);
 /* Unix seconds for ids with a time (CFB and OFB): before the first packet. */
 void ovpn_data_key_set_time(OvpnDataKey *k, uint32_t wall_time);
 bool ovpn_data_key_is_bare(const OvpnDataKey *k); /* static key mode: everything is data */

@@ -29,6 +29,7 @@ static const struct {
 #define CIPHER_MISSING(name)
 #define DIGEST(name, len, gnutls, nettle)
 #define DIGEST_ALIAS(other, name)
+#define DIGEST_MISSING(name, len)
 #include "helper/core/ciphers.def"
 #undef CIPHER
 };
@@ -67,6 +68,14 @@ static const struct {
 #define DIGEST_ALIAS(other, name)
 #undef DIGEST
 #define DIGEST(name, len, gnutls, nettle) {name, len},
+#include "helper/core/ciphers.def"
+};
+
+static const char *const missing_digests[] = {
+#undef DIGEST
+#define DIGEST(name, len, gnutls, nettle)
+#undef DIGEST_MISSING
+#define DIGEST_MISSING(name, len) name,
 #include "helper/core/ciphers.def"
 };
 
@@ -127,19 +136,40 @@ bool ovpn_cipher_in_static_key_mode(const char *canonical)
           ciphers[i].method == METHOD_NONE);
 }
 
-const char *ovpn_digest_name(const char *name)
+/* Without what OpenSSL's names of signatures have in front. */
+static const char *bare_digest(const char *name)
 {
   static const char *const prefixes[] = {"RSA-", "DSA-"};
-  for (size_t i = 0; name && i < sizeof prefixes / sizeof prefixes[0]; i++)
+  for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
     if (strncasecmp(name, prefixes[i], 4) == 0)
       name += 4;
+  return name;
+}
+
+const char *ovpn_digest_name(const char *name)
+{
   if (!name)
     return NULL;
-  name = resolve(digest_aliases, sizeof digest_aliases / sizeof digest_aliases[0], name);
+  name =
+      resolve(digest_aliases, sizeof digest_aliases / sizeof digest_aliases[0], bare_digest(name));
   for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++)
     if (strcasecmp(digests[i].name, name) == 0)
       return digests[i].name;
   return NULL;
+}
+
+const char *ovpn_digest_missing(const char *name)
+{
+  name = name ? bare_digest(name) : "";
+  for (size_t i = 0; i < sizeof missing_digests / sizeof missing_digests[0]; i++)
+    if (strcasecmp(missing_digests[i], name) == 0)
+      return missing_digests[i];
+  return NULL;
+}
+
+bool ovpn_digest_is_able(const char *name)
+{
+  return ovpn_digest_name(name) != NULL;
 }
 
 unsigned ovpn_digest_len(const char *name)

@@ -16,4 +16,7 @@ bool ovpn_cipher_is_short(const char *canonical); /* blocks of 64 bits: few byte
 bool ovpn_cipher_in_static_key_mode(const char *canonical); /* CBC and "none" */
 /* The canonical name, static; NULL if unknown. "RSA-" and the like in front do not count. */
 const char *ovpn_digest_name(const char *name);
+/* The same for a digest that is known but in no library here: CBC and tls-auth cannot use it. */
+const char *ovpn_digest_missing(const char *name);
+bool ovpn_digest_is_able(const char *name);
 unsigned ovpn_digest_len(const char *name); /* bytes; 0 for "none" and for unknown ones */

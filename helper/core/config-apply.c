@@ -151,6 +151,7 @@ static const Row rows[OVPN_OPT_MAX_] = {
     DO(AUTH, ovpn_on_auth, AT(auth)),
     DO(COMPRESS, ovpn_on_compress, .value = false),
     DO(COMP_LZO, ovpn_on_compress, .value = true),
+    FLAG(COMP_NOADAPT, comp_noadapt),
     DO(ALLOW_COMPRESSION, ovpn_on_allow_compression, .value = 0),
     DO(REPLAY_WINDOW, ovpn_on_replay_window, .value = 0),
     FLAG(DISABLE_OCC, disable_occ),
@@ -186,6 +187,25 @@ static OvpnStatus apply_one(ConfigApply *a, const OvpnOption *o)
     return r ? ovpn_link_apply(a, r->link, o, &rows[info->id]) : ovpn_config_no_memory(a->f);
   }
   return rows[info->id].apply(a, o, &rows[info->id]);
+}
+
+OvpnStatus ovpn_config_try(const OvpnOption *o, OvpnFailure *f)
+{
+  OvpnConfig c;
+  OvpnOptionList none = {0};
+  OvpnOption alone = *o;
+  ovpn_config_init(&c);
+  ConfigApply a = {.c = &c, .l = &none, .f = f, .proto = OVPN_PROTO_UDP, .proto_force = -1};
+  const OvpnOptionInfo *info = ovpn_option_info(o->id);
+  /* the block's other lines are not here */
+  if (info->flags & OVPN_OPTF_CONNECTION)
+    alone.connection = -1;
+  OvpnStatus s = apply_one(&a, &alone);
+  free(a.remotes);
+  free(a.port);
+  free(a.data_ciphers);
+  ovpn_config_clear(&c);
+  return s;
 }
 
 OvpnStatus ovpn_config_apply(OvpnConfig *c, const OvpnOptionList *l, OvpnFailure *f)

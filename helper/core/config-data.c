@@ -84,6 +84,8 @@ OvpnStatus ovpn_on_data_ciphers(ConfigApply *a, const OvpnOption *o, const Row *
 OvpnStatus ovpn_on_auth(ConfigApply *a, const OvpnOption *o, const Row *row)
 {
   const char *name = ovpn_digest_name(arg(o, 1));
+  if (!name) /* known: most ciphers of today do not need it; config.c and the session see to that */
+    name = ovpn_digest_missing(arg(o, 1));
   if (!name)
     return bad(a, o, arg(o, 1), "is not a supported digest");
   return set_text(a, ovpn_config_field(a, row), name);
@@ -92,7 +94,9 @@ OvpnStatus ovpn_on_auth(ConfigApply *a, const OvpnOption *o, const Row *row)
 OvpnStatus ovpn_on_compress(ConfigApply *a, const OvpnOption *o, const Row *row)
 {
   a->c->compress_set = true;
-  if (row->value) /* comp-lzo: "no" keeps the framing as well */
+  a->c->comp_plain = row->value && arg_is(o, 1, "no"); /* which keeps the framing as well */
+  a->c->comp_adaptive = row->value && (!arg(o, 1) || arg_is(o, 1, "adaptive"));
+  if (row->value)
     a->c->compress = OVPN_COMP_LZO;
   else if (!arg(o, 1) || arg_is(o, 1, "stub"))
     a->c->compress = OVPN_COMP_STUB;
@@ -109,6 +113,7 @@ OvpnStatus ovpn_on_allow_compression(ConfigApply *a, const OvpnOption *o, const 
 {
   (void)row;
   a->c->allow_decompress = !arg_is(o, 1, "no");
+  a->c->compress_out = arg_is(o, 1, "yes");
   return OVPN_OK;
 }
 
@@ -128,6 +133,14 @@ unsigned ovpn_config_digest_len(const char *auth)
   return ovpn_digest_len(auth ? auth : "SHA1");
 }
 
+OvpnStatus ovpn_config_digest_missing(const char *auth, OvpnFailure *f)
+{
+  return ovpn_failure_set(f, OVPN_FAIL_CONFIG,
+                          "auth: “%.40s” is not available here; ask the administrator of the "
+                          "server to use SHA256, or AES-256-GCM as the cipher",
+                          auth);
+}
+
 static bool begins(const char *name, const char *word)
 {
   return strncasecmp(name, word, strlen(word)) == 0;
@@ -135,21 +148,21 @@ static bool begins(const char *name, const char *word)
 
 /* What OpenVPN 2.6 takes off link-mtu, measured: the sizes of the time before negotiation, with the
  * cipher of the profile (none without that line), however the tunnel is protected in the end. */
-static unsigned link_overhead(const OvpnConfig *c, bool tcp)
+unsigned ovpn_config_link_overhead(const OvpnConfig *c, const char *cipher, bool tcp)
 {
   enum { OPCODE = 1, TCP_LENGTH = 2, ID = 4, AEAD = 48 };
   static const char *const small[] = {"BF-", "DES-", "CAST5-", "RC2-", "IDEA-"};
-  const char *cipher = c->cipher ? c->cipher : "none";
-  unsigned head = OPCODE + (tcp ? TCP_LENGTH : 0), block = 16;
+  bool bare = ovpn_config_is_static(c);
+  unsigned head = (bare ? 0 : OPCODE) + (tcp ? TCP_LENGTH : 0), block = 16, id = bare ? 2 * ID : ID;
   if (strstr(cipher, "GCM") || strstr(cipher, "POLY1305"))
     return head + AEAD;
   head += ovpn_config_digest_len(c->auth);
   if (!strcasecmp(cipher, "none"))
-    return head + ID;
+    return head + id;
   for (size_t i = 0; i < sizeof small / sizeof small[0]; i++)
     if (begins(cipher, small[i]))
       block = 8;
-  return head + 2 * block;
+  return head + 2 * block + (bare ? id : 0);
 }
 
 unsigned ovpn_config_tun_mtu(const OvpnConfig *c, bool tcp)
@@ -157,7 +170,7 @@ unsigned ovpn_config_tun_mtu(const OvpnConfig *c, bool tcp)
   enum { DEFAULT = 1500, SMALLEST = 100 };
   if (c->tun_mtu || !c->link_mtu)
     return c->tun_mtu ? c->tun_mtu : DEFAULT;
-  unsigned used = link_overhead(c, tcp);
+  unsigned used = ovpn_config_link_overhead(c, c->cipher ? c->cipher : "none", tcp);
   return c->link_mtu > SMALLEST + used ? c->link_mtu - used : SMALLEST;
 }
 

@@ -312,6 +312,18 @@ static OvpnStatus check_wrapping(ConfigApply *a)
   return OVPN_OK;
 }
 
+/* A digest that is only known by name stands in nobody's way until somebody needs it. */
+static OvpnStatus check_digest(ConfigApply *a)
+{
+  const OvpnConfig *c = a->c;
+  bool needed = has(c, OVPN_FILE_TLS_AUTH) || has(c, OVPN_FILE_SECRET);
+  for (size_t i = 0; i < c->n_remotes; i++)
+    needed |= c->remotes[i].link && c->remotes[i].link->keys[0].name;
+  if (needed && ovpn_digest_missing(c->auth))
+    return ovpn_config_digest_missing(c->auth, a->f);
+  return OVPN_OK;
+}
+
 /* Nothing is negotiated: what the profile says must be complete. spec §11.4 */
 static OvpnStatus check_static_key(ConfigApply *a)
 {
@@ -353,10 +365,7 @@ OvpnStatus ovpn_config_finish(ConfigApply *a)
   if (a->key_direction_set && !a->secret_dir_set)
     c->secret_dir = a->key_direction;
   static OvpnStatus (*const steps[])(ConfigApply *) = {
-      check_inline_marks,
-      ovpn_config_finish_remotes,
-      check_mode,
-      finish_ciphers,
+      check_inline_marks, ovpn_config_finish_remotes, check_mode, check_digest, finish_ciphers,
   };
   for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
     OvpnStatus s = steps[i](a);

@@ -197,6 +197,9 @@ typedef struct OvpnConfig {
   char *data_ciphers_fallback;
   OvpnCompress compress;
   bool compress_set, allow_decompress;
+  bool compress_out;              /* allow-compression yes: what we send is compressed, too */
+  bool comp_plain, comp_adaptive; /* comp-lzo no; comp-lzo, comp-lzo adaptive */
+  bool comp_noadapt;
   unsigned replay_window, replay_time; /* 64, 15 */
   /* timers, seconds; 0 = off */
   unsigned ping, ping_restart, ping_exit, inactive, session_timeout;
@@ -232,8 +235,15 @@ OvpnStatus ovpn_config_apply(OvpnConfig *c, const OvpnOptionList *l, OvpnFailure
 /* MTU of the tunnel when the server does not say one: tun-mtu, or what link-mtu leaves, else 1500.
  */
 unsigned ovpn_config_tun_mtu(const OvpnConfig *c, bool tcp);
+/* What OpenVPN says a packet of `cipher` grows by; not exactly what it does. */
+unsigned ovpn_config_link_overhead(const OvpnConfig *c, const char *cipher, bool tcp);
 /* Bytes that `auth` (NULL = SHA1) adds to a CBC packet; 64 for a digest that is not known. */
 unsigned ovpn_config_digest_len(const char *auth);
+/* FAIL_CONFIG with the sentence about a digest that is needed and not there. */
+OvpnStatus ovpn_config_digest_missing(const char *auth, OvpnFailure *f);
+/* What is wrong with one option, whatever stands beside it: its grammar, and what only its handler
+ * knows. FAIL_CONFIG as ovpn_config_apply would say it. */
+OvpnStatus ovpn_config_try(const OvpnOption *o, OvpnFailure *f);
 /* From now on the fields of OVPN_LINK_x and the keys are those that hold for remotes[remote]. */
 void ovpn_config_select(OvpnConfig *c, size_t remote);
 /* The type of proxy on the way to a remote, whatever is selected; NULL = none. */

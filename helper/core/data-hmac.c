@@ -105,16 +105,16 @@ static size_t unpad(const uint8_t *p, size_t n, size_t block)
   return n - pad;
 }
 
+/* A long id counts within a second of its own; the window belongs to the newest one. */
 static OvpnStatus check_replay(OvpnDataKey *k, const uint8_t *id_at)
 {
   OvpnReader r = ovpn_reader(id_at, data_long_id(k) ? LONG_ID_LEN : ID_LEN);
-  uint32_t id = ovpn_read_u32(&r);
-  if (data_long_id(k)) {
-    uint32_t time = ovpn_read_u32(&r);
-    if (!ovpn_replay_time_test(&k->replay_time, id, time))
-      return OVPN_DROP_REPLAY;
-    ovpn_replay_time_record(&k->replay_time, id, time);
-    return OVPN_OK;
+  uint32_t id = ovpn_read_u32(&r), time = data_long_id(k) ? ovpn_read_u32(&r) : 0;
+  if (id == 0 || time < k->recv_time)
+    return OVPN_DROP_REPLAY;
+  if (time > k->recv_time) {
+    k->recv_time = time;
+    ovpn_replay_init(&k->replay, k->replay.size);
   }
   if (!ovpn_replay_test(&k->replay, id))
     return OVPN_DROP_REPLAY;

@@ -13,14 +13,13 @@ const uint8_t ovpn_ping_magic[16] = {0x2a, 0x18, 0x7b, 0xf3, 0x64, 0x1e, 0xb4, 0
                                      0x07, 0xed, 0x2d, 0x0a, 0x98, 0x1f, 0xc7, 0x48};
 static const uint8_t occ_magic[16] = {0x28, 0x7f, 0x34, 0x6b, 0xd4, 0xef, 0x7a, 0x81,
                                       0x2d, 0x56, 0xb8, 0xd3, 0xaf, 0xc5, 0x45, 0x9c};
-enum { OCC_REQUEST = 0, OCC_EXIT = 6 };
 
 OvpnInner ovpn_inner_classify(const uint8_t *p, size_t len)
 {
   if (len == sizeof(ovpn_ping_magic) && !memcmp(p, ovpn_ping_magic, len))
     return OVPN_INNER_PING;
   if (len > sizeof(occ_magic) && !memcmp(p, occ_magic, sizeof(occ_magic)))
-    return p[sizeof(occ_magic)] == OCC_EXIT ? OVPN_INNER_OCC_EXIT : OVPN_INNER_OCC_OTHER;
+    return p[sizeof(occ_magic)] == OVPN_OCC_EXIT ? OVPN_INNER_OCC_EXIT : OVPN_INNER_OCC_OTHER;
   return OVPN_INNER_PACKET;
 }
 
@@ -34,12 +33,60 @@ static size_t occ_message(uint8_t op, uint8_t *buf, size_t cap)
 
 size_t ovpn_occ_request(uint8_t *buf, size_t cap)
 {
-  return occ_message(OCC_REQUEST, buf, cap);
+  return occ_message(OVPN_OCC_REQUEST, buf, cap);
 }
 
 size_t ovpn_occ_exit(uint8_t *buf, size_t cap)
 {
-  return occ_message(OCC_EXIT, buf, cap);
+  return occ_message(OVPN_OCC_EXIT, buf, cap);
+}
+
+uint8_t ovpn_occ_question(const uint8_t *p, size_t len, uint16_t *ret_load)
+{
+  OvpnReader r = ovpn_reader(p, len);
+  ovpn_read_bytes(&r, sizeof occ_magic);
+  uint8_t op = ovpn_read_u8(&r);
+  uint16_t load = op == OVPN_OCC_MTU_LOAD_REQUEST ? ovpn_read_u16(&r) : 0;
+  bool asks =
+      op == OVPN_OCC_REQUEST || op == OVPN_OCC_MTU_LOAD_REQUEST || op == OVPN_OCC_MTU_REQUEST;
+  if (!r.ok || !asks)
+    return 0;
+  if (op == OVPN_OCC_MTU_LOAD_REQUEST)
+    *ret_load = load;
+  return (uint8_t)(1u << op);
+}
+
+static bool take_question(OvpnOccAnswer *a, unsigned op)
+{
+  bool asked = a->questions & 1u << op;
+  a->questions &= (uint8_t) ~(1u << op);
+  return asked;
+}
+
+size_t ovpn_occ_answer(OvpnOccAnswer *a, void (*random)(void *user, uint8_t *buf, size_t len),
+                       void *user, uint8_t *buf, size_t cap)
+{
+  OvpnWriter w = ovpn_writer(buf, cap);
+  ovpn_write_bytes(&w, occ_magic, sizeof occ_magic);
+  if (take_question(a, OVPN_OCC_REQUEST) && *a->options) {
+    ovpn_write_u8(&w, OVPN_OCC_REPLY);
+    ovpn_write_bytes(&w, a->options, strlen(a->options) + 1);
+  } else if (take_question(a, OVPN_OCC_MTU_REQUEST)) {
+    ovpn_write_u8(&w, OVPN_OCC_MTU_REPLY);
+    ovpn_write_u16(&w, a->largest_in);
+    ovpn_write_u16(&w, a->largest_out);
+  } else if (take_question(a, OVPN_OCC_MTU_LOAD_REQUEST)) {
+    /* noise, so that compression on the way does not make it shorter */
+    ovpn_write_u8(&w, OVPN_OCC_MTU_LOAD);
+    if (w.ok && a->load > w.len) {
+      size_t size = a->load < cap ? a->load : cap;
+      random(user, buf + w.len, size - w.len);
+      return size;
+    }
+  } else {
+    return 0;
+  }
+  return w.ok ? w.len : 0;
 }
 
 enum { TCP_IP4_HEADERS = 40, MTU_ETHERNET = 1500, MSSFIX_DEFAULT = 1492, SOCKS_UDP_HEADER = 10 };
@@ -64,7 +111,8 @@ unsigned ovpn_mss_compute(unsigned limit, unsigned outside, unsigned block, unsi
 static unsigned outside_bytes(const OvpnConfig *c, bool mtu, bool tcp_link, bool link_ipv6,
                               unsigned crypto_header, bool peer_id)
 {
-  unsigned n = (peer_id ? 4 : 1) + (tcp_link ? 2 : 0) + crypto_header;
+  unsigned head = ovpn_config_is_static(c) ? 0 : peer_id ? 4 : 1;
+  unsigned n = head + (tcp_link ? 2 : 0) + crypto_header;
   if (!tcp_link && c->proxy_type && !strcasecmp(c->proxy_type, "socks"))
     n += SOCKS_UDP_HEADER;
   if (mtu)
@@ -72,12 +120,18 @@ static unsigned outside_bytes(const OvpnConfig *c, bool mtu, bool tcp_link, bool
   return n;
 }
 
+/* The packet id of CBC lies inside the encrypted part. */
+static unsigned inner_id(const OvpnConfig *c, bool cbc)
+{
+  return !cbc ? 0 : ovpn_config_is_static(c) ? 8 : 4;
+}
+
 unsigned ovpn_fragment_max(const OvpnConfig *c, bool link_ipv6, bool cbc, unsigned block,
                            unsigned crypto_header, bool peer_id)
 {
   unsigned outside = outside_bytes(c, c->fragment_mtu, false, link_ipv6, crypto_header, peer_id);
   unsigned room = text_room(c->fragment, outside, cbc ? block : 0);
-  unsigned inside = OVPN_FRAGMENT_HEAD + (cbc ? 4 : 0);
+  unsigned inside = OVPN_FRAGMENT_HEAD + inner_id(c, cbc);
   return room > inside ? room - inside : 0;
 }
 
@@ -112,7 +166,7 @@ unsigned ovpn_mss(const OvpnConfig *c, unsigned tun_mtu, bool tcp_link, bool lin
     return limit > TCP_IP4_HEADERS ? limit - TCP_IP4_HEADERS : 0;
   unsigned outside = outside_bytes(c, mtu, tcp_link, link_ipv6, crypto_header, peer_id);
   unsigned inside = tun_mtu_extra(c) + (one_byte_comp ? 1 : 0) +
-                    (fragment ? OVPN_FRAGMENT_HEAD : 0) + (cbc ? 4 : 0);
+                    (fragment ? OVPN_FRAGMENT_HEAD : 0) + inner_id(c, cbc);
   return ovpn_mss_compute(limit, outside, cbc ? block : 0, inside);
 }
 

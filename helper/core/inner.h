@@ -13,8 +13,32 @@ typedef enum OvpnInner {
   OVPN_INNER_OCC_OTHER
 } OvpnInner;
 OvpnInner ovpn_inner_classify(const uint8_t *p, size_t len);
-size_t ovpn_occ_request(uint8_t *buf, size_t cap); /* OCC REQUEST (17 bytes) */
-size_t ovpn_occ_exit(uint8_t *buf, size_t cap);    /* writes the OCC EXIT payload (17 bytes) */
+
+/* OCC messages, by their number. spec §12.4 */
+enum {
+  OVPN_OCC_REQUEST,          /* which options? */
+  OVPN_OCC_REPLY,            /* text with a NUL */
+  OVPN_OCC_MTU_LOAD_REQUEST, /* u16: a message of that size, please */
+  OVPN_OCC_MTU_LOAD,
+  OVPN_OCC_MTU_REQUEST, /* which sizes went through? */
+  OVPN_OCC_MTU_REPLY,   /* u16 received, u16 sent */
+  OVPN_OCC_EXIT,
+  OVPN_OCC_MAX = 2048, /* bytes of the longest message of ours */
+};
+size_t ovpn_occ_request(uint8_t *buf, size_t cap); /* 17 bytes */
+size_t ovpn_occ_exit(uint8_t *buf, size_t cap);    /* 17 bytes */
+/* A payload of OVPN_INNER_OCC_OTHER: 1 << the question that wants an answer, 0 = none does.
+ * *ret_load: only with MTU_LOAD_REQUEST. */
+uint8_t ovpn_occ_question(const uint8_t *p, size_t len, uint16_t *ret_load);
+typedef struct OvpnOccAnswer {
+  uint8_t questions; /* what is left to be answered */
+  uint16_t load;
+  const char *options; /* "" = not told (disable-occ) */
+  uint16_t largest_in, largest_out;
+} OvpnOccAnswer;
+/* The next answer, as the stock peer gives it; 0 = all done. */
+size_t ovpn_occ_answer(OvpnOccAnswer *a, void (*random)(void *user, uint8_t *buf, size_t len),
+                       void *user, uint8_t *buf, size_t cap);
 
 /* Send: adds the framing of `mode` (never compresses). *p may move back by up to 2 bytes (headroom
  * needed) and len may grow by up to 2; the swap framings (STUB, LZ4) use one byte behind the

@@ -9,6 +9,7 @@
 #include "helper/core/cipher-names.h"
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
+#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -243,6 +244,41 @@ static bool has_cipher(const OvpnConfig *c, const char *name)
   return false;
 }
 
+/* "ifconfig" as the other side would write it: its own address first; of TAP the network. */
+static void add_addresses(Text *t, const OvpnConfig *c)
+{
+  struct in_addr a, mask;
+  char net[INET_ADDRSTRLEN];
+  if (!c->ifconfig_local || !c->ifconfig_remote)
+    return;
+  if (!c->tap) {
+    add(t, ",ifconfig %s %s", c->ifconfig_remote, c->ifconfig_local);
+  } else if (inet_pton(AF_INET, c->ifconfig_local, &a) == 1 &&
+             inet_pton(AF_INET, c->ifconfig_remote, &mask) == 1) {
+    a.s_addr &= mask.s_addr;
+    add(t, ",ifconfig %s %s", inet_ntop(AF_INET, &a, net, sizeof net), c->ifconfig_remote);
+  }
+}
+
+/* Static key mode: what the peer's OCC REQUEST gets. */
+static size_t format_static(const OvpnConfig *c, bool tcp, Text *t)
+{
+  const char *cipher = c->cipher ? c->cipher : "BF-CBC", *auth = c->auth ? c->auth : "SHA1";
+  unsigned mtu = ovpn_config_tun_mtu(c, tcp) + (c->tap ? 32 : 0);
+  bool framed = c->compress != OVPN_COMP_NONE, pieces = c->fragment && !tcp;
+  add(t, "V4,dev-type %s,link-mtu %u,tun-mtu %u,proto %s", c->tap ? "tap" : "tun",
+      mtu + ovpn_config_link_overhead(c, cipher, tcp) + (framed ? 1 : 0) + (pieces ? 4 : 0), mtu,
+      tcp ? "TCPv4_CLIENT" : "UDPv4");
+  add_addresses(t, c);
+  add(t, "%s%s", framed ? ",comp-lzo" : "", pieces ? ",mtu-dynamic" : "");
+  if (c->secret_dir != OVPN_DIR_NONE)
+    add(t, ",keydir %d", c->secret_dir);
+  add(t, ",cipher %s,auth %s,keysize %u,secret",
+      strcasecmp(cipher, "none") ? cipher : "[null-cipher]",
+      strcasecmp(auth, "none") ? auth : "[null-digest]", ovpn_cipher_key_bits(cipher));
+  return text_end(t);
+}
+
 /* The server compares this text with its own and at most logs a difference, so link-mtu is a
  * plausible constant offset. Two items are read by machines: cipher (servers without negotiation)
  * and comp-lzo (servers with `compress migrate`). spec §8.3 */
@@ -251,6 +287,8 @@ size_t ovpn_occ_format(const OvpnConfig *c, bool tcp, char *buf, size_t cap)
   Text t = text_begin(buf, cap);
   if (c->disable_occ)
     return 0; /* the empty text */
+  if (ovpn_config_is_static(c))
+    return format_static(c, tcp, &t);
   unsigned mtu = (c->tun_mtu ? c->tun_mtu : 1500) + (c->tap ? 32 : 0);
   add(&t, "V4,dev-type %s,link-mtu %u,tun-mtu %u,proto %s", c->tap ? "tap" : "tun",
       mtu + (tcp ? 51 : 49), mtu, tcp ? "TCPv4_CLIENT" : "UDPv4");

@@ -21,6 +21,7 @@ static const struct {
 #define CIPHER_MISSING(name)
 #define DIGEST(name, len, gnutls, nettle) {name, gnutls, nettle},
 #define DIGEST_ALIAS(other, name)
+#define DIGEST_MISSING(name, len)
 #include "helper/core/ciphers.def"
 };
 

@@ -5,6 +5,8 @@
  * argv[argc] is NULL, and arguments are wiped before they are freed, since any of them may be a
  * secret. spec §18. */
 #include "helper/core/options.h"
+#include "helper/core/cipher-names.h"
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -167,6 +169,7 @@ typedef struct Item {
   const char *type; /* not terminated */
   int len;
   bool optional, many, need_one;
+  bool soft; /* a bad value is told, and the line used as far as it goes */
 } Item;
 
 /* Takes the next item off *grammar; false at the end. */
@@ -177,14 +180,15 @@ static bool grammar_next(const char **grammar, Item *item)
   *grammar = p + n;
   if (n == 0)
     return false;
-  *item = (Item){.type = p};
+  *item = (Item){.type = p, .soft = *p == '~'};
   char last = p[n - 1];
   item->optional = last == '?' || last == '*';
   item->many = last == '*' || last == '+';
   item->need_one = last == '+';
   if (item->optional || item->many)
     n--;
-  item->len = (int)n;
+  item->type += item->soft;
+  item->len = (int)n - item->soft;
   return true;
 }
 
@@ -286,15 +290,123 @@ static bool number_bounds(const Item *item, int64_t *lo, int64_t *hi)
          ovpn_option_number(dots + 2, INT64_MIN, INT64_MAX, hi);
 }
 
+/* ADDRESS or ADDRESS/BITS */
+static bool good_net6(const char *s, bool bits_allowed)
+{
+  char host[INET6_ADDRSTRLEN];
+  struct in6_addr a;
+  int64_t bits;
+  size_t len = strcspn(s, "/");
+  if (len >= sizeof host || (s[len] && !bits_allowed))
+    return false;
+  memcpy(host, s, len);
+  host[len] = 0;
+  return inet_pton(AF_INET6, host, &a) == 1 &&
+         (!s[len] || ovpn_option_number(s + len + 1, 0, 128, &bits));
+}
+
+static bool good_ip4(const char *s)
+{
+  struct in_addr a;
+  return inet_pton(AF_INET, s, &a) == 1;
+}
+
+static bool good_mask(const char *s)
+{
+  struct in_addr a;
+  if (strcmp(s, "default") == 0)
+    return true;
+  if (inet_pton(AF_INET, s, &a) != 1)
+    return false;
+  uint32_t hole = ~ntohl(a.s_addr);
+  return (hole & (hole + 1)) == 0;
+}
+
+/* ADDRESS, ADDRESS:PORT of IPv4, [ADDRESS]:PORT of IPv6. */
+static bool good_name_server(const char *s)
+{
+  char host[INET6_ADDRSTRLEN];
+  bool bracket = s[0] == '[', v6 = bracket || strchr(s, ':') != strrchr(s, ':');
+  s += bracket;
+  size_t len = bracket ? strcspn(s, "]") : v6 ? strlen(s) : strcspn(s, ":");
+  if (len >= sizeof host || (bracket && !s[len]))
+    return false;
+  memcpy(host, s, len);
+  host[len] = 0;
+  const char *rest = s + len + bracket;
+  return (v6 ? good_net6(host, false) : good_ip4(host)) &&
+         (!*rest || (*rest == ':' && good_port(rest + 1)));
+}
+
+/* Digits and dots are never a name: who writes 300.1.1.1 means an address. Short forms that
+ * resolvers take (10.8) are good. */
+static bool good_soft_host(const char *s)
+{
+  struct in_addr a;
+  return !*s || s[strspn(s, "0123456789.")] || inet_aton(s, &a) != 0;
+}
+
+static bool good_cipher(const char *list)
+{
+  char name[64];
+  for (; *list; list += *list == ':') {
+    size_t len = strcspn(list, ":");
+    if (len < sizeof name) {
+      memcpy(name, list, len);
+      name[len] = 0;
+      if (ovpn_cipher_find(name, NULL) == OVPN_CIPHER_ABLE || strcasecmp(name, "DEFAULT") == 0)
+        return true;
+    }
+    list += len;
+  }
+  return false;
+}
+
+static const struct {
+  const char *type;
+  bool (*good)(const char *s);
+  const char *wrong;
+} kinds[] = {
+    {"host", good_soft_host, "is not a host name or address"},
+    {"ip4", good_ip4, "is not an IPv4 address"},
+    {"mask", good_mask, "is not a netmask"},
+    {"dns", good_name_server, "is not the address of a name server"},
+    {"cipher", good_cipher,
+     "is not available here; ask the administrator of the server to use AES-256-GCM"},
+    {"digest", ovpn_digest_is_able,
+     "is not available here; ask the administrator of the server to use SHA256"},
+};
+
+static OvpnStatus check_kind(const OvpnOption *o, const Item *item, const char *arg, OvpnFailure *f)
+{
+  bool net6 = type_is(item, "net6");
+  if ((net6 || type_is(item, "ip6")) && !good_net6(arg, net6))
+    return ovpn_failure_set(f, OVPN_FAIL_CONFIG, "%s: “%.60s” is not an IPv6 address", o->argv[0],
+                            arg);
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    if (type_is(item, kinds[i].type) && !kinds[i].good(arg))
+      return ovpn_failure_set(f, OVPN_FAIL_CONFIG, "%s: “%.60s” %s", o->argv[0], arg,
+                              kinds[i].wrong);
+  return OVPN_OK;
+}
+
+/* soft: the checks that do not stop a connection, and no others. */
 static OvpnStatus check_argument(const OvpnOption *o, const OvpnOptionInfo *info, const Item *item,
-                                 const char *arg, OvpnFailure *f)
+                                 const char *arg, bool soft, OvpnFailure *f)
 {
   /* The first argument of a secret option is a file name; only auth-token has the secret itself. */
   const char *shown = (info->flags & F_SECRET) && !(info->flags & F_FILE) ? "…" : arg;
   int64_t lo, hi, n;
   char words[160];
+  if (soft && (item->soft || type_is(item, "host"))) {
+    OvpnStatus s = check_kind(o, item, arg, f);
+    if (s != OVPN_OK)
+      return s;
+  }
+  if (soft != item->soft)
+    return OVPN_OK;
   if (number_bounds(item, &lo, &hi)) {
-    if (ovpn_option_number(arg, lo, hi, &n))
+    if (ovpn_option_number(arg, lo, hi, &n) || (soft && strcmp(arg, "default") == 0))
       return OVPN_OK;
     return ovpn_failure_set(f, OVPN_FAIL_CONFIG,
                             "%s: “%.60s” is not a number between %lld and %lld", o->argv[0], shown,
@@ -319,29 +431,49 @@ static OvpnStatus check_argument(const OvpnOption *o, const OvpnOptionInfo *info
   return OVPN_OK;
 }
 
-OvpnStatus ovpn_option_check(const OvpnOption *o, OvpnFailure *f)
+/* Alternatives stand behind " / ": the first one whose words "=a|b" fit counts, else the last. */
+static const char *choose(const OvpnOption *o, const char *grammar)
+{
+  for (const char *next; (next = strstr(grammar, " / ")); grammar = next + 3) {
+    const char *p = grammar;
+    bool fits = true;
+    Item item;
+    for (unsigned i = 1; fits && p < next && grammar_next(&p, &item); i++)
+      fits = item.type[0] != '=' || (i < o->argc && one_of(&item, o->argv[i]));
+    if (fits)
+      return grammar;
+  }
+  return grammar;
+}
+
+static bool next_item(const char **grammar, Item *item)
+{
+  return grammar_next(grammar, item) && !type_is(item, "/");
+}
+
+static OvpnStatus walk(const OvpnOption *o, bool soft, OvpnFailure *f)
 {
   const OvpnOptionInfo *info = ovpn_option_info(o->id);
   if (o->id == OVPN_OPT_UNKNOWN || (info->flags & (F_HARMLESS | F_NEVER | F_SERVER)))
     return OVPN_OK;
   unsigned i = 1;
-  const char *grammar = info->args;
+  const char *grammar = choose(o, info->args);
   Item item;
   if (o->is_inline) {
     if (!(info->flags & F_INLINE))
       return ovpn_failure_set(f, OVPN_FAIL_CONFIG, "%s: cannot be an inline block", o->argv[0]);
-    (void)grammar_next(&grammar, &item); /* the content stands for the first argument */
+    (void)next_item(&grammar, &item); /* the content stands for the first argument */
     if (o->argc > 1 && strcmp(o->argv[1], "[inline]") == 0)
       i = 2;
   }
-  while (grammar_next(&grammar, &item)) {
+  while (next_item(&grammar, &item)) {
     if (i >= o->argc) {
       if (item.optional)
         return OVPN_OK;
       return ovpn_failure_set(f, OVPN_FAIL_CONFIG, "%s: argument %u is missing", o->argv[0], i);
     }
     do {
-      OvpnStatus s = check_argument(o, info, &item, o->argv[i++], f);
+      OvpnStatus s = check_argument(o, info, &item, o->argv[i++], soft, f);
       if (s != OVPN_OK)
         return s;
     } while (item.many && i < o->argc);
@@ -350,6 +482,16 @@ OvpnStatus ovpn_option_check(const OvpnOption *o, OvpnFailure *f)
     return ovpn_failure_set(f, OVPN_FAIL_CONFIG, "%s: too many arguments (%u, at most %u)",
                             o->argv[0], o->argc - 1, i - 1);
   return OVPN_OK;
+}
+
+OvpnStatus ovpn_option_check(const OvpnOption *o, OvpnFailure *f)
+{
+  return walk(o, false, f);
+}
+
+OvpnStatus ovpn_option_doubt(const OvpnOption *o, OvpnFailure *f)
+{
+  return walk(o, true, f);
 }
 
 /* ---- text form */

@@ -104,6 +104,9 @@ static inline void ovpn_option_list_auto_(OvpnOptionList *l)
  * text such as "ping: “abc” is not a number between 0 and 86400" (plain English, technical).
  * Options without any effect (unknown, HARMLESS, NEVER, SERVER) are always good. */
 OvpnStatus ovpn_option_check(const OvpnOption *o, OvpnFailure *f);
+/* The same for arguments that stop no connection but cannot be used as they are: "route:
+ * “300.1.1.1” is not a host name or address". For options that ovpn_option_check found good. */
+OvpnStatus ovpn_option_doubt(const OvpnOption *o, OvpnFailure *f);
 
 /* One line of OpenVPN syntax with the quoting that conf.c reads back identically, "setenv opt" in
  * front of what stood behind it; no newline.

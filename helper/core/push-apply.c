@@ -368,9 +368,18 @@ static OvpnStatus take_protocol_flags(Reading *r, const OvpnOption *o)
 
 static OvpnStatus take_comp_lzo(Reading *r, const OvpnOption *o)
 {
-  (void)o; /* "no" keeps the byte of framing, too */
+  const char *word = o->argc > 1 ? o->argv[1] : "adaptive";
   r->p->compress_set = true;
-  r->p->compress = OVPN_COMP_LZO;
+  r->p->compress = OVPN_COMP_LZO; /* "no" keeps the byte of framing, too */
+  r->p->comp_plain = !strcmp(word, "no");
+  r->p->comp_adaptive = !strcmp(word, "adaptive");
+  return OVPN_OK;
+}
+
+static OvpnStatus take_comp_noadapt(Reading *r, const OvpnOption *o)
+{
+  (void)o;
+  r->p->comp_noadapt = true;
   return OVPN_OK;
 }
 
@@ -392,6 +401,7 @@ static OvpnStatus take_compress(Reading *r, const OvpnOption *o)
       continue;
     r->p->compress_set = true;
     r->p->compress = words[i].compress;
+    r->p->comp_plain = r->p->comp_adaptive = false;
     return OVPN_OK;
   }
   return ovpn_failure_set(r->f, OVPN_FAIL_PUSH, "compress: “%s” is not known", word);
@@ -507,6 +517,7 @@ static const Taker takers[] = {
     {OVPN_OPT_PROTOCOL_FLAGS, 0, take_protocol_flags},
     {OVPN_OPT_COMP_LZO, 0, take_comp_lzo},
     {OVPN_OPT_COMPRESS, 0, take_compress},
+    {OVPN_OPT_COMP_NOADAPT, 0, take_comp_noadapt},
     {OVPN_OPT_PING, 0, take_ping},
     {OVPN_OPT_PING_RESTART, 0, take_ping_restart},
     {OVPN_OPT_PING_EXIT, 0, take_ping_exit},

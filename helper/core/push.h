@@ -104,6 +104,7 @@ typedef struct OvpnPushed {
   bool tls_ekm, cc_exit, dyn_tls_crypt, aead_epoch;
   bool compress_set;
   OvpnCompress compress;
+  bool comp_plain, comp_adaptive, comp_noadapt; /* as in OvpnConfig */
   int ping, ping_restart, ping_exit, inactive, session_timeout,
       explicit_exit_notify; /* -1 = not pushed */
   uint64_t inactive_bytes;

@@ -16,7 +16,7 @@ void ovpn_replay_init(OvpnReplay *r, uint32_t size);
 bool ovpn_replay_test(const OvpnReplay *r, uint64_t id); /* true = acceptable */
 void ovpn_replay_record(OvpnReplay *r, uint64_t id);
 
-/* Time-major window of the control channel and static key mode: 64 ids per time value. */
+/* Time-major window of the control channel: 64 ids per time value. */
 typedef struct OvpnReplayTime {
   uint32_t time, highest;
   uint64_t seen;

@@ -46,6 +46,11 @@ static OvpnStatus select_cipher(OvpnSession *s)
   s->cipher = ovpn_data_cipher(name);
   if (!s->cipher || !(accepts_cipher(c, name) || (old && strcasecmp(own, name) == 0)))
     return session_fail(s, OVPN_FAIL_NO_COMMON_CIPHER, 0, "%s", name);
+  if (!s->cipher->aead && ovpn_digest_missing(c->auth)) {
+    OvpnFailure f = {0};
+    ovpn_config_digest_missing(c->auth, &f);
+    return session_fail(s, f.status, 0, "%s", f.text);
+  }
   if (ovpn_cipher_is_short(name) || s->cipher->key_len == 0)
     session_log(s, 4, OVPN_LOG_WEAK, "cipher %s", name);
   return OVPN_OK;

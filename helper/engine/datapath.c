@@ -44,6 +44,7 @@ void datapath_clear(Datapath *dp)
   datapath_del_all(dp);
   ovpn_fragments_free(dp->fragments);
   guard_clear(&dp->guard);
+  ovpn_packer_free(dp->packer);
   free(dp->scratch);
   free(dp->super);
   free(dp->merge.parts);
@@ -84,11 +85,14 @@ void datapath_del_all(Datapath *dp)
     ovpn_fragments_reset(dp->fragments);
   dp->bare = false;
   dp->up = false;
+  dp->largest_in = dp->largest_out = 0;
 }
 
 void datapath_set_peer(Datapath *dp, const DatapathPeer *peer)
 {
   dp->peer = *peer;
+  if (peer->pack && !dp->packer)
+    dp->packer = ovpn_packer_new(); /* without memory packets go plain */
 }
 
 void datapath_set_tun(Datapath *dp, const Tun *tun)
@@ -210,6 +214,8 @@ static void receive_one(Datapath *dp, Tun *tun, Packet *in)
                                : &dp->stats.drops_format) += 1;
     return;
   }
+  if (in->len > dp->largest_in)
+    dp->largest_in = (uint16_t)in->len;
   dp->notes.received = true;
   dp->notes.key_id = ovpn_data_key_id(k);
   bool borrowed = false;
@@ -230,8 +236,10 @@ static void receive_one(Datapath *dp, Tun *tun, Packet *in)
   case OVPN_INNER_OCC_EXIT:
     dp->notes.occ_exit = true;
     break;
-  case OVPN_INNER_PING:
   case OVPN_INNER_OCC_OTHER:
+    dp->notes.occ |= ovpn_occ_question(p, len, &dp->notes.occ_load);
+    break;
+  case OVPN_INNER_PING:
     break;
   }
 }
@@ -264,6 +272,8 @@ static bool seal_framed(Datapath *dp, Batch *tx, uint8_t *slot, uint8_t *p, size
     return false;
   }
   batch_push(tx, pkt, pkt_len, dp->peer.tcp);
+  if (pkt_len > dp->largest_out)
+    dp->largest_out = (uint16_t)pkt_len;
   dp->notes.sent = true;
   return true;
 }
@@ -295,7 +305,11 @@ static bool seal_pieces(Datapath *dp, Batch *tx, const uint8_t *p, size_t len)
 /* Seals what stands at p in a slot. */
 static bool seal(Datapath *dp, Batch *tx, uint8_t *slot, uint8_t *p, size_t len)
 {
-  ovpn_frame_add(dp->peer.compress, &p, &len);
+  bool packed =
+      dp->peer.pack && dp->packer &&
+      ovpn_packer_add(dp->packer, dp->now, dp->peer.compress, dp->peer.pack_adaptive, &p, &len);
+  if (!packed)
+    ovpn_frame_add(dp->peer.compress, &p, &len);
   return dp->peer.fragment ? seal_pieces(dp, tx, p, len) : seal_framed(dp, tx, slot, p, len);
 }
 

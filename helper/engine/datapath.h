@@ -9,6 +9,7 @@
 #include "helper/core/inner.h"
 #include "helper/core/ipc.h"
 #include "helper/engine/guard.h"
+#include "helper/core/pack.h"
 #include "helper/engine/link.h"
 #include "helper/engine/merge.h"
 #include "helper/engine/offload.h"
@@ -28,6 +29,7 @@ typedef struct DatapathQueue {
 /* What holds for the whole session. */
 typedef struct DatapathPeer {
   OvpnCompress compress;
+  bool pack, pack_adaptive; /* outgoing packets are compressed */
   bool tap;
   bool tcp;
   bool block_ipv6;              /* answer IPv6 packets of this computer with an error */
@@ -47,6 +49,7 @@ typedef struct Datapath {
   uint64_t now;             /* ns; the caller sets it before each batch */
   OvpnFragments *fragments; /* NULL unless packets come in pieces */
   uint8_t sequence;         /* of the last packet that was cut */
+  OvpnPacker *packer;       /* NULL until it is wanted */
   uint8_t *scratch;         /* decompressed payload of one packet */
   uint8_t *super;           /* a super-packet from the TUN */
   bool pending;             /* segments of `split` are left: transmit goes on with them */
@@ -55,10 +58,13 @@ typedef struct Datapath {
   DatapathQueue queue;
   Merge merge;
   OvpnStats stats;
+  uint16_t largest_in, largest_out; /* data packets of this session, bytes */
   /* since the last datapath_take_notes() */
   struct {
     bool received, sent, occ_exit;
     uint8_t key_id; /* of the last packet received */
+    uint8_t occ;    /* 1 << OVPN_OCC_x: questions of the peer */
+    uint16_t occ_load;
     uint64_t payload;
   } notes;
 } Datapath;

@@ -112,13 +112,43 @@ void drive_drop(Engine *e)
   e->phase = ENGINE_IDLE;
 }
 
+/* The framing that profile and server ask for, and whether what we send is compressed. */
+static void set_framing(Engine *e, DatapathPeer *peer)
+{
+  const OvpnPushed *p = ovpn_session_pushed(e->session);
+  const OvpnConfig *c = &e->config;
+  bool pushed = p && p->compress_set;
+  bool plain = pushed ? p->comp_plain : c->comp_plain;
+  bool noadapt = c->comp_noadapt || (p && p->comp_noadapt);
+  peer->compress = pushed ? p->compress : c->compress;
+  peer->pack_adaptive = (pushed ? p->comp_adaptive : c->comp_adaptive) && !noadapt;
+  switch (peer->compress) {
+  case OVPN_COMP_LZO:
+  case OVPN_COMP_LZ4:
+  case OVPN_COMP_LZ4_V2:
+    peer->pack = c->compress_out && !plain;
+    if (!plain && !e->dp.up)
+      control_log(e, peer->pack ? LOG_WARNING : LOG_NOTICE, OVPN_LOG_WEAK,
+                  peer->pack
+                      ? "packets are compressed, and their length tells about their content"
+                      : "the connection asks for compression; packets are sent uncompressed, "
+                        "as their length would tell about their content (VORACLE)");
+    break;
+  case OVPN_COMP_NONE:
+  case OVPN_COMP_STUB:
+  case OVPN_COMP_STUB_V2:
+    break;
+  }
+}
+
 static void set_peer(Engine *e, const OvpnDataCipher *cipher, int32_t peer_id)
 {
   const OvpnPushed *p = ovpn_session_pushed(e->session);
   const OvpnConfig *c = &e->config;
-  OvpnCompress comp = p && p->compress_set ? p->compress : c->compress;
   bool tcp = e->link.proto == OVPN_PROTO_TCP, one = false;
-  switch (comp) {
+  DatapathPeer peer = {.tap = c->tap, .tcp = tcp, .peer = e->link.peer};
+  set_framing(e, &peer);
+  switch (peer.compress) {
   case OVPN_COMP_LZO:
   case OVPN_COMP_STUB:
   case OVPN_COMP_LZ4:
@@ -133,8 +163,9 @@ static void set_peer(Engine *e, const OvpnDataCipher *cipher, int32_t peer_id)
   bool cbc = !cipher->aead && block > 0;
   unsigned id = p && p->aead_epoch ? 8 : 4;
   unsigned crypto = cipher->aead ? id + 16 : ovpn_config_digest_len(c->auth) + cipher->iv;
+  if (!cipher->aead && !cbc) /* long ids: static keys, and CFB and OFB, counted beside the IV */
+    crypto += ovpn_config_is_static(c) || cipher->iv > 0 ? 8 : 4;
   unsigned mtu = c->tun_mtu ? c->tun_mtu : 1500;
-  DatapathPeer peer = {.compress = comp, .tap = c->tap, .tcp = tcp, .peer = e->link.peer};
   /* No IPv6 inside: what is routed here all the same is told so at once. */
   peer.block_ipv6 = p && (p->block_ipv6 || !p->has_v6);
   peer.mss = ovpn_mss(c, mtu, tcp, e->link.ipv6, cbc, block, crypto, peer_id >= 0, one);
@@ -189,7 +220,7 @@ static OvpnStatus new_key(Engine *e, const OvpnEvent *ev, const OvpnDataCipher *
   const OvpnConfig *c = &e->config;
   const char *auth = c->auth ? c->auth : "SHA1";
   if (ev->static_key)
-    return ovpn_data_key_new_static(cipher, auth, ev->key_block, c->secret_dir,
+    return ovpn_data_key_new_static(cipher, auth, ev->key_block, c->secret_dir, c->replay_window,
                                     (uint32_t)time(NULL), engine_random, NULL, ret, f);
   if (ev->epoch)
     return ovpn_data_key_new_epoch(cipher, ev->key_block, true, ev->key_id, ev->peer_id,
@@ -308,10 +339,30 @@ void drive_flush(Engine *e)
     drive_fail(e, &f);
 }
 
+/* What the peer asked inside the tunnel, each question once in a batch. */
+static void answer_occ(Engine *e)
+{
+  const OvpnConfig *c = &e->config;
+  OvpnOccAnswer a = {.questions = e->dp.notes.occ,
+                     .load = e->dp.notes.occ_load,
+                     .largest_in = e->dp.largest_in,
+                     .largest_out = e->dp.largest_out};
+  uint8_t buf[OVPN_OCC_MAX];
+  char options[512] = "";
+  if (!a.questions)
+    return;
+  if (a.questions & 1u << OVPN_OCC_REQUEST)
+    (void)ovpn_occ_format(c, e->link.proto == OVPN_PROTO_TCP, options, sizeof options);
+  a.options = options;
+  for (size_t n; (n = ovpn_occ_answer(&a, engine_random, NULL, buf, sizeof buf)) > 0;)
+    datapath_send(&e->dp, &e->tx, buf, n);
+}
+
 static void take_notes(Engine *e)
 {
   if (!e->dp.notes.received && !e->dp.notes.sent && !e->dp.notes.occ_exit)
     return;
+  answer_occ(e);
   revive_note(e, e->dp.notes.received, e->dp.notes.payload > 0);
   uint64_t sent = e->dp.send ? ovpn_data_key_sent(e->dp.send) : 0;
   ovpn_session_note_data(e->session, e->now, e->dp.notes.received, e->dp.notes.sent,

@@ -229,10 +229,12 @@ static void test_static_key(void)
     OvpnDataKey *a = NULL, *b = NULL, *later = NULL;
     const OvpnDataCipher *c = ovpn_data_cipher(ciphers[i % 3]);
     const int *d = dirs[i / 3];
-    CHECK_INT(ovpn_data_key_new_static(c, "SHA256", K, d[0], 1000, counting_iv, NULL, &a, NULL), 0);
-    CHECK_INT(ovpn_data_key_new_static(c, "SHA256", K, d[0], 1001, counting_iv, NULL, &later, NULL),
+    CHECK_INT(ovpn_data_key_new_static(c, "SHA256", K, d[0], 64, 1000, counting_iv, NULL, &a, NULL),
               0);
-    CHECK_INT(ovpn_data_key_new_static(c, "SHA256", K, d[1], 5, counting_iv, NULL, &b, NULL), 0);
+    CHECK_INT(
+        ovpn_data_key_new_static(c, "SHA256", K, d[0], 64, 1001, counting_iv, NULL, &later, NULL),
+        0);
+    CHECK_INT(ovpn_data_key_new_static(c, "SHA256", K, d[1], 3, 5, counting_iv, NULL, &b, NULL), 0);
     CHECK(ovpn_data_key_is_bare(a));
     size_t len = seal(a, PT, PT_LEN, got);
     CHECK(len <= PT_LEN + ovpn_data_key_overhead(a));
@@ -242,6 +244,13 @@ static void test_static_key(void)
     CHECK_INT(open_copy(b, got, len, &p, &n), OVPN_OK);
     CHECK_INT(n, PT_LEN);
     CHECK_INT(open_copy(b, copy, len, &p, &n), OVPN_DROP_REPLAY);
+    /* replay-window 3: of five packets that come in reverse, the first two are too old */
+    uint8_t five[5][256];
+    size_t lens[5];
+    for (int j = 0; j < 5; j++)
+      lens[j] = seal(a, PT, PT_LEN, five[j]);
+    for (int j = 4; j >= 0; j--)
+      CHECK_INT(open_copy(b, five[j], lens[j], &p, &n), j >= 2 ? OVPN_OK : OVPN_DROP_REPLAY);
     size_t len2 = seal(later, PT, PT_LEN, got);
     CHECK_INT(open_copy(b, got, len2, &p, &n), OVPN_OK); /* id 1 again, of a later start */
     len = seal(a, PT, PT_LEN, got);
@@ -251,8 +260,8 @@ static void test_static_key(void)
     ovpn_data_key_free(later);
   }
   OvpnDataKey *k = NULL;
-  CHECK_INT(ovpn_data_key_new_static(ovpn_data_cipher("AES-128-GCM"), NULL, K, 0, 1, NULL, NULL, &k,
-                                     NULL),
+  CHECK_INT(ovpn_data_key_new_static(ovpn_data_cipher("AES-128-GCM"), NULL, K, 0, 64, 1, NULL, NULL,
+                                     &k, NULL),
             OVPN_FAIL_CONFIG);
 }
 

@@ -318,7 +318,12 @@ static void test_data(void)
   expect_failure(BASE "data-ciphers SEED-CBC:IDEA-CBC\ncipher AES-256-GCM\n",
                  "none of “SEED-CBC:IDEA-CBC”");
   expect_failure(BASE "data-ciphers :::\n", "data-ciphers");
-  expect_failure(BASE "auth WHIRLPOOL\n", "auth: “WHIRLPOOL” is not a supported digest");
+  expect_failure(BASE "auth FOO\n", "auth: “FOO” is not a supported digest");
+  c = good(BASE "auth whirlpool\n"); /* AEAD ciphers do not need it */
+  CHECK_STR(c.auth, "WHIRLPOOL");
+  ovpn_config_clear(&c);
+  expect_failure(BASE "auth rsa-blake2b512\ntls-auth ta.key\n",
+                 "auth: “BLAKE2B512” is not available here; ask the administrator");
   c = good(BASE "comp-lzo no\nallow-compression no\n");
   CHECK(c.compress_set && !c.allow_decompress);
   CHECK_INT(c.compress, OVPN_COMP_LZO);

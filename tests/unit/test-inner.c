@@ -2,6 +2,7 @@
 /* Ping, OCC, compression framing, MSS arithmetic (published values, spec §16.3) and SYN rewriting.
  */
 #include "helper/core/inner.h"
+#include "helper/core/pack.h"
 #include "helper/core/wire.h"
 #include "check.h"
 #include <lz4.h>
@@ -116,9 +117,129 @@ static void test_decompress(void)
   }
 }
 
+/* What is packed comes out again; what does not get shorter is left alone. */
+static void test_pack(void)
+{
+  static const OvpnCompress modes[] = {OVPN_COMP_LZO, OVPN_COMP_LZ4, OVPN_COMP_LZ4_V2};
+  static uint8_t buf[70000], text[65536], scratch[65536];
+  OvpnPacker *k = ovpn_packer_new();
+  uint32_t x = 1;
+  for (size_t i = 0; i < 9; i++) {
+    OvpnCompress mode = modes[i % 3];
+    size_t size = i < 3 ? 100 : i < 6 ? 1400 : sizeof text, len = size;
+    for (size_t j = 0; j < size; j++)
+      text[j] = (uint8_t)(j % 23);
+    uint8_t *p = buf + 64;
+    memcpy(p, text, len);
+    CHECK(ovpn_packer_add(k, 0, mode, false, &p, &len));
+    CHECK(len < size);
+    CHECK_INT(ovpn_frame_remove(mode, &p, &len, scratch, sizeof scratch), OVPN_OK);
+    CHECK_INT(len, size);
+    CHECK_MEM(p, text, size);
+    for (size_t j = 0; j < size; j++)
+      text[j] = (uint8_t)((x = x * 1664525 + 1013904223) >> 24);
+    p = buf + 64;
+    len = size;
+    memcpy(p, text, len);
+    CHECK(!ovpn_packer_add(k, 0, mode, false, &p, &len));
+    CHECK(p == buf + 64 && len == size);
+    CHECK_MEM(p, text, size);
+  }
+  uint8_t *p = buf + 64;
+  size_t len = 99;
+  memset(p, 0, 1500);
+  CHECK(!ovpn_packer_add(k, 0, OVPN_COMP_LZO, false, &p, &len)); /* small */
+  len = 1400;
+  CHECK(!ovpn_packer_add(k, 0, OVPN_COMP_NONE, false, &p, &len));
+  CHECK(!ovpn_packer_add(k, 0, OVPN_COMP_STUB, false, &p, &len));
+  CHECK(!ovpn_packer_add(k, 0, OVPN_COMP_STUB_V2, false, &p, &len));
+  ovpn_packer_free(k);
+  ovpn_packer_free(NULL);
+}
+
+/* Two seconds of noise, and adaptive LZO rests for a minute. */
+static void test_pack_adaptive(void)
+{
+  static uint8_t buf[2000], noise[1400];
+  const uint64_t s = 1000000000;
+  uint32_t x = 1;
+  for (size_t j = 0; j < sizeof noise; j++)
+    noise[j] = (uint8_t)((x = x * 1664525 + 1013904223) >> 24);
+  OvpnPacker *k = ovpn_packer_new();
+  static const struct {
+    unsigned at, times;
+    bool noise, packed;
+  } steps[] = {{10, 1, false, true},  {11, 60, true, false}, {11, 1, false, true},
+               {13, 1, false, false}, {72, 9, false, false}, {74, 1, false, true}};
+  for (size_t i = 0, n = 0; i < sizeof steps / sizeof steps[0]; n++) {
+    if (n == steps[i].times) {
+      n = 0;
+      if (++i == sizeof steps / sizeof steps[0])
+        break;
+    }
+    uint8_t *p = buf + 64;
+    size_t len = sizeof noise;
+    if (steps[i].noise)
+      memcpy(p, noise, len);
+    else
+      memset(p, 'a', len);
+    CHECK_INT(ovpn_packer_add(k, steps[i].at * s, OVPN_COMP_LZO, true, &p, &len), steps[i].packed);
+  }
+  ovpn_packer_free(k);
+}
+
 static unsigned mss_gcm(const OvpnConfig *c, unsigned mtu, bool tcp, bool v6)
 {
   return ovpn_mss(c, mtu, tcp, v6, false, 1, 20, true, false);
+}
+
+static void no_random(void *user, uint8_t *buf, size_t len)
+{
+  (void)user;
+  memset(buf, 0xa5, len);
+}
+
+static void test_occ(void)
+{
+  uint8_t ask[19], buf[OVPN_OCC_MAX];
+  uint16_t load = 7;
+  CHECK_INT(ovpn_occ_request(ask, sizeof ask), 17);
+  CHECK_INT(ovpn_occ_question(ask, 17, &load), 1 << OVPN_OCC_REQUEST);
+  CHECK_INT(ovpn_occ_question(ask, 16, &load), 0);
+  for (uint8_t op = 0; op < 40; op++) {
+    ask[16] = op;
+    ask[17] = 4;
+    ask[18] = 1;
+    bool asks =
+        op == OVPN_OCC_REQUEST || op == OVPN_OCC_MTU_REQUEST || op == OVPN_OCC_MTU_LOAD_REQUEST;
+    CHECK_INT(ovpn_occ_question(ask, 19, &load), asks ? 1 << op : 0);
+  }
+  CHECK_INT(load, 1025);
+  ask[16] = OVPN_OCC_MTU_LOAD_REQUEST;
+  CHECK_INT(ovpn_occ_question(ask, 18, &load), 0); /* half a size */
+  CHECK_INT(load, 1025);
+
+  OvpnOccAnswer a = {.questions = 0xff,
+                     .load = 1025,
+                     .options = "V4,x",
+                     .largest_in = 0x102,
+                     .largest_out = 0x304};
+  CHECK_INT(ovpn_occ_answer(&a, no_random, NULL, buf, sizeof buf), 17 + 5);
+  CHECK_INT(buf[16], OVPN_OCC_REPLY);
+  CHECK_MEM(buf + 17, "V4,x", 5);
+  CHECK_INT(ovpn_inner_classify(buf, 22), OVPN_INNER_OCC_OTHER);
+  CHECK_INT(ovpn_occ_answer(&a, no_random, NULL, buf, sizeof buf), 21);
+  CHECK_MEM(buf + 16, "\5\1\2\3\4", 5);
+  CHECK_INT(ovpn_occ_answer(&a, no_random, NULL, buf, sizeof buf), 1025);
+  CHECK_INT(buf[16], OVPN_OCC_MTU_LOAD);
+  CHECK_INT(buf[1024], 0xa5);
+  CHECK_INT(ovpn_occ_answer(&a, no_random, NULL, buf, sizeof buf), 0);
+  a = (OvpnOccAnswer){.questions = 1 << OVPN_OCC_REQUEST, .options = ""}; /* disable-occ */
+  CHECK_INT(ovpn_occ_answer(&a, no_random, NULL, buf, sizeof buf), 0);
+  a = (OvpnOccAnswer){.questions = 1 << OVPN_OCC_MTU_LOAD_REQUEST, .load = 65535, .options = ""};
+  CHECK_INT(ovpn_occ_answer(&a, no_random, NULL, buf, sizeof buf), OVPN_OCC_MAX);
+  a = (OvpnOccAnswer){.questions = 1 << OVPN_OCC_MTU_LOAD_REQUEST, .load = 3, .options = ""};
+  CHECK_INT(ovpn_occ_answer(&a, no_random, NULL, buf, sizeof buf), 17);
 }
 
 static void test_mss(void)
@@ -154,6 +275,11 @@ static void test_mss(void)
   c = (OvpnConfig){.mssfix = -1};
   CHECK_INT(ovpn_mss(&c, 1500, false, false, true, 16, 48, true, false), 1363);
   /* static key mode: 8-byte ids, no head; published values */
+  c.files[OVPN_FILE_SECRET].name = (char *)"static.key";
+  c.mssfix = 1000;
+  CHECK_INT(ovpn_mss(&c, 1500, false, false, false, 1, 8, false, false), 952); /* none, none */
+  CHECK_INT(ovpn_mss(&c, 1500, false, false, false, 1, 8, false, true), 951);
+  CHECK_INT(ovpn_mss(&c, 1500, false, false, true, 16, 16, false, false), 927); /* AES-128-CBC */
   CHECK_INT(ovpn_mss_compute(1000, 0, 0, 8), 952);
   CHECK_INT(ovpn_mss_compute(1000, 0, 0, 9), 951);
   for (unsigned i = 990; i < 1010; i++) {
@@ -271,6 +397,9 @@ int main(void)
   test_classify();
   test_frames();
   test_decompress();
+  test_pack();
+  test_pack_adaptive();
+  test_occ();
   test_mss();
   test_mssfix();
   test_mssfix_tap();

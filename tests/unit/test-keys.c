@@ -164,6 +164,45 @@ static void test_occ(void)
   CHECK_STR(text, "");
 }
 
+/* Numbers of OpenVPN 2.6's own tests and logs. */
+static void test_occ_static(void)
+{
+  char text[512];
+  OvpnConfig c = {.tun_mtu = 1400, .secret_dir = OVPN_DIR_NONE};
+  c.files[OVPN_FILE_SECRET].name = (char *)"static.key";
+  static const struct {
+    const char *cipher, *auth;
+    bool tcp, comp;
+    unsigned fragment, mtu;
+  } rows[] = {
+      {"none", "none", false, false, 0, 1408},    {"AES-128-CBC", "none", false, false, 0, 1440},
+      {"none", "SHA256", false, false, 0, 1440},  {NULL, NULL, false, false, 0, 1444},
+      {"BF-CBC", "SHA1", true, false, 0, 1446},   {"BF-CBC", "SHA1", false, true, 0, 1445},
+      {"BF-CBC", "SHA1", false, true, 1200, 1449}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    char want[32];
+    c.cipher = (char *)(uintptr_t)rows[i].cipher;
+    c.auth = (char *)(uintptr_t)rows[i].auth;
+    c.compress = rows[i].comp ? OVPN_COMP_LZO : OVPN_COMP_NONE;
+    c.fragment = rows[i].fragment;
+    CHECK(ovpn_occ_format(&c, rows[i].tcp, text, sizeof text));
+    snprintf(want, sizeof want, ",link-mtu %u,", rows[i].mtu);
+    CHECK(strstr(text, want) != NULL);
+  }
+  c = (OvpnConfig){.secret_dir = OVPN_DIR_INVERSE, .cipher = (char *)"AES-256-CBC"};
+  c.files[OVPN_FILE_SECRET].name = (char *)"static.key";
+  c.ifconfig_local = (char *)"10.8.0.2";
+  c.ifconfig_remote = (char *)"10.8.0.1";
+  CHECK(ovpn_occ_format(&c, false, text, sizeof text));
+  CHECK_STR(text,
+            "V4,dev-type tun,link-mtu 1560,tun-mtu 1500,proto UDPv4,ifconfig 10.8.0.1 10.8.0.2,"
+            "keydir 1,cipher AES-256-CBC,auth SHA1,keysize 256,secret");
+  c.tap = true;
+  c.ifconfig_remote = (char *)"255.255.255.0";
+  CHECK(ovpn_occ_format(&c, false, text, sizeof text));
+  CHECK(strstr(text, ",tun-mtu 1532,proto UDPv4,ifconfig 10.8.0.0 255.255.255.0,") != NULL);
+}
+
 static void test_peer_info(void)
 {
   char *ciphers[] = {(char *)"AES-256-GCM", (char *)"AES-128-GCM", (char *)"CHACHA20-POLY1305"};
@@ -194,6 +233,7 @@ int main(void)
   test_messages();
   test_long_credentials();
   test_occ();
+  test_occ_static();
   test_peer_info();
   TEST_END();
 }

@@ -77,20 +77,69 @@ static void test_list(void)
 }
 
 /* One line against the grammar; text NULL = good. */
-static void expect_check(const char *line, const char *text)
+static void expect(const char *line, OvpnStatus (*check)(const OvpnOption *o, OvpnFailure *f),
+                   const char *text)
 {
   ovpn_auto_option_list l = {0};
   OvpnFailure f = {0};
   CHECK_INT(ovpn_conf_parse_line(line, strlen(line), &l, NULL), OVPN_OK);
-  OvpnStatus s = ovpn_option_check(&l.items[0], &f);
+  OvpnStatus s = check(&l.items[0], &f);
   if (s != (text ? OVPN_FAIL_CONFIG : OVPN_OK))
     fprintf(stderr, "in: %s\n", line);
   CHECK_INT(s, text ? OVPN_FAIL_CONFIG : OVPN_OK);
   CHECK_STR(f.text, text ? text : "");
 }
 
+static void expect_check(const char *line, const char *text)
+{
+  expect(line, ovpn_option_check, text);
+}
+
+/* Good enough to connect, and text is told at import. */
+static void expect_doubt(const char *line, const char *text)
+{
+  expect(line, ovpn_option_check, NULL);
+  expect(line, ovpn_option_doubt, text);
+}
+
+static void test_doubt(void)
+{
+  expect_doubt("route 10.0.0.0", NULL);
+  expect_doubt("route 10.8", NULL); /* what resolvers take */
+  expect_doubt("route intranet.example.org 255.255.255.255 vpn_gateway 5", NULL);
+  expect_doubt("route 300.1.1.1", "route: “300.1.1.1” is not a host name or address");
+  expect_doubt("route 10.0.0.0 255.0.255.0", "route: “255.0.255.0” is not a netmask");
+  expect_doubt("route 10.0.0.0 default default default", NULL);
+  expect_doubt("route 10.0.0.0 default default low",
+               "route: “low” is not a number between 0 and 4294967295");
+  expect_doubt("remote 1.2.3.4.5", "remote: “1.2.3.4.5” is not a host name or address");
+  expect_doubt("route-ipv6 2001:db8::/32", NULL);
+  expect_doubt("route-ipv6 2001:db8::/x", "route-ipv6: “2001:db8::/x” is not an IPv6 address");
+  expect_doubt("ifconfig-ipv6 fd00::2/64 fd00::1/64",
+               "ifconfig-ipv6: “fd00::1/64” is not an IPv6 address");
+  expect_doubt("dhcp-option DNS 10.0.0.256",
+               "dhcp-option: “10.0.0.256” is not a host name or address");
+  expect_doubt("dhcp-option DNS fd00::1", NULL);
+  expect_doubt("dhcp-option DOMAIN example.org", NULL);
+  expect_doubt("dhcp-option NTP time", "dhcp-option: “time” is not an IPv4 address");
+  expect_doubt("dns search-domains a.example b.example", NULL);
+  expect_doubt("dns server 1 address 10.0.0.1 10.0.0.2:5353 [fd00::1]:853 fd00::1", NULL);
+  expect_doubt("dns server 1 address [fd00::1",
+               "dns: “[fd00::1” is not the address of a name server");
+  expect_doubt("dns server 1 address 10.0.0.1:x y", "dns: “y” is not the address of a name server");
+  expect_doubt("dns server 200 sni a", "dns: “200” is not a number between -128 and 127");
+  expect_doubt("dns server 1 future a", NULL);
+  expect_doubt("data-ciphers SEED-CBC:AES-256-GCM", NULL);
+  expect_doubt("cipher bf-cbc", NULL);
+  expect_doubt("auth RSA-SHA512", NULL);
+  expect_doubt("auth BLAKE2b512", "auth: “BLAKE2b512” is not available here; ask the "
+                                  "administrator of the server to use SHA256");
+  expect_check("dns other", "dns: “other” is not server or search-domains");
+}
+
 static void test_check(void)
 {
+  test_doubt();
   expect_check("ping 10", NULL);
   expect_check("ping abc", "ping: “abc” is not a number between 0 and 86400");
   expect_check("ping 86401", "ping: “86401” is not a number between 0 and 86400");
@@ -124,7 +173,7 @@ static void test_check(void)
   expect_check("tls-auth ta.key 1", NULL);
   expect_check("tls-auth ta.key 2", "tls-auth: “2” is not 0, 1 or bidirectional");
   expect_check("tls-auth ''", "tls-auth: the file name is empty");
-  expect_check("cipher 'AES 256'", "cipher: “AES 256” is not a single word");
+  expect_check("tls-cipher 'AES 256'", "tls-cipher: “AES 256” is not a single word");
 
   ovpn_auto_option_list l = {0};
   OvpnOption *o = ovpn_option_list_add_text(&l, "ca", NULL, NULL, NULL);

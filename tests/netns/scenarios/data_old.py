@@ -3,7 +3,8 @@
 import os
 import shutil
 
-from lab import check
+from data_sizes import on_wire
+from lab import C4, check
 from registry import add, scenario
 
 LEGACY = 'providers legacy default'
@@ -120,6 +121,51 @@ for _n, _a in (('comp-lzo', ('comp-lzo yes', 'comp-lzo')), ('comp-lzo-adaptive',
                ('pushed-lzo', ('comp-lzo yes', '', 'comp-lzo yes')), ('pushed-lz4-v2', ('compress lz4-v2', '', 'compress lz4-v2')),
                ('migrate', ('compress migrate', 'comp-lzo'))):
     add('data', 'framing-' + _n, compressed(*_a))
+
+
+def compressed_out(line, more=(), push=None):
+    """What we send is compressed when, and only when, the profile insists; noise goes plain."""
+    def f(l):
+        s = l.server('comp', ['allow-compression yes', line] + (['push "%s"' % push] if push else []))
+        largest = {}
+
+        def pings(asked):
+            def then(name):
+                with on_wire(l) as w:
+                    l.ping(s, 5, size=1200)
+                largest[asked] = max(p['size'] for p in w.udp(s.port) if p['src'] == C4)
+            return then
+        mark = l.mark()
+        try:
+            own = [] if push else [line]
+            l.cycle(s, own, ping=False, then=pings(False))
+            said = l.log_since(mark)
+            check(largest[False] > 1200, 'packets of %d bytes without being asked' % largest[False])
+            check('VORACLE' in said and 'packets are sent uncompressed' in said, 'nothing is said about it')
+            l.cycle(s, own + ['allow-compression yes'] + list(more), size=900, then=pings(True))
+            check(largest[True] < 600, 'packets of %d bytes' % largest[True])
+        finally:
+            l.drop_server('comp')
+    return f
+
+
+for _n, _a in (('comp-lzo', ('comp-lzo yes',)), ('comp-lzo-adaptive', ('comp-lzo',)), ('lz4', ('compress lz4',)),
+               ('comp-noadapt', ('comp-lzo adaptive', ['comp-noadapt'])), ('lz4-v2', ('compress lz4-v2',)),
+               ('pushed', ('compress lz4-v2', [], 'compress lz4-v2'))):
+    add('data', 'compressed-out-' + _n, compressed_out(*_a))
+
+
+def missing_digest(l):
+    """A digest that no library of ours has is named when it is needed, and only then."""
+    s = l.server('blake', ['auth BLAKE2b512', 'data-ciphers AES-256-GCM:AES-256-CBC'])
+    try:
+        l.cycle(s, ['auth BLAKE2b512'])
+        l.refused(s, ['auth BLAKE2b512', 'data-ciphers AES-256-CBC'], cause='BLAKE2B512.*not available', within=25)
+    finally:
+        l.drop_server('blake')
+
+
+add('data', 'old-auth-missing', missing_digest)
 
 
 @scenario

@@ -3,6 +3,7 @@
 import re
 import subprocess
 
+from data_sizes import addresses, knock, stock
 from lab import S4, check, wait_for
 from registry import add, scenario
 
@@ -96,3 +97,47 @@ def static_key_wrong(l):
                   text=_profile(s, other, AES + ['key-direction 1', 'connect-timeout 5']))
     finally:
         l.drop_server('static')
+
+
+def occ(both, tap=False):
+    """The other side asks for our options, and finds nothing to complain about."""
+    def f(l):
+        s, key = _server(l, both + ['verb 9'], tap=tap)
+
+        def then(name):
+            wait_for('our options', lambda: 'RECEIVED OCC_REPLY' in s.log(), 25)
+            bad = re.findall('.*(?:inconsistent|only present in).*', s.log())
+            check(not bad, 'the other side finds: %s' % bad)
+        _run(l, s, key, both + ['key-direction 1'], tap, then)
+    return f
+
+
+for _name, _lines, _tap in (('', AES, False), ('-tap', ['cipher BF-CBC', 'fragment 1300'], True),
+                            ('-comp', ['cipher none', 'comp-lzo no', 'tun-mtu 1400'], False)):
+    add('data', 'static-key-occ' + _name, occ(_lines, _tap))
+
+
+@scenario
+def static_key_mss(l):
+    """The same MSS as openvpn's own client, with a cipher, without one, and with pieces."""
+    wrong = []
+    for lines in (['cipher none', 'auth SHA1', 'mssfix 1200'], ['cipher BF-CBC', 'comp-lzo no', 'fragment 1200', 'mssfix']):
+        same = [x for x in lines if not x.startswith('mssfix')]
+        s, key = _server(l, same + ['mssfix 0', '!dev', 'dev mss0', 'dev-type tun', 'ifconfig-ipv6 fd60:251::1/64 fd60:251::2'])
+        s.tun6 = 'fd60:251::1'
+        text = _profile(s, key, lines + ['key-direction 1', 'ifconfig-ipv6 fd60:251::2/64 fd60:251::1', 'providers legacy default'])
+        try:
+            want = stock(l, s, text, 'mss0')
+            name = l.import_profile(text)
+            rc, out, _ = l.up(name)
+            check(rc == 0, out)
+            dev = wait_for('the device', lambda: next(iter(l.tunnels()), None))
+            a, b, mtu = addresses(l, dev)
+            got = knock(l, s, dev, (a, b), 'mss0') + [mtu]
+            l.down(name)
+            l.delete(name)
+            if got != want:
+                wrong.append('%s: openvpn %s, we %s' % (lines, want, got))
+        finally:
+            l.drop_server('static')
+    check(not wrong, '; '.join(wrong))
