@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "auth-dialog/browser.h"
+#include "auth-dialog/keyring.h"
 #include "auth-dialog/request.h"
 #ifdef NMOVPN_WITH_GTK4
 #include "auth-dialog/prompt.h"
@@ -30,7 +31,7 @@
 enum { QUIT_TIMEOUT_S = 20, KEY_HEAD_MAX = 64 * 1024 };
 
 typedef struct Arguments {
-  const char *name;
+  const char *name, *uuid;
   GPtrArray *hints; /* NULL-terminated; texts of argv */
   gboolean external, interactive, reprompt;
 } Arguments;
@@ -75,9 +76,10 @@ static void parse_arguments(int argc, char **argv, Arguments *ret)
       g_ptr_array_add(ret->hints, (gpointer)value);
     else if ((value = option_value(argv, &i, 'n', "name")))
       ret->name = value;
-    else if (!option_value(argv, &i, 'u', "uuid"))
-      option_value(argv, &i, 's',
-                   "service"); /* both are taken along with their value and not needed */
+    else if ((value = option_value(argv, &i, 'u', "uuid")))
+      ret->uuid = value;
+    else
+      option_value(argv, &i, 's', "service"); /* taken along with its value and not needed */
   }
   g_ptr_array_add(ret->hints, NULL);
 }
@@ -127,6 +129,34 @@ static gboolean key_file_is_encrypted(NMSettingVpn *vpn)
   }
   close(fd);
   return encrypted;
+}
+
+/* Agents that leave the key ring to us (nm-applet, nmcli) would ask each time for what they saved
+ * there. A hint, or -r, says that the saved one was wrong. */
+static void add_saved(NMSettingVpn *vpn, const Arguments *args, gboolean key_is_encrypted)
+{
+  static const struct {
+    NmOvpnNeeds need;
+    const char *key;
+  } table[] = {
+      {NMOVPN_NEEDS_PASSWORD, NMOVPN_SECRET_PASSWORD},
+      {NMOVPN_NEEDS_CERT_PASS, NMOVPN_SECRET_CERT_PASS},
+      {NMOVPN_NEEDS_PROXY_PASSWORD, NMOVPN_SECRET_PROXY_PASSWORD},
+  };
+  guint missing = (guint)nmovpn_profile_needs(vpn, key_is_encrypted, TRUE);
+  if (args->reprompt || args->hints->len > 1)
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS(table); i++) {
+    NMSettingSecretFlags flags = NM_SETTING_SECRET_FLAG_NONE;
+    if (!(missing & (guint)table[i].need) ||
+        !nm_setting_get_secret_flags(NM_SETTING(vpn), table[i].key, &flags, NULL) ||
+        flags != NM_SETTING_SECRET_FLAG_AGENT_OWNED)
+      continue;
+    char *value = keyring_lookup(args->uuid, table[i].key, args->interactive);
+    if (value)
+      nm_setting_vpn_add_secret(vpn, table[i].key, value);
+    ovpn_secret_free(value);
+  }
 }
 
 static gboolean print_and_wipe(char *text)
@@ -185,6 +215,7 @@ static int run(const Arguments *args)
   RequestFlags flags = {.interactive = args->interactive,
                         .reprompt = args->reprompt,
                         .key_is_encrypted = key_file_is_encrypted(vpn)};
+  add_saved(vpn, args, flags.key_is_encrypted);
   g_autoptr(Request) r =
       request_new(vpn, args->name, (const char *const *)args->hints->pdata, flags);
   if (args->external && r->open_page)
