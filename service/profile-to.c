@@ -333,6 +333,8 @@ static gboolean to_proxy(const To *t)
   gboolean http = !strcmp(type, "http");
   if (!http && strcmp(type, "socks"))
     return invalid(t, KEY_PROXY_TYPE, type);
+  if (!g_strcmp0(port, "0")) /* plasma-nm's way to say that none was given */
+    port = NULL;
   return http ? add(t, OVPN_OPT_HTTP_PROXY, KEY_PROXY_SERVER, server, port ? port : "8080", "auto")
               : add(t, OVPN_OPT_SOCKS_PROXY, KEY_PROXY_SERVER, server, port ? port : "1080", NULL);
 }
