@@ -297,6 +297,9 @@ static void drop_early_input(void)
 
 PromptResult prompt_run(Request *r)
 {
+  /* Without them the program has no name for assistive technology and window lists. */
+  g_set_prgname("nm-ovpn-auth-dialog");
+  g_set_application_name(_("OpenVPN"));
   if (!gtk_init_check())
     return PROMPT_NO_DISPLAY;
   adw_init();

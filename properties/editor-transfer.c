@@ -97,18 +97,21 @@ GtkWidget *editor_import_build(Editor *e)
   GtkWidget *group = adw_preferences_group_new(), *row = adw_expander_row_new();
   g_autofree char *title = g_strdup_printf(_("Imported from “%s”"), file);
   g_autofree char *markup = g_markup_escape_text(title, -1);
-  g_autofree char *count = warnings->len
-                               ? g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "%u thing to know",
-                                                             "%u things to know", warnings->len),
-                                                 warnings->len)
-                               : g_strdup(_("Everything that matters here was taken"));
-  g_autofree char *what = taken(e);
-  g_autofree char *both = g_strconcat(what, " · ", count, NULL);
+  g_autofree char *what = taken(e), *summary = NULL;
+  if (warnings->len) {
+    g_autofree char *count = g_strdup_printf(
+        g_dngettext(GETTEXT_PACKAGE, "%u thing to know", "%u things to know", warnings->len),
+        warnings->len);
+    summary = g_strconcat(what, " · ", count, NULL);
+  } else {
+    summary = g_strdup(notes->len ? what : _("Everything that matters here was taken"));
+  }
   adw_preferences_row_set_title(ADW_PREFERENCES_ROW(row), markup);
-  adw_expander_row_set_subtitle(ADW_EXPANDER_ROW(row), both);
-  editor_name_control(row, title, both);
+  adw_expander_row_set_subtitle(ADW_EXPANDER_ROW(row), summary);
+  editor_name_control(row, title, summary);
   gtk_widget_set_name(row, "import-summary");
-  adw_expander_row_add_row(ADW_EXPANDER_ROW(row), text_row(_("Taken"), what, "dim-label"));
+  if (!warnings->len && !notes->len)
+    adw_expander_row_add_row(ADW_EXPANDER_ROW(row), text_row(_("Taken"), what, "dim-label"));
   if (warnings->len) {
     g_autofree char *text = joined(warnings, "\n");
     adw_expander_row_add_row(ADW_EXPANDER_ROW(row), text_row(_("To know"), text, "warning"));

@@ -14,6 +14,7 @@
 #include "properties/editor.h"
 #include "properties/export.h"
 #include "properties/import.h"
+#include "properties/notice.h"
 
 #define EDITOR_FILE NMOVPN_PLUGINDIR "/libnm-gtk4-vpn-plugin-ovpn-editor.so"
 #define EDITOR_SYMBOL "nmovpn_editor_new"
@@ -61,10 +62,12 @@ static NMVpnEditor *get_editor(NMVpnEditorPlugin *plugin, NMConnection *connecti
 {
   /* GTK aborts when two of its versions meet in one process. */
   if (dlsym(RTLD_DEFAULT, "gtk_container_add")) {
-    g_set_error_literal(
-        error, NM_CONNECTION_ERROR, NM_CONNECTION_ERROR_FAILED,
-        _("The editor of this VPN plugin needs a program that uses GTK 4, such as GNOME Settings"));
-    return NULL;
+    const char *why =
+        _("The editor of this VPN plugin needs a program that uses GTK 4, such as GNOME Settings");
+    NMVpnEditor *notice = nmovpn_notice_new(why);
+    if (!notice)
+      g_set_error_literal(error, NM_CONNECTION_ERROR, NM_CONNECTION_ERROR_FAILED, why);
+    return notice;
   }
   return load_editor(plugin, connection, error);
 }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The scenarios in the real GNOME Settings. Started by tests/gnome/run inside the client of the lab.
 
-usage: inside.py JOB.json with work (a .ovpn that connects), target (address behind the tunnel), shots, log, pattern.
+usage: inside.py JOB.json with work (a .ovpn that connects), target (address behind the tunnel), others (run those of
+others.py), shots, log, pattern.
 Prints `ok NAME`, `FAIL NAME: why`, and ends with `gnome: N passed, N failed`."""
 import json
 import os
@@ -12,9 +13,8 @@ import time
 import traceback
 
 import atspi as A
-from session import HOME, Failed, Session, check, data, nmcli
+from session import HOME, NAME, Failed, Session, check, connected, data, nmcli
 
-NAME = 'work'
 SCENARIOS = []
 
 
@@ -28,10 +28,6 @@ def take(job, **extra):
     nmcli('connection', 'import', 'type', 'openvpn', 'file', job['work'])
     nmcli('connection', 'modify', NAME, '+vpn.data', 'some-key=kept', '+vpn.data', 'username=alice',
           '+vpn.data', 'password-flags=0', '+vpn.secrets', 'password=secret')
-
-
-def connected():
-    return nmcli('-g', 'GENERAL.STATE', 'connection', 'show', NAME, ok=False) == 'activated'
 
 
 @scenario
@@ -227,6 +223,9 @@ def main():
     with open(sys.argv[1]) as f:
         job = json.load(f)
     s = Session(job['shots'], job['log'])
+    if job['others']:
+        import others
+        SCENARIOS[:] = others.SCENARIOS
     passed = [run(s, name, f, job) for name, f in SCENARIOS if re.search(job['pattern'], name)]
     print('gnome: %d passed, %d failed, 0 skipped' % (sum(passed), len(passed) - sum(passed)))
     s.close_settings()

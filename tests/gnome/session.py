@@ -11,6 +11,7 @@ import atspi as A
 
 RUN = '/run/gnome'
 HOME = RUN + '/home'
+NAME = 'work'  # the connection of the scenarios
 # as GNOME Settings 43 and newer ones say it
 ADD = ('Add connection', 'Add Connection', 'Add VPN', 'Add VPN Connection')
 OPTIONS = ('Options…', 'Options', 'VPN Options', 'Connection Options')
@@ -44,6 +45,10 @@ def data(name):
     """{key: value} of vpn.data; values hold no ', '."""
     text = nmcli('-e', 'no', '-g', 'vpn.data', 'connection', 'show', name)
     return dict(x.strip().split(' = ', 1) for x in text.split(', ') if ' = ' in x)
+
+
+def connected():
+    return nmcli('-g', 'GENERAL.STATE', 'connection', 'show', NAME, ok=False) == 'activated'
 
 
 class Session:
