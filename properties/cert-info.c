@@ -283,7 +283,7 @@ static void look_at_key(CertInfo *info, const gnutls_datum_t *d)
     return;
   if (nmovpn_key_text_is_encrypted(d->data, d->size)) {
     info->encrypted = TRUE;
-    add_line(info, g_strdup(_("Protected by a pass phrase")));
+    add_line(info, g_strdup(_("Protected by a password")));
     return;
   }
   look_at_open_key(info, d);

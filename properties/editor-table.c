@@ -119,7 +119,7 @@ const Binding editor_bindings[] = {
     FILE_ROW(CA, SIGN_IN, FOR_ANY_TLS, N_("Certificate _of the authority"), CERT_WHAT_CA),
     FILE_ROW(CERT, SIGN_IN, FOR_ANY_CERT, N_("Your certificat_e"), CERT_WHAT_CERT),
     FILE_ROW(KEY, SIGN_IN, FOR_ANY_CERT, N_("Your private _key"), CERT_WHAT_KEY),
-    SECRET_ROW(ASKPASS, SIGN_IN, FOR_ANY_CERT, N_("Pass phrase of the ke_y"),
+    SECRET_ROW(ASKPASS, SIGN_IN, FOR_ANY_CERT, N_("Private ke_y password"),
                NMOVPN_SECRET_CERT_PASS),
     FILE_ROW(SECRET, SIGN_IN, FOR_STATIC, N_("_Shared key"), CERT_WHAT_STATIC_KEY),
     KEY_ROW(SECRET, SIGN_IN, CHOICE, FOR_STATIC, N_("Direction of the shared key"),
@@ -223,9 +223,9 @@ const Binding editor_bindings[] = {
             .key = KEY_PROXY_SERVER),
     KEY_ROW(HTTP_PROXY, PROXY, TEXT, FOR_ALL, N_("Port of the proxy"), .key = KEY_PROXY_PORT,
             TEXT(N_("8080, SOCKS: 1080"))),
-    KEY_ROW(HTTP_PROXY_USER_PASS, PROXY, TEXT, FOR_ALL, N_("User name at the proxy"),
+    KEY_ROW(HTTP_PROXY_USER_PASS, PROXY, TEXT, FOR_ALL, N_("Proxy user name"),
             .key = KEY_PROXY_USERNAME, TEXT(N_("None"))),
-    SECRET_ROW(HTTP_PROXY_USER_PASS, PROXY, FOR_ALL, N_("Password at the proxy"),
+    SECRET_ROW(HTTP_PROXY_USER_PASS, PROXY, FOR_ALL, N_("Proxy password"),
                NMOVPN_SECRET_PROXY_PASSWORD),
 
     /* ---- routing and DNS */

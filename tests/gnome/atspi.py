@@ -134,6 +134,10 @@ def press(node):
     action.do_action(0)
 
 
+def is_field(node):
+    return node.get_editable_text_iface() is not None
+
+
 def set_text(node, text):
     editable = node.get_editable_text_iface()
     if not editable:

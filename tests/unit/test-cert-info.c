@@ -101,7 +101,7 @@ static void test_keys(void)
   g_autofree char *cert = make_cert(CLIENT, NOW - DAY, NOW + 400 * DAY);
   CertInfo k = {0}, c = {0};
   expect(CERT_WHAT_KEY, open, "key of 256 bits", NULL);
-  expect(CERT_WHAT_KEY, closed, "Protected by a pass phrase", NULL);
+  expect(CERT_WHAT_KEY, closed, "Protected by a password", NULL);
   expect(CERT_WHAT_KEY, cert, NULL, "This is a certificate, not a private key");
   expect(CERT_WHAT_KEY, "milk", NULL, "This is not a private key");
   expect(CERT_WHAT_STATIC_KEY, open, NULL, "This is not a key of that kind");
