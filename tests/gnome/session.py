@@ -130,6 +130,8 @@ class Session:
 
     @staticmethod
     def keys(*names):
+        if not os.environ.get('DISPLAY'):
+            raise A.Missing('keys: on Wayland only the compositor could press them')
         for k in names:
             subprocess.run(['xdotool', 'key', k], check=True)
             time.sleep(0.15)
