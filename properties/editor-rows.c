@@ -388,6 +388,15 @@ void editor_reload_lines(Editor *e, Row *except)
 
 /* ---- what deviates from the default */
 
+/* In some titles “…” stands for the value: "New keys every … seconds". */
+static char *text_summary(const char *title, const char *value)
+{
+  const char *gap = strstr(title, "…");
+  if (!gap)
+    return g_strdup_printf(_("%s: %s"), title, value);
+  return g_strdup_printf("%.*s%s%s", (int)(gap - title), title, value, gap + strlen("…"));
+}
+
 char *editor_row_summary(Row *r)
 {
   g_autofree char *title = editor_row_title(r->binding), *value = NULL;
@@ -408,7 +417,7 @@ char *editor_row_summary(Row *r)
   case ROW_TEXT:
     if (!value || !g_strcmp0(value, r->binding->placeholder))
       return NULL;
-    return g_strdup_printf(_("%s: %s"), title, value);
+    return text_summary(title, value);
   case ROW_FILE:
     return value ? g_steal_pointer(&title) : NULL;
   case ROW_SECRET:

@@ -249,7 +249,7 @@ static void build_server(Editor *e, Server *s)
   s->up = server_button(e, s, "go-up-symbolic", _("Try earlier"), G_CALLBACK(move_up), first);
   s->down = server_button(e, s, "go-down-symbolic", _("Try later"), G_CALLBACK(move_down), first);
   s->remove = server_button(e, s, "list-remove-symbolic", _("Remove the server"),
-                            G_CALLBACK(remove_server), first);
+                            G_CALLBACK(remove_server), second);
   s->note = editor_note_new();
   gtk_box_append(GTK_BOX(box), first);
   gtk_box_append(GTK_BOX(box), second);
