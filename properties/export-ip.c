@@ -54,17 +54,19 @@ static void append_route(GString *s, NMIPRoute *route)
 {
   const char *hop = nm_ip_route_get_next_hop(route), *dest = nm_ip_route_get_dest(route);
   gint64 metric = nm_ip_route_get_metric(route);
+  /* Other importers know no words for the gateway, so none where none is needed. */
+  const char *gateway = hop ? hop : metric >= 0 ? "default" : NULL;
   guint prefix = nm_ip_route_get_prefix(route);
   if (nm_ip_route_get_family(route) == AF_INET6)
-    g_string_append_printf(s, "%s %s/%u %s", directive(OVPN_OPT_ROUTE_IPV6), dest, prefix,
-                           hop ? hop : "default");
+    g_string_append_printf(s, "%s %s/%u", directive(OVPN_OPT_ROUTE_IPV6), dest, prefix);
   else {
     struct in_addr mask = {.s_addr = htonl(prefix ? G_MAXUINT32 << (32 - prefix) : 0)};
     char text[INET_ADDRSTRLEN];
     inet_ntop(AF_INET, &mask, text, sizeof(text));
-    g_string_append_printf(s, "%s %s %s %s", directive(OVPN_OPT_ROUTE), dest, text,
-                           hop ? hop : "default");
+    g_string_append_printf(s, "%s %s %s", directive(OVPN_OPT_ROUTE), dest, text);
   }
+  if (gateway)
+    g_string_append_printf(s, " %s", gateway);
   if (metric >= 0)
     g_string_append_printf(s, " %" G_GINT64_FORMAT, metric);
   g_string_append_c(s, '\n');

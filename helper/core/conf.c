@@ -211,8 +211,12 @@ static OvpnStatus read_block(Parser *ps, const char *name, OvpnBlob *content)
       p++;
     if ((size_t)(end - p) < n || memcmp(p, tag, n) != 0)
       continue;
-    if (ovpn_blob_set(content, from, (size_t)(start - from)))
+    if (ovpn_blob_set(content, from, (size_t)(start - from))) {
+      for (size_t i = 0; i < content->len; i++) /* in a comment, see ovpn_conf_find_nul */
+        if (content->data[i] == 0)
+          content->data[i] = ' ';
       return OVPN_OK;
+    }
     (void)fail(ps->err, first, "out of memory");
     return OVPN_FAIL_MEMORY;
   }
