@@ -136,10 +136,17 @@ gboolean nmovpn_export_file(NMConnection *connection, const char *path, GPtrArra
   char *text = nmovpn_export_text_with_report(connection, warnings, error);
   if (!text)
     return FALSE;
+  g_autoptr(GError) local = NULL;
   gboolean ok = g_file_set_contents_full(path, text, (gssize)strlen(text),
-                                         G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
+                                         G_FILE_SET_CONTENTS_CONSISTENT, 0600, &local);
   ovpn_secret_free(text);
-  return ok;
+  if (ok)
+    return TRUE;
+  /* GLib's sentence names a temporary file that nobody knows. */
+  const char *why = g_strrstr(local->message, ": ");
+  g_set_error(error, local->domain, local->code, _("The file “%s” could not be written: %s"), path,
+              why ? why + 2 : local->message);
+  return FALSE;
 }
 
 char *nmovpn_export_suggested_name(NMConnection *connection)

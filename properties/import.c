@@ -19,6 +19,7 @@
 
 #include "helper/core/conf.h"
 #include "properties/include.h"
+#include "service/profile-private.h"
 #include "service/profile.h"
 
 enum { REPORT_MAX = 40 };
@@ -257,6 +258,25 @@ NMConnection *nmovpn_import_file_with_report(const char *path, NmOvpnImportRepor
 NMConnection *nmovpn_import_file(const char *path, GError **error)
 {
   return nmovpn_import_file_with_report(path, NULL, error);
+}
+
+void nmovpn_import_check_files(NMConnection *connection, NmOvpnImportReport *report)
+{
+  ovpn_auto_option_list l = {0};
+  if (!nmovpn_profile_to_options(nm_connection_get_setting_vpn(connection), &l, NULL))
+    return;
+  for (gsize i = 0; i < l.n; i++) {
+    const OvpnOption *o = &l.items[i];
+    guint at = profile_file_argument(o);
+    gboolean used = !(ovpn_option_info(o->id)->flags &
+                      (OVPN_OPTF_SERVER | OVPN_OPTF_NEVER | OVPN_OPTF_HARMLESS | OVPN_OPTF_LATER));
+    if (!used || !at || !g_path_is_absolute(o->argv[at]) || access(o->argv[at], F_OK) == 0 ||
+        (errno != ENOENT && errno != ENOTDIR))
+      continue;
+    g_autofree char *path = g_utf8_make_valid(o->argv[at], -1);
+    g_autofree char *text = g_strdup_printf(_("The file “%s” does not exist"), path);
+    g_ptr_array_add(report->warnings, g_strdup_printf("%s: %s", o->argv[0], text));
+  }
 }
 
 /* ---- the report */

@@ -10,6 +10,8 @@ typedef struct NmOvpnImportReport {
 } NmOvpnImportReport;
 void nmovpn_import_report_init(NmOvpnImportReport *report);
 void nmovpn_import_report_clear(NmOvpnImportReport *report);
+/* Adds a warning for each file that the connection names and that is not there. */
+void nmovpn_import_check_files(NMConnection *connection, NmOvpnImportReport *report);
 /* The report as lines of text with a limit, for a terminal; NULL when there is nothing to say. */
 char *nmovpn_import_report_text(const NmOvpnImportReport *report, const char *path);
 

@@ -103,6 +103,8 @@ static NMConnection *import_from_file(NMVpnEditorPlugin *plugin, const char *pat
   NmOvpnImportReport report;
   nmovpn_import_report_init(&report);
   NMConnection *connection = nmovpn_import_file_with_report(path, &report, error);
+  if (connection)
+    nmovpn_import_check_files(connection, &report);
   /* libnm has no way to hand a warning to the program; nmcli's terminal shows what stands on
    * standard error, and in a desktop it goes to the journal. */
   g_autofree char *text = connection ? nmovpn_import_report_text(&report, path) : NULL;

@@ -108,8 +108,10 @@ static gboolean open_file(NmOvpnAttempt *a, OvpnFileId id, GError **error)
   gboolean directory = id == OVPN_FILE_CRL_DIR;
   int fd = nmovpn_broker_open_file(a->broker, f->name, nmovpn_connection_owner(a->connection),
                                    directory, error);
-  if (fd < 0)
+  if (fd < 0) {
+    g_prefix_error(error, "%s: ", ovpn_option_info(ovpn_file_option(id))->directive);
     return FALSE;
+  }
   if (!directory) {
     a->files[id] = fd;
     return TRUE;

@@ -308,6 +308,8 @@ const void *ovpn_conf_find_nul(const void *text, size_t len)
   const char *p = text, *end = p + len;
   while (end > p && end[-1] == 0)
     end--;
+  if (end == p && len)
+    return p; /* nothing but NULs */
   for (const char *line = p, *next; line < end; line = next) {
     const char *newline = memchr(line, '\n', (size_t)(end - line));
     next = newline ? newline + 1 : end;

@@ -84,3 +84,22 @@ def older_login_name(l):
         works(l, s, base(l, s, connection_type='password', cert=None, key=None, password_flags='1'), {'password': 'pw'})
     finally:
         l.drop_server('older-login')
+
+
+@scenario
+def what_is_missing_is_said(l):
+    """A file that was not copied along: import, connecting and export name it."""
+    path, out = l.scratch + '/alone.ovpn', l.scratch + '/nowhere/out.ovpn'
+    with open(path, 'w') as f:
+        f.write('client\ndev tun\nremote %s 1194\nca not-here.crt\nauth-user-pass\nverb 3\nuser nobody\nup /etc/openvpn/update-resolv-conf\n' % S4)
+    try:
+        said = l.nmcli('connection', 'import', 'type', 'openvpn', 'file', path)
+        check('ca: The file “%s/not-here.crt” does not exist' % l.scratch in said, said)
+        check(said.count('Warning') == 1, 'noise: ' + said)
+        mark = l.mark()
+        rc, _, _ = l.up('alone', {'password': 'x', 'username': 'y'})
+        check(rc != 0 and 'ca: The file “%s/not-here.crt” does not exist' % l.scratch in l.log_since(mark), l.log_since(mark)[-300:])
+        rc, said = l.nmcli('connection', 'export', 'alone', out, ok=False)
+        check(rc != 0 and 'The file “%s” could not be written: No such file' % out in said, said)
+    finally:
+        l.delete('alone')
