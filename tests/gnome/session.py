@@ -4,6 +4,7 @@
 The display comes from outside ($DISPLAY). Everything else, also the home folder, lies on the client's own /run, and
 ends with the client. Keys and the mouse are those of xdotool; all else goes over AT-SPI."""
 import os
+import shutil
 import subprocess
 import time
 
@@ -64,7 +65,7 @@ class Session:
         A.wait('session bus', lambda: os.path.exists(RUN + '/bus'))
         if os.environ.get('DISPLAY'):
             self.start_manager()
-        else:
+        elif shutil.which('weston'):
             self.start_compositor()
 
     def start_manager(self):
