@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import lab as lab_module
-from lab import check, children, sh, stop, wait_for
+from lab import S4, check, children, sh, stop, wait_for
 from registry import scenario
 
 HOST, NET = '10.61.0.1', '10.61.0.'
@@ -322,5 +322,28 @@ def ipv6_of_the_far_network(l):
             wait_for('an address of the advertised network', advertised, 15, 0.3)
             routes = l.run('ip', '-6', 'route', 'get', '2001:db8::1')
             check('dev veth0' in routes, 'IPv6 goes to the far network: ' + routes)
+        finally:
+            _end(l, name)
+
+
+@scenario
+def dhcp_with_a_static_key(l):
+    """Static key mode has no push at all."""
+    key = l.scratch + '/lan-static.key'
+    subprocess.run(['openvpn', '--genkey', 'secret', key], check=True, stdout=subprocess.DEVNULL)
+    mode = ['!duplicate-cn', '!management', '!ca', '!cert', '!key', '!dh', 'cipher AES-256-CBC', 'auth SHA256',
+            'providers legacy default', 'setenv opt allow-deprecated-insecure-static-crypto']
+    with Lan(l, mode, 'secret %s 0' % key) as lan:
+        lan.serve()
+        with open(key) as f:
+            text = '\n'.join(['dev tap', 'proto udp', 'nobind', 'remote %s %d' % (S4, lan.server.port), 'key-direction 1',
+                              'cipher AES-256-CBC', 'auth SHA256', '<secret>', f.read().strip(), '</secret>', ''])
+        name = l.import_profile(text)
+        try:
+            rc, out, _ = l.up(name)
+            check(rc == 0 and _has(l, NET + '50'), 'up: %s %s' % (out, l.tunnels()))
+            l.ping(lan.server)
+            l.down(name)
+            wait_for('the release', lambda: lan.seen('RELEASE'), 5)
         finally:
             _end(l, name)
