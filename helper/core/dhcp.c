@@ -173,7 +173,7 @@ static void take_answer(OvpnDhcp *d, uint64_t now, const OvpnDhcpIn *in)
 
 bool ovpn_dhcp_input(OvpnDhcp *d, uint64_t now, const uint8_t *frame, size_t len)
 {
-  if (d->tries == 0 || !ovpn_dhcp_is_answer(frame, len, d->xid, d->params.mac))
+  if (!ovpn_dhcp_listens(d) || !ovpn_dhcp_is_answer(frame, len, d->xid, d->params.mac))
     return false;
   OvpnDhcpIn in;
   if (ovpn_dhcp_decode(frame, len, &in) == OVPN_OK)

@@ -71,6 +71,11 @@ static inline bool ovpn_dhcp_has_lease(const OvpnDhcp *d)
 {
   return d->leased;
 }
+/* Is an answer being waited for? Else no frame need be looked at. */
+static inline bool ovpn_dhcp_listens(const OvpnDhcp *d)
+{
+  return d->tries > 0;
+}
 /* A frame that came out of the tunnel. true: it was an answer to us, and nobody else need see it.
  */
 bool ovpn_dhcp_input(OvpnDhcp *d, uint64_t now, const uint8_t *frame, size_t len);

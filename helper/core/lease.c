@@ -7,12 +7,15 @@
  *  - routes: both;
  *  - name servers, and apart from them search domains: the server's or the profile's, if there is
  *    one; the far network's are then not asked for.
+ * pull-filter of the profile counts for the lines of a lease as well.
  * A default route is not taken because a lease has a gateway: that follows redirect-gateway, as
  * with OpenVPN's "route-gateway dhcp". RFC 2131, 2132, 3397, 3442. */
 #include "helper/core/lease.h"
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include "helper/core/push-private.h"
 
 void ovpn_dhcp_params_encode(const OvpnDhcpParams *p, OvpnWriter *w)
 {
@@ -147,6 +150,16 @@ static unsigned says(const OvpnOptionList *l)
   return all;
 }
 
+/* pull-filter; without an address there would be no tunnel to filter. */
+static bool filtered(const OvpnOptionList *profile, const OvpnOption *o)
+{
+  const char *words;
+  char *line = o->id == OVPN_OPT_IFCONFIG ? NULL : ovpn_option_format(o);
+  bool out = line && ovpn_push_filter(profile, line, strlen(line), &words) != OVPN_PUSH_ACCEPT;
+  free(line);
+  return out;
+}
+
 static bool copy(OvpnOptionList *to, const OvpnOption *o)
 {
   return ovpn_option_list_add(to, (const char *const *)o->argv, o->argc) != NULL;
@@ -163,7 +176,8 @@ bool ovpn_lease_merge(const OvpnOptionList *lease, const OvpnOptionList *profile
   bool ok = true;
   for (size_t i = 0; ok && i < lease->n; i++) {
     const OvpnOption *o = &lease->items[i];
-    bool left_out = (o->id == OVPN_OPT_ROUTE_GATEWAY && said & SAYS_GATEWAY) || says_one(o) & said;
+    bool left_out = (o->id == OVPN_OPT_ROUTE_GATEWAY && said & SAYS_GATEWAY) ||
+                    says_one(o) & said || filtered(profile, o);
     ok = left_out || copy(ret, o);
   }
   for (size_t i = 0; ok && i < pushed->n; i++)

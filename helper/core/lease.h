@@ -59,6 +59,7 @@ void ovpn_lease_encode(const OvpnOptionList *l, OvpnWriter *w);
 bool ovpn_lease_decode(OvpnReader *r, OvpnOptionList *to);
 /* What the server would have pushed, had it known the lease: its options after those of the lease,
  * so that it has the last word, and without the name servers and search domains of the lease where
- * the server or the profile names some. Routes of both count. false = no memory or too many. */
+ * the server or the profile names some. Routes of both count. What pull-filter ignores or rejects
+ * of a lease is left out, but not its address. false = no memory or too many. */
 bool ovpn_lease_merge(const OvpnOptionList *lease, const OvpnOptionList *profile,
                       const OvpnOptionList *pushed, OvpnOptionList *ret);

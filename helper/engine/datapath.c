@@ -179,7 +179,8 @@ static void deliver_super(Datapath *dp, Tun *tun, uint8_t *p, size_t len, bool b
 
 static void deliver(Datapath *dp, Tun *tun, uint8_t *p, size_t len, bool borrowed)
 {
-  if (dp->peer.tap && dp->dhcp && ovpn_dhcp_input(dp->dhcp, dp->now, p, len))
+  if (dp->peer.tap && dp->dhcp && ovpn_dhcp_listens(dp->dhcp) &&
+      ovpn_dhcp_input(dp->dhcp, dp->now, p, len))
     return;
   if (!dp->up || (dp->peer.tap ? len < 14 : !ip_ok(p, len))) {
     *(dp->up ? &dp->stats.drops_format : &dp->stats.drops_down) += 1;

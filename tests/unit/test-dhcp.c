@@ -729,6 +729,9 @@ static void test_merge(void)
   const char *dns[] = {"dhcp-option", "DNS", "9.9.9.9", NULL, NULL};
   const char *dns2[] = {"dns", "server", "1", "address", NULL};
   const char *name[] = {"dhcp-option", "DOMAIN-SEARCH", "x.test", NULL, NULL};
+  const char *filters[] = {
+      "pull-filter", "ignore", "route ",   NULL, "pull-filter", "reject", "dhcp-option DNS", NULL,
+      "pull-filter", "ignore", "ifconfig", NULL, NULL};
   const char *gateway[] = {"route-gateway", "10.1.0.9", NULL, NULL, NULL};
 #define NET_ "ifconfig 10.1.0.50 255.255.255.0\n"
 #define GW_ "route-gateway 10.1.0.1\n"
@@ -742,6 +745,7 @@ static void test_merge(void)
   merged(lease, name, none, NET_ GW_ ROUTE_ DNS_);
   merged(lease, none, gateway, NET_ GW_ ROUTE_ DNS_ NAME_ "route-gateway 10.1.0.9\n");
   merged(lease, gateway, none, NET_ ROUTE_ DNS_ NAME_);
+  merged(lease, filters, none, NET_ GW_ NAME_);
 }
 
 static void test_ipc(void)
