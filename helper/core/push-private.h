@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What push.c, push-apply.c, push-dns.c, push-update.c and lease.c share. Nobody else includes this. */
+/* What push.c, push-apply.c, push-dns.c, push-update.c and lease.c share. Nobody else includes
+ * this. */
 #pragma once
 #include "push.h"
 

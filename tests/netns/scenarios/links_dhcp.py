@@ -175,7 +175,7 @@ def _routes(l):
 def dhcp_renewed(l):
     """T1 after two seconds: confirmed, then with another route, another address, and after a NAK; released at the end."""
     with Lan(l) as lan:
-        lan.serve(lease=12, t1=2, t2=8, options=_options(routes=[('198.18.7.0/24', NET + '2')]))
+        lan.serve(lease=90, t1=2, t2=80, options=_options(routes=[('198.18.7.0/24', NET + '2')]))
         name = lan.profile(['push-peer-info'])
         try:
             rc, out, _ = l.up(name)
@@ -185,9 +185,9 @@ def dhcp_renewed(l):
             row = [x for x in lan.seen('REQUEST') if x['address']][0]
             check(row['to'] == HOST and row['address'] == NET + '50', 'not to the server of the lease: %s' % row)
             check(row['id'] == '01' + row['mac'] and row['host'], row)
-            lan.serve(lease=12, t1=2, t2=8, options=_options(routes=[('198.18.8.0/24', NET + '3')]))
+            lan.serve(lease=90, t1=2, t2=80, options=_options(routes=[('198.18.8.0/24', NET + '3')]))
             wait_for('the new route', lambda: '198.18.8.0/24 via %s3' % NET in _routes(l), 15)
-            lan.serve(address=NET + '51', lease=12, t1=2, t2=8)
+            lan.serve(address=NET + '51', lease=90, t1=2, t2=80)
             wait_for('another address', lambda: _has(l, NET + '51', dev) and not _has(l, NET + '50'), 15)
             wait_for('no old route', lambda: '198.18.8.0' not in _routes(l), 15)
             lan.serve(address=NET + '52', request='nak')
