@@ -21,6 +21,7 @@ static void end_link(Engine *e)
 {
   revive_end(e);
   lease_end(e);
+  worker_forget(&e->worker);
   ovpn_session_free(e->session);
   e->session = NULL;
   datapath_del_all(&e->dp);
@@ -76,6 +77,11 @@ static void last_words(Engine *e)
 void drive_fail(Engine *e, const OvpnFailure *cause)
 {
   OvpnFailure f = *cause;
+  if (e->worker.busy) {
+    drive_catch_up(e);
+    if (!e->session)
+      return; /* that has ended it already, for its own reason */
+  }
   last_words(e);
   if (f.status == OVPN_FAIL_NO_ANSWER && e->link.refused) {
     f = (OvpnFailure){.arg = 1};
@@ -374,25 +380,86 @@ static void take_notes(Engine *e)
   memset(&e->dp.notes, 0, sizeof e->dp.notes);
 }
 
+/* What became of a control packet; false: the session is gone. */
+static bool took_control(Engine *e, OvpnStatus st, const uint8_t *pkt, size_t len)
+{
+  if (st == OVPN_OK)
+    revive_alive(e);
+  else if (revive_input(e, pkt, len))
+    return true;
+  if (st == OVPN_DROP_AUTH)
+    e->dp.stats.drops_auth++;
+  else if (st == OVPN_DROP_REPLAY)
+    e->dp.stats.drops_replay++;
+  else if (ovpn_is_drop(st))
+    e->dp.stats.drops_other++;
+  return drain_events(e);
+}
+
+static OvpnStatus give_control(void *engine, const uint8_t *pkt, size_t len)
+{
+  Engine *e = engine;
+  return ovpn_session_input(e->session, e->worker_now, pkt, len);
+}
+
+bool drive_start(Engine *e)
+{
+  return worker_start(&e->worker, give_control, e);
+}
+
+static bool take_control(Engine *e, const uint8_t *pkt, size_t len)
+{
+  return took_control(e, ovpn_session_input(e->session, e->now, pkt, len), pkt, len);
+}
+
+static bool take_waiting(Engine *e)
+{
+  const WorkerPacket *p = e->session ? worker_pop(&e->worker) : NULL;
+  return p && take_control(e, p->data, p->len);
+}
+
+void drive_work(Engine *e)
+{
+  while (!e->dp.up && take_waiting(e))
+    ;
+  e->worker_now = e->now;
+  if (e->session)
+    worker_next(&e->worker);
+}
+
+void drive_worked(Engine *e)
+{
+  OvpnStatus st;
+  const WorkerPacket *p;
+  if (worker_collect(&e->worker, &st, &p))
+    took_control(e, st, p->data, p->len);
+}
+
+void drive_catch_up(Engine *e)
+{
+  OvpnStatus st;
+  const WorkerPacket *p;
+  if (worker_wait(&e->worker, &st, &p))
+    took_control(e, st, p->data, p->len);
+  while (take_waiting(e))
+    ;
+}
+
+/* Payload does not wait for what a control packet makes the session do; before there is any, the
+ * session is faster without a second thread. */
 void drive_packets(Engine *e, unsigned control)
 {
   for (unsigned i = 0; control && i < e->rx.n; i++) {
-    if (!e->rx.p[i].control)
+    const Packet *p = &e->rx.p[i];
+    if (!p->control)
       continue;
     control--;
-    OvpnStatus st = ovpn_session_input(e->session, e->now, e->rx.p[i].data, e->rx.p[i].len);
-    if (st == OVPN_OK)
-      revive_alive(e);
-    else if (revive_input(e, e->rx.p[i].data, e->rx.p[i].len))
-      continue;
-    if (st == OVPN_DROP_AUTH)
-      e->dp.stats.drops_auth++;
-    else if (st == OVPN_DROP_REPLAY)
-      e->dp.stats.drops_replay++;
-    else if (ovpn_is_drop(st))
-      e->dp.stats.drops_other++;
-    if (!drain_events(e))
+    if (e->dp.up || e->worker.busy || e->worker.n > 0) {
+      if (!worker_put(&e->worker, p->data, p->len))
+        e->dp.stats.drops_other++;
+    } else if (!take_control(e, p->data, p->len)) {
       return;
+    }
   }
 }
 
@@ -487,6 +554,7 @@ void drive_replace(Engine *e, OvpnSession *next)
 {
   race_end(e);
   lease_end(e);
+  worker_forget(&e->worker);
   ovpn_session_free(e->session);
   e->session = next;
   datapath_del_all(&e->dp);

@@ -12,6 +12,7 @@
 #include "helper/engine/race.h"
 #include "helper/engine/revive.h"
 #include "helper/engine/via.h"
+#include "helper/engine/worker.h"
 
 typedef enum EnginePhase {
   ENGINE_CONFIG,     /* OPTIONS, FILE, START */
@@ -46,7 +47,9 @@ struct Engine {
   uint32_t signer_serial; /* of the latest question */
   OvpnSigner signer_calls;
   /* session */
-  OvpnSession *session;
+  OvpnSession *session; /* the worker's while that is busy */
+  Worker worker;
+  uint64_t worker_now;          /* of the packet it has */
   bool answer_wanted;           /* the session waits for credentials */
   bool answered_once;           /* flag "previous answer was wrong" of NEED */
   bool pushed;                  /* PUSHED was sent in some session: TUN is legal */
@@ -70,7 +73,7 @@ struct Engine {
   uint64_t alarm_at;    /* 0 = not set */
   uint64_t sleep_until; /* what the loop has waited for, UINT64_MAX = nothing in particular */
   uint64_t slept;       /* ns that the computer slept since it was started */
-  Watch ipc_watch, link_watch, tun_watch, via_watch;
+  Watch ipc_watch, link_watch, tun_watch, via_watch, worker_watch;
   uint64_t now;
   uint8_t msg[OVPN_IPC_MAX];
 };
@@ -130,7 +133,11 @@ void drive_tun(Engine *e, int fd, bool tap, unsigned mtu, unsigned flags); /* TU
 void drive_close(Engine *e);
 void drive_fail(Engine *e, const OvpnFailure *f); /* the session is over: FAILED */
 void drive_packets(Engine *e, unsigned control);  /* of rx, so many are for the session */
-void drive_settle(Engine *e); /* events, deadlines and output until nothing is left to do */
+bool drive_start(Engine *e);                      /* the worker; before the sandbox is closed */
+void drive_work(Engine *e);                       /* the next control packet goes to the worker */
+void drive_worked(Engine *e);                     /* what the worker has finished */
+void drive_catch_up(Engine *e); /* waits for it, and takes the packets behind it too */
+void drive_settle(Engine *e);   /* events, deadlines and output until nothing is left to do */
 uint64_t drive_deadline(const Engine *e);
 void drive_flush(Engine *e);
 

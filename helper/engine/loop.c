@@ -4,7 +4,8 @@
  * Invariants: the clock is read once per turn; a turn moves at most one batch in and one out, so
  * that neither direction waits long for the other (several each way gained nothing, and at
  * saturation cost a fifth of the round trip); the TUN is read only while the tunnel is up and tx is
- * empty (back-pressure); descriptors leave the epoll set before they are closed, for the service
+ * empty (back-pressure); while the worker has the session only payload moves, and everything else
+ * waits in the sockets; descriptors leave the epoll set before they are closed, for the service
  * may hold copies of them. */
 #include "helper/engine/engine.h"
 #include <errno.h>
@@ -19,7 +20,16 @@
 static const uint64_t ALARM_FROM = 500000000u;
 static const uint64_t WOKEN = 1000000000u, STOPPED = 3000000000u;
 enum { IPC_ROUNDS = 16 };
-enum { TAG_IPC, TAG_LINK, TAG_TUN, TAG_VIA, TAG_ALARM, TAG_RIVAL, TAGS = TAG_RIVAL + RACE_RIVALS };
+enum {
+  TAG_IPC,
+  TAG_LINK,
+  TAG_TUN,
+  TAG_VIA,
+  TAG_ALARM,
+  TAG_WORKER,
+  TAG_RIVAL,
+  TAGS = TAG_RIVAL + RACE_RIVALS
+};
 
 uint64_t loop_clock(void)
 {
@@ -32,8 +42,8 @@ uint64_t loop_clock(void)
  * wiped. */
 void engine_random(void *user, uint8_t *buf, size_t len)
 {
-  static uint8_t store[1024];
-  static size_t left;
+  static _Thread_local uint8_t store[1024];
+  static _Thread_local size_t left;
   while (len > 0) {
     if (left == 0) {
       ssize_t n = getrandom(store, sizeof store, 0);
@@ -91,7 +101,7 @@ void loop_forget_tun(Engine *e)
 bool loop_init(Engine *e)
 {
   e->epoll = epoll_create1(EPOLL_CLOEXEC);
-  e->ipc_watch = e->link_watch = e->tun_watch = e->via_watch = (Watch){.fd = -1};
+  e->ipc_watch = e->link_watch = e->tun_watch = e->via_watch = e->worker_watch = (Watch){.fd = -1};
   e->alarm = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
   struct epoll_event ev = {.events = EPOLLIN, .data.u32 = TAG_ALARM};
   e->sleep_until = UINT64_MAX;
@@ -112,12 +122,15 @@ static void update_watches(Engine *e)
   OvpnFailure f = {0};
   uint32_t link =
       e->session && e->link.fd >= 0 ? EPOLLIN | (batch_empty(&e->tx) ? 0 : EPOLLOUT) : 0;
+  bool mine = !e->worker.busy;
   bool ok = watch(e, &e->link_watch, e->link.fd, link, TAG_LINK);
   ok = ok && watch(e, &e->tun_watch, e->tun.fd, wants_tun(e) ? EPOLLIN : 0, TAG_TUN);
-  ok = ok && watch(e, &e->via_watch, e->via.fd, via_events(e), TAG_VIA);
+  ok = ok && watch(e, &e->ipc_watch, e->ipc, mine ? EPOLLIN : 0, TAG_IPC);
+  ok = ok && watch(e, &e->worker_watch, e->worker.done, EPOLLIN, TAG_WORKER);
+  ok = ok && watch(e, &e->via_watch, e->via.fd, mine ? via_events(e) : 0, TAG_VIA);
   for (unsigned i = 0; i < RACE_RIVALS; i++) {
     Rival *r = &e->race.rivals[i];
-    ok = ok && watch(e, &r->watch, r->link.fd, r->session ? EPOLLIN : 0, TAG_RIVAL + i);
+    ok = ok && watch(e, &r->watch, r->link.fd, r->session && mine ? EPOLLIN : 0, TAG_RIVAL + i);
   }
   if (ok || (!e->session && !e->via.machine))
     return;
@@ -131,12 +144,13 @@ static void link_in(Engine *e)
   e->rx_more = false;
   LinkResult r = e->link.ops->recv(&e->link, &e->rx, &e->dp.stats, &f);
   if (r == LINK_LOST) {
+    drive_catch_up(e);
     drive_settle(e); /* its last packets may hold the true reason */
     if (e->session)
       drive_fail(e, &f);
     return;
   }
-  if (e->link.refused)
+  if (e->link.refused && !e->worker.busy)
     ovpn_session_note_refused(e->session, e->now);
   if (r == LINK_AGAIN)
     return;
@@ -185,7 +199,7 @@ static int wait_ms(Engine *e, uint64_t d, uint64_t now)
 
 static int timeout_ms(Engine *e)
 {
-  uint64_t d = drive_deadline(e);
+  uint64_t d = e->worker.busy ? UINT64_MAX : drive_deadline(e);
   if (e->rx_more || (e->dp.pending && wants_tun(e)))
     return 0;
   e->sleep_until = d;
@@ -214,20 +228,25 @@ static void turn(Engine *e, const struct epoll_event *ev, int n)
   uint32_t on[TAGS] = {0};
   for (int i = 0; i < n; i++)
     on[ev[i].data.u32] = ev[i].events;
+  if (on[TAG_WORKER])
+    drive_worked(e);
   if (on[TAG_LINK] & EPOLLOUT)
     drive_flush(e);
   if ((on[TAG_LINK] & ~(uint32_t)EPOLLOUT || e->rx_more) && e->session)
     link_in(e);
+  if (on[TAG_TUN] || e->dp.pending)
+    tun_in(e);
+  if (e->worker.busy)
+    return;
   if (on[TAG_VIA] && e->via.fd >= 0)
     via_ready(e);
   for (unsigned i = 0; i < RACE_RIVALS; i++)
     if (on[TAG_RIVAL + i] && e->race.rivals[i].session)
       race_ready(e, i);
-  if (on[TAG_TUN] || e->dp.pending)
-    tun_in(e);
   for (int i = 0; on[TAG_IPC] && i < IPC_ROUNDS && !e->exit && control_receive(e); i++)
     drive_settle(e);
   drive_settle(e);
+  drive_work(e);
 }
 
 void loop_run(Engine *e)
@@ -241,7 +260,7 @@ void loop_run(Engine *e)
     e->now = loop_clock();
     if (e->alarm_at && e->now >= e->alarm_at) /* it rings until it is set anew */
       set_alarm(e, 0);
-    if (was_away(e))
+    if (!e->worker.busy && was_away(e))
       revive_woken(e);
     e->dp.stats.wakeups++;
     turn(e, ev, n < 0 ? 0 : n);

@@ -34,6 +34,7 @@ static bool is_our_socket(int fd)
 static void set_up_heap(void)
 {
 #ifdef __GLIBC__
+  mallopt(M_ARENA_MAX, 1); /* the second thread works for minutes in a day */
   mallopt(M_MMAP_THRESHOLD, 32 * 1024);
   mallopt(M_TOP_PAD, 16 * 1024);
   malloc_trim(0);
@@ -52,6 +53,10 @@ int main(void)
   if (gnutls_global_init() < 0)
     return complain("GnuTLS cannot be used");
   const char *failed = sandbox_enter(OVPN_IPC_FD);
+  if (!failed && !drive_start(&engine))
+    failed = "second thread";
+  if (!failed)
+    failed = sandbox_close();
   if (failed) {
     fprintf(stderr, "nm-ovpn-engine: sandbox: %s: %s\n", failed, strerror(errno));
     return 1;

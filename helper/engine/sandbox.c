@@ -2,12 +2,12 @@
 /* The engine gives up everything but memory, time, entropy and the descriptors it is handed. DESIGN
  * §2.
  *
- * Order: descriptors, limits, capabilities, no-new-privs, Landlock, seccomp. Landlock is a second
- * wall (a kernel without it is accepted); everything else must work. With a sanitizer, whose
- * runtime opens files and maps as it likes, the last two walls are left out: such a build is for
- * tests. What remains allowed, and why it cannot hurt: memory (never executable), reading and
- * writing open descriptors, receiving descriptors from the service, time, entropy, and ending
- * itself. */
+ * Order: descriptors, limits, capabilities, no-new-privs, Landlock, then the second thread, which
+ * inherits all of it, then seccomp for both. Landlock is a second wall (a kernel without it is
+ * accepted); everything else must work. With a sanitizer, whose runtime opens files and maps as it
+ * likes, the last two walls are left out: such a build is for tests. What remains allowed, and why
+ * it cannot hurt: memory (never executable), reading and writing open descriptors, receiving
+ * descriptors from the service, time, entropy, and ending itself. */
 #include "helper/engine/sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -133,7 +133,8 @@ static bool filter_calls(void)
 {
   scmp_filter_ctx c = seccomp_init(SCMP_ACT_KILL_PROCESS);
   bool ok = c && seccomp_attr_set(c, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) == 0 &&
-            add_rules(c) == 0 && seccomp_load(c) == 0;
+            seccomp_attr_set(c, SCMP_FLTATR_CTL_TSYNC, 1) == 0 && add_rules(c) == 0 &&
+            seccomp_load(c) == 0;
   if (c)
     seccomp_release(c);
   return ok;
@@ -152,8 +153,12 @@ const char *sandbox_enter(int keep)
     return "capabilities";
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
     return "no new privileges";
-  if (SANITIZED)
-    return NULL;
-  landlock_everything();
-  return filter_calls() ? NULL : "seccomp";
+  if (!SANITIZED)
+    landlock_everything();
+  return NULL;
+}
+
+const char *sandbox_close(void)
+{
+  return SANITIZED || filter_calls() ? NULL : "seccomp";
 }

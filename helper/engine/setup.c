@@ -135,6 +135,7 @@ void setup_passphrase(Engine *e)
 
 void engine_clear(Engine *e)
 {
+  drive_catch_up(e);
   race_end(e);
   ovpn_session_free(e->session);
   e->session = NULL;

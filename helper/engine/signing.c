@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Asks nm-ovpn-signer for a signature, in the middle of a handshake.
  *
- * It waits: a handshake has nothing else to do, and data of an old key waits in the sockets. The
- * answer is only bytes of a bounded length; what they are worth the server finds out. An answer
- * that comes after we gave up waiting is left in the socket and skipped by its serial the next
- * time. */
+ * It waits: a handshake has nothing else to do, and payload of an old key moves on the other thread
+ * (worker.h). The answer is only bytes of a bounded length; what they are worth the server finds
+ * out. An answer that comes after we gave up waiting is left in the socket and skipped by its
+ * serial the next time. */
 #include "helper/core/secret.h"
 #include "helper/core/signer.h"
 #include "helper/engine/engine.h"

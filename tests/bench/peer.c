@@ -99,6 +99,18 @@ void drive_settle(Engine *e)
   drive_flush(e);
 }
 
+void drive_work(Engine *e)
+{
+}
+
+void drive_worked(Engine *e)
+{
+}
+
+void drive_catch_up(Engine *e)
+{
+}
+
 uint64_t drive_deadline(const Engine *e)
 {
   (void)e;
@@ -213,7 +225,7 @@ int main(int argc, char **argv)
   bool client = strcmp(argv[1], "client") == 0, tcp = strcmp(argv[3], "tcp") == 0;
   signal(SIGPIPE, SIG_IGN);
   e.ipc = STDIN_FILENO;
-  e.epoll = e.link.fd = e.tun.fd = e.via.fd = -1;
+  e.epoll = e.link.fd = e.tun.fd = e.via.fd = e.worker.done = -1;
   ovpn_config_init(&e.config);
   if (!loop_init(&e))
     die("loop");

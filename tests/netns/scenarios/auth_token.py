@@ -3,10 +3,12 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 from auth import asking
-from lab import Skipped, check
+from lab import Skipped, check, wait_for
+from life import KEYS
 from registry import scenario
 
 MODULE = '/usr/lib/softhsm/libsofthsm2.so'
@@ -45,7 +47,7 @@ def token(l, kind):
 URI = 'pkcs11:token=lab;id=%01'
 
 
-def on_token(l, kind, pins, lines=(), cert=URI, key=URI):  # cert None: named by lines
+def on_token(l, kind, pins, lines=(), cert=URI, key=URI, then=None):  # cert None: named by lines
     more = token(l, kind)
     try:
         s = l.server('token-' + kind, ca=kind)
@@ -58,6 +60,8 @@ def on_token(l, kind, pins, lines=(), cert=URI, key=URI):  # cert None: named by
             t.expect('successfully activated')
             l.ping(s)
             check('nm-ovpn-signer' in l.programs().values(), l.programs())
+            if then:
+                then(s)
         check(not re.search(PIN, l.log_since(mark)), 'the PIN is in the log')
     finally:
         l.run('umount', '/etc/softhsm')
@@ -87,6 +91,23 @@ def pkcs11_id(l):
 @scenario
 def pkcs11_tls12(l):
     on_token(l, 'rsa', [PIN], ['tls-version-max 1.2'])
+
+
+@scenario
+def pkcs11_slow_signature(l):
+    """A renegotiation waits for its signature; payload does not."""
+    def then(s):
+        signer = next(pid for pid, name in l.programs().items() if name == 'nm-ovpn-signer')
+        seen = s.log().count(KEYS)
+        os.kill(signer, signal.SIGSTOP)
+        try:
+            l.ping(s, 250)  # five seconds: the renegotiation begins after three
+            check(s.log().count(KEYS) == seen, 'keys without a signature')
+        finally:
+            os.kill(signer, signal.SIGCONT)
+        wait_for('the renegotiation', lambda: s.log().count(KEYS) > seen, 10)
+        l.ping(s)
+    on_token(l, 'ec', [PIN], ['reneg-sec 3'], then=then)
 
 
 @scenario
