@@ -191,6 +191,7 @@ class Server:
     def __init__(self, lab, name, lines=(), proto='udp', ca='ec', cert=None, mode='server',
                  program=('openvpn',)):
         self.lab, self.name, self.proto, self.ca, self.program = lab, name, proto, ca, list(program)
+        self.lines = list(lines)
         lab.server_count += 1
         n = self.n = lab.server_count
         self.port = 11940 + n
@@ -400,8 +401,9 @@ class Lab:
         return self.run('nmcli', *args, ok=ok, timeout=timeout)
 
     def server(self, name, lines=(), **kw):
-        """One server per name, kept running for the scenarios of the group."""
+        """One server per name, kept running for the scenarios of the group, whichever of them is the first."""
         s = self.servers.get(name)
+        check(s is None or s.lines == list(lines), 'the server “%s” has other lines: %s' % (name, s and s.lines))
         if s is None or s.proc.poll() is not None:
             s = self.servers[name] = Server(self, name, lines, **kw)
         return s

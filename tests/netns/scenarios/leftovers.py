@@ -14,7 +14,7 @@ QUICK = 8  # seconds, on a busy machine too
 
 
 def connected(l):
-    s = l.server('left', ['push "route 198.18.40.0 255.255.255.0"', 'push "dhcp-option DNS 10.9.9.9"'])
+    s = l.server('routed', ['push "route 198.18.40.0 255.255.255.0"', 'push "dhcp-option DNS 10.9.9.9"'])
     before = l.snapshot()
     before['programs'] = []
     name = l.import_profile(l.profile(s))
