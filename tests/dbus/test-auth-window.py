@@ -56,7 +56,8 @@ def settle(seconds=0.0):
         time.sleep(0.005)
 
 
-def wait_for(what, f, timeout=10):
+def wait_for(what, f, timeout=60):
+    """Also where a key was pressed or a window came: what is shown follows in its own time."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
         settle(0.02)
@@ -66,7 +67,7 @@ def wait_for(what, f, timeout=10):
             value = None
         if value:
             return value
-    check(what, False, 'timed out')
+    check(what, False, 'timed out%s' % (': ' + w.texts() if 'w' in globals() else ''))
     return None
 
 
@@ -89,6 +90,8 @@ class Window:
         self.child.stdin.flush()
         self.root = wait_for('window', self.find_root)
         wait_for('widgets', lambda: len(self.named()) > 3)
+        wait_for('the keyboard', lambda: subprocess.run(['xdotool', 'getactivewindow', 'getwindowpid'], text=True,
+                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.strip() == str(self.child.pid))
         settle(0.3)
 
     def find_root(self):
@@ -133,7 +136,7 @@ class Window:
         except subprocess.TimeoutExpired:
             pass
         out = b''
-        while not out.endswith(b'\n\n\n') and select.select([self.child.stdout], [], [], 5)[0]:
+        while not out.endswith(b'\n\n\n') and select.select([self.child.stdout], [], [], 60)[0]:
             data = os.read(self.child.stdout.fileno(), 4096)
             if not data:
                 break
@@ -143,7 +146,7 @@ class Window:
             self.child.stdin.flush()
         self.child.stdin.close()
         try:
-            return self.child.wait(5), out.decode()
+            return self.child.wait(60), out.decode()
         except subprocess.TimeoutExpired:
             self.child.kill()
             return 'it did not end', out.decode()
@@ -164,17 +167,20 @@ def click(node):
     settle(0.1)
 
 
+wait_for('the window manager', lambda: not subprocess.run(['xdotool', 'get_num_desktops'], stdout=subprocess.DEVNULL,
+                                                         stderr=subprocess.DEVNULL).returncode)
+
 # one password: the field has a name and the focus, Connect only when filled, Enter connects
 w = Window([])
-check('title', w.root.get_name() == 'Sign in to “Büro”', w.root.get_name())
-check('the field has a name', w.node('Password'), w.texts())
-check('message', 'The VPN connection “Büro” needs the following to sign in.' in w.texts(), w.texts())
+wait_for('title', lambda: w.root.get_name() == 'Sign in to “Büro”')
+wait_for('the field has a name', lambda: w.node('Password'))
+wait_for('message', lambda: 'The VPN connection “Büro” needs the following to sign in.' in w.texts())
 check('nothing is accepted while it is empty', not w.sensitive('Connect'), w.texts())
 w.picture('empty')
 key('Return')
 check('Enter in an empty field', w.child.poll() is None)
 write('s3 cret')
-check('Connect when filled', w.sensitive('Connect'))
+wait_for('Connect when filled', lambda: w.sensitive('Connect'))
 w.picture('password')
 key('Return')
 check('Enter connects', w.end() == (0, 'password\ns3 cret\n\n\n'))
@@ -187,7 +193,7 @@ check('Escape cancels', w.end() == (1, ''))
 # a wrong password is said in words; the button of the window
 w = Window(['-t', 'password', '-t', 'x-vpn-message:The server rejected the user name or password: account locked'],
            secrets={'password': 'old'})
-check('the reason', 'rejected the user name or password: account locked' in w.texts(), w.texts())
+wait_for('the reason', lambda: 'rejected the user name or password: account locked' in w.texts())
 check('the refused password is not suggested', not w.sensitive('Connect'))
 w.picture('wrong')
 click(w.node('Cancel', 'push button', 'button'))
@@ -198,14 +204,14 @@ w = Window([], {**{k: v for k, v in PASSWORD.items() if k != 'username'}, 'cert'
                 'connection-type': 'password-tls', 'proxy-type': 'http', 'proxy-server': 'p', 'proxy-port': '1',
                 'http-proxy-username': 'u', 'extra-options': 'static-challenge "Number on your token" 1'})
 for name in ('User name', 'Password', 'Number on your token', 'Proxy password'):
-    check('field', w.node(name), name + ': ' + w.texts())
+    wait_for('field ' + name, lambda: w.node(name))
 for text in ('joe', 'pw', '123456', 'px'):
     write(text)
     if text != 'px':
         check('not complete', not w.sensitive('Connect'))
         key('Return')
 w.picture('many')
-check('complete', w.sensitive('Connect'))
+wait_for('complete', lambda: w.sensitive('Connect'))
 key('Return')
 code, out = w.end()
 check('all answers', code == 0 and out == 'username\njoe\npassword\npw\nchallenge-response\n123456\n'
@@ -213,14 +219,14 @@ check('all answers', code == 0 and out == 'username\njoe\npassword\npw\nchalleng
 
 # key pass phrase
 w = Window(['-t', 'cert-pass', '-t', 'x-vpn-message:The private key is protected by a password.'])
-check('pass phrase', w.node('Private key password'), w.texts())
+wait_for('pass phrase', lambda: w.node('Private key password'))
 key('Escape')
 w.end()
 
 # dynamic challenge, seen and unseen
 for hint, secret in (('x-dynamic-challenge-echo:challenge-response', False), ('challenge-response', True)):
     w = Window(['-t', hint, '-t', 'x-vpn-message:Enter the code we sent to you'], secrets={'password': 'p'})
-    check('question', 'Enter the code we sent to you' in w.texts(), w.texts())
+    wait_for('question', lambda: 'Enter the code we sent to you' in w.texts())
     write('42')
     w.picture('challenge-hidden' if secret else 'challenge')
     key('Return')
@@ -231,30 +237,30 @@ for hint, secret in (('x-dynamic-challenge-echo:challenge-response', False), ('c
 page = 'https://login.example.org/vpn?ticket=' + 'abcdef0123456789' * 4
 w = Window(['-t', 'x-nm-ovpn-browser', '-t', 'challenge-response', '-t',
             'x-vpn-message:Sign in with a browser to connect. Open this page:\n' + page])
-check('button', w.sensitive('Open Browser'), w.texts())
-check('page', w.node('Page to sign in at') and w.node('Copy the address'), w.texts())
+wait_for('button', lambda: w.sensitive('Open Browser'))
+wait_for('page', lambda: w.node('Page to sign in at') and w.node('Copy the address'))
 check('nothing else is asked', not w.node('No answer is needed here'), w.texts())
 w.picture('browser')
 click(w.node('Copy the address', 'push button', 'button'))
-wait_for('copied', lambda: 'The address was copied.' in w.texts(), 3)
+wait_for('copied', lambda: 'The address was copied.' in w.texts())
 click(w.node('Open Browser', 'push button', 'button'))
 if os.geteuid() == 0:
-    wait_for('never for root', lambda: 'No browser could be started' in w.texts(), 3)
+    wait_for('never for root', lambda: 'No browser could be started' in w.texts())
 check('the window stays', w.child.poll() is None)
 w.picture('browser-after')
 w.child.stdin.write('QUIT\n\n')
 w.child.stdin.flush()
-check('goes when the agent says so', w.child.wait(5) == 1)
+check('goes when the agent says so', w.child.wait(60) == 1)
 
 # only patience; much text
 w = Window(['-t', 'x-nm-ovpn-patience', '-t', 'challenge-response', '-t',
             'x-vpn-message:The server waits 45 seconds for the sign-in to be confirmed, for example on a phone.'])
-check('nothing to press but Cancel', w.node('Cancel') and not w.node('Connect'), w.texts())
+wait_for('nothing to press but Cancel', lambda: w.node('Cancel') and not w.node('Connect'))
 w.picture('patience')
 key('Escape')
 check('patience ends', w.end() == (1, ''))
 w = Window(['-t', 'password', '-t', 'x-vpn-message:' + 'The <b>server</b> has much to say. ' * 60])
-check('markup is text', '<b>server</b>' in w.texts())
+wait_for('markup is text', lambda: '<b>server</b>' in w.texts())
 w.picture('long')
 key('Escape')
 w.end()

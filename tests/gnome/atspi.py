@@ -19,7 +19,8 @@ class Missing(Exception):
 
 
 def wait(what, cond, timeout=20.0):
-    """Polls cond() and returns its first true value."""
+    """Polls cond() and returns its first true value. The limit is that of an idle machine."""
+    timeout *= 2
     end = time.monotonic() + timeout
     while True:
         try:

@@ -57,11 +57,14 @@ def knock(l, s, dev, mine, sdev):
     def attempt(address):
         with socket.socket(socket.AF_INET6 if ':' in address else socket.AF_INET) as c:
             c.settimeout(20)
-            check(c.connect_ex((address, 9)) == errno.ECONNREFUSED, 'port 9 of %s does not answer' % address)
+            return c.connect_ex((address, 9)) == errno.ECONNREFUSED
+
+    def knock_at(namespace, address):
+        wait_for('an answer of port 9 of ' + address, lambda: in_network(namespace, lambda: attempt(address)))
     with Sniffer(l.server_ns, sdev) as at_server, Sniffer(l.client_ns, dev) as at_client:
         for there, here in ((s.tun4, mine[0]), (s.tun6, mine[1])):
-            in_network(l.client_ns, lambda: attempt(there))
-            in_network(l.server_ns, lambda: attempt(here))
+            knock_at(l.client_ns, there)
+            knock_at(l.server_ns, here)
     return [next((p['mss'] for p in w.syns() if p['dst'] == to and p['dport'] == 9), None)
             for w, to in ((at_server, s.tun4), (at_client, mine[0]), (at_server, s.tun6), (at_client, mine[1]))]
 
