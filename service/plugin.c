@@ -18,7 +18,12 @@ struct _NmOvpnPlugin {
   NmOvpnBroker *broker;
   NmOvpnAttempt *attempt;
   char *refusal;
+  guint uncalled; /* timer until NetworkManager's first call */
 };
+
+/* NetworkManager calls as soon as the name is owned, unless the person took the connection down
+ * before; then it never does, and libnm would end the process after three minutes only. */
+enum { UNCALLED_SECONDS = 10 };
 
 G_DEFINE_FINAL_TYPE(NmOvpnPlugin, nmovpn_plugin, NM_TYPE_VPN_SERVICE_PLUGIN)
 
@@ -86,6 +91,20 @@ static void on_stopped(gpointer user_data)
   nmovpn_log(LOG_INFO, "stopped");
 }
 
+static gboolean on_uncalled(gpointer user_data)
+{
+  NmOvpnPlugin *p = user_data;
+  p->uncalled = 0;
+  nmovpn_log(LOG_INFO, "NetworkManager asks for nothing: the service ends");
+  g_signal_emit_by_name(p, "quit");
+  return G_SOURCE_REMOVE;
+}
+
+static void was_called(NmOvpnPlugin *p)
+{
+  g_clear_handle_id(&p->uncalled, g_source_remove);
+}
+
 static const NmOvpnAttemptCallbacks attempt_callbacks = {
     .config = on_config,
     .secrets_required = on_secrets_required,
@@ -97,6 +116,7 @@ static const NmOvpnAttemptCallbacks attempt_callbacks = {
 static gboolean start(NmOvpnPlugin *p, NMConnection *connection, gboolean interactive,
                       GError **error)
 {
+  was_called(p);
   if (p->refusal) {
     g_set_error_literal(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_LAUNCH_FAILED, p->refusal);
     return FALSE;
@@ -127,6 +147,7 @@ static gboolean plugin_need_secrets(NMVpnServicePlugin *plugin, NMConnection *co
                                     const char **setting_name, GError **error)
 {
   NmOvpnPlugin *p = NMOVPN_PLUGIN(plugin);
+  was_called(p);
   if (p->refusal)
     return FALSE; /* Connect says why */
   NmOvpnNeeds needs = nmovpn_secrets_missing(connection, p->broker);
@@ -163,6 +184,7 @@ static gboolean plugin_disconnect(NMVpnServicePlugin *plugin, GError **error)
 static void plugin_dispose(GObject *object)
 {
   NmOvpnPlugin *p = NMOVPN_PLUGIN(object);
+  was_called(p);
   G_OBJECT_CLASS(nmovpn_plugin_parent_class)->dispose(object); /* disconnects: needs the attempt */
   g_clear_pointer(&p->attempt, nmovpn_attempt_free);
   g_clear_pointer(&p->refusal, g_free);
@@ -185,8 +207,12 @@ static void nmovpn_plugin_init(NmOvpnPlugin *p)
 
 NmOvpnPlugin *nmovpn_plugin_new(const char *bus_name, gboolean watch_peer, GError **error)
 {
-  return g_initable_new(NMOVPN_TYPE_PLUGIN, NULL, error, NM_VPN_SERVICE_PLUGIN_DBUS_SERVICE_NAME,
-                        bus_name, NM_VPN_SERVICE_PLUGIN_DBUS_WATCH_PEER, watch_peer, NULL);
+  NmOvpnPlugin *p =
+      g_initable_new(NMOVPN_TYPE_PLUGIN, NULL, error, NM_VPN_SERVICE_PLUGIN_DBUS_SERVICE_NAME,
+                     bus_name, NM_VPN_SERVICE_PLUGIN_DBUS_WATCH_PEER, watch_peer, NULL);
+  if (p && watch_peer)
+    p->uncalled = g_timeout_add_seconds(UNCALLED_SECONDS, on_uncalled, p);
+  return p;
 }
 
 void nmovpn_plugin_set_broker(NmOvpnPlugin *p, NmOvpnBroker *broker)

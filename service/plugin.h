@@ -8,7 +8,7 @@
 #define NMOVPN_TYPE_PLUGIN (nmovpn_plugin_get_type())
 G_DECLARE_FINAL_TYPE(NmOvpnPlugin, nmovpn_plugin, NMOVPN, PLUGIN, NMVpnServicePlugin)
 
-/* Owns the bus name. watch_peer: end with NetworkManager. */
+/* Owns the bus name. watch_peer: end with NetworkManager, and when it asks for nothing. */
 NmOvpnPlugin *nmovpn_plugin_new(const char *bus_name, gboolean watch_peer, GError **error);
 /* broker is borrowed and must outlive the plugin. */
 void nmovpn_plugin_set_broker(NmOvpnPlugin *p, NmOvpnBroker *broker);

@@ -40,7 +40,7 @@ def nmcli_shows_why_a_file_is_refused(l):
     for text, want in (('client\n<<<<<<< HEAD\nremote a\n', 'Line 2: this is the mark of an unfinished merge'),
                        ('client\nremote "a\n', 'Line 2'), (b'\x7fELF\x00\x00', 'not an OpenVPN client'),
                        (b'client\nremote a\n' + b'#' * (4 << 20), 'larger than 4 MiB'),
-                       (b'\x00' * (5 << 20), 'not an OpenVPN client'),
+                       (b'\x7fELF\x00\x01' * (1 << 20), 'not an OpenVPN client'),
                        ('server 10.0.0.0 255.0.0.0\n', 'of an OpenVPN server')):
         rc, out = imported(l, text)
         check(rc != 0 and want in out, 'nmcli said: ' + out)

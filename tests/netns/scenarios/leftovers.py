@@ -2,6 +2,7 @@
 """Nothing is left behind: after down, and after the death of each process."""
 import os
 import re
+import shutil
 import signal
 import time
 
@@ -62,6 +63,31 @@ def interrupted_attempt(l):
     l.down(name)
     l.clean(before, 30)
     l.delete(name)
+
+
+@scenario
+def interrupted_before_the_service_is_ready(l):
+    """down while the service's program is being started: NetworkManager never calls it, and it ends by itself."""
+    s = l.server('left')
+    before = l.snapshot()
+    before['programs'] = []
+    path = l.run('sh', '-c', 'find /usr/libexec /usr/lib -name nm-ovpn-service | head -1').strip()
+    for name in ('nm-ovpn-service', 'late'):
+        shutil.copy(l.tree + path, l.scratch + '/' + name)
+    with open(l.scratch + '/late', 'w') as f:
+        f.write('#!/bin/sh\nsleep 1\nexec %s/nm-ovpn-service "$@"\n' % l.scratch)
+    name = l.import_profile(l.profile(s))
+    l.run('mount', '--bind', l.scratch + '/late', path)
+    try:
+        l.nmcli('--wait', '0', 'connection', 'up', name, ok=False)
+        l.down(name)
+        mark = l.mark()
+        wait_for('the service starts', l.programs)
+        l.clean(before, 20)
+        check('asks for nothing' in l.log_since(mark), l.log_since(mark)[-300:])
+    finally:
+        l.run('umount', path)
+        l.delete(name)
 
 
 def interrupted(remote, stage, lines=(), rules=None, hosts=None):
