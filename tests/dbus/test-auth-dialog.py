@@ -65,7 +65,10 @@ groups = external(["-i", "-t", "password", "--hint=x-vpn-message:Wrong\npassword
                   {"password": "old"})
 check("hinted password is asked", asked(groups) == ["password"] and groups["password"]["Value"] == "", groups)
 check("message", groups["VPN Plugin UI"]["Description"] == "Wrong\\npassword", groups)
-groups = external(["-i"], {k: v for k, v in password.items() if k != "username"})
+nameless = {k: v for k, v in password.items() if k != "username"}
+groups = external(["-i"], nameless)
+check("profiles of the older plugin use the login name", asked(groups) == ["password"], groups)
+groups = external(["-i"], {**nameless, "default-route": "auto"})
 check("user name is asked", asked(groups) == ["password", "username"], groups)
 check("user name is shown", groups["username"]["ForceEcho"] == "true" and groups["username"]["IsSecret"] == "true", groups)
 groups = external(["-i", "-t", "x-dynamic-challenge:challenge-response"], password, {"password": "p"})

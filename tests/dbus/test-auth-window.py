@@ -202,7 +202,8 @@ check('Cancel', w.end() == (1, ''))
 # several questions: Enter leads through them
 w = Window([], {**{k: v for k, v in PASSWORD.items() if k != 'username'}, 'cert': '/c', 'key': '/k',
                 'connection-type': 'password-tls', 'proxy-type': 'http', 'proxy-server': 'p', 'proxy-port': '1',
-                'http-proxy-username': 'u', 'extra-options': 'static-challenge "Number on your token" 1'})
+                'default-route': 'auto', 'http-proxy-username': 'u',
+                'extra-options': 'static-challenge "Number on your token" 1'})
 for name in ('User name', 'Password', 'Number on your token', 'Proxy password'):
     wait_for('field ' + name, lambda: w.node(name))
 for text in ('joe', 'pw', '123456', 'px'):

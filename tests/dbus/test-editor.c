@@ -391,6 +391,7 @@ static void test_servers(void)
   g_signal_emit_by_name(up, "clicked");
   g_autoptr(NMConnection) moved = saved(e, c);
   CHECK_STR(data(moved, "remote"), "vpn.example.org:443, third, [::1]:1195:udp6");
+  line = gtk_widget_get_next_sibling(line);
   g_signal_emit_by_name(gtk_widget_get_last_child(line), "clicked");
   g_autoptr(NMConnection) removed = saved(e, c);
   CHECK_STR(data(removed, "remote"), "vpn.example.org:443, [::1]:1195:udp6");

@@ -233,9 +233,17 @@ class Session:
         names = [A.name(x) for x in A.find_all(box, None, ('label',))]
         if item in names:
             return
-        toggle = next(x for x in A.find_all(box, None, A.BUTTONS))
-        A.press(toggle)
-        A.wait('items of ' + list_name, lambda: [x for x in A.find_all(box, item, ('label',))])
+        again = 0.0
+
+        def opened():
+            nonlocal again
+            if A.find_all(box, item, ('label',)):
+                return True
+            if time.monotonic() > again:  # a page that scrolls at that moment closes the list
+                A.press(next(A.matches(box, None, A.BUTTONS)))
+                again = time.monotonic() + 4
+            return False
+        A.wait('items of ' + list_name, opened)
         time.sleep(0.2)
         Session.keys('Home')
         for _ in range(12):
