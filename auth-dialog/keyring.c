@@ -143,7 +143,8 @@ static char *read_item(GDBusConnection *bus, const char *item)
            g_variant_new("(@aoo)", g_variant_new_objv(&item, 1), session), "(a{o(oayays)})");
   g_autoptr(GVariant) secrets = answer ? g_variant_get_child_value(answer, 0) : NULL;
   char *text = secrets ? text_of(secrets) : NULL;
-  g_autoptr(GVariant) closed = call(bus, session, SESSION, "Close", NULL, NULL);
+  GVariant *closed = call(bus, session, SESSION, "Close", NULL, NULL);
+  g_clear_pointer(&closed, g_variant_unref);
   return text;
 }
 
