@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "service/log.h"
+#include "service/uplink.h"
 
 enum {
   LOCAL_PORT = 1194 /* of bind */,
@@ -36,7 +37,7 @@ static const char *wanted_host(const NmOvpnAttempt *a)
 }
 
 /* A proxy is reached by any address, unless the profile says which of ours to use. */
-static gboolean family_fits(const NmOvpnAttempt *a, GInetAddress *address)
+gboolean nmovpn_attempt_family_fits(const NmOvpnAttempt *a, GInetAddress *address)
 {
   const OvpnRemote *r = nmovpn_attempt_remote(a);
   const char *local = a->config.local_host;
@@ -97,7 +98,7 @@ static void take_addresses(NmOvpnAttempt *a, GList *found)
   const OvpnRemote *r = nmovpn_attempt_remote(a);
   free_addresses(a);
   for (GList *l = found; l; l = l->next)
-    if (family_fits(a, l->data))
+    if (nmovpn_attempt_family_fits(a, l->data))
       a->addresses = g_slist_append(a->addresses, g_object_ref(l->data));
   g_list_free_full(found, g_object_unref);
   a->next_address = a->addresses = interleave(a->addresses);
@@ -201,7 +202,7 @@ void nmovpn_attempt_resolve(NmOvpnAttempt *a)
     look_up(a);
 }
 
-static void fill_sockaddr(struct sockaddr_storage *ss, GInetAddress *address, guint16 port)
+void nmovpn_attempt_fill_sockaddr(struct sockaddr_storage *ss, GInetAddress *address, guint16 port)
 {
   *ss = (struct sockaddr_storage){0};
   if (g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV6) {
@@ -234,7 +235,7 @@ static gboolean fill_local(const NmOvpnAttempt *a, NmOvpnBrokerLink *link)
                                                   : g_inet_address_new_any(family);
   if (!address || g_inet_address_get_family(address) != family)
     return FALSE;
-  fill_sockaddr(&link->local, address, (guint16)port);
+  nmovpn_attempt_fill_sockaddr(&link->local, address, (guint16)port);
   return TRUE;
 }
 
@@ -319,11 +320,12 @@ static gboolean on_network_wait(gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-static NmOvpnBrokerLink link_to_server(const NmOvpnAttempt *a, gboolean tcp)
+static NmOvpnBrokerLink link_to_server(const NmOvpnAttempt *a,
+                                       const struct sockaddr_storage *server, gboolean tcp)
 {
   const OvpnConfig *c = &a->config;
   NmOvpnBrokerLink link = {.tcp = tcp,
-                           .remote = a->place.server,
+                           .remote = *server,
                            .pmtu_disc = (guint)(c->mtu_disc + 1),
                            .mark = c->mark,
                            .sndbuf = c->sndbuf,
@@ -333,12 +335,32 @@ static NmOvpnBrokerLink link_to_server(const NmOvpnAttempt *a, gboolean tcp)
   return link;
 }
 
+/* A tunnel that is kept must not take its own packets to another server. */
+static int open_past_tunnel(NmOvpnAttempt *a, NmOvpnBrokerLink *link, GError **error)
+{
+  g_autofree char *device = NULL;
+  if (a->tun.fd >= 0 && !link->bind_dev)
+    link->bind_dev = device = nmovpn_uplink_past(a->tun.ifname, &link->remote);
+  int fd = nmovpn_broker_open_link(a->broker, link, error);
+  if (fd >= 0 || !device)
+    return fd;
+  g_clear_error(error); /* a device that is going away */
+  link->bind_dev = NULL;
+  return nmovpn_broker_open_link(a->broker, link, error);
+}
+
+int nmovpn_attempt_open_udp(NmOvpnAttempt *a, const struct sockaddr_storage *server, GError **error)
+{
+  NmOvpnBrokerLink link = link_to_server(a, server, FALSE);
+  return open_past_tunnel(a, &link, error);
+}
+
 /* Connects a socket to a->place.server; what comes of it goes to connected() or link_failed(). */
 static void open_socket(NmOvpnAttempt *a, gboolean tcp)
 {
   g_autoptr(GError) error = NULL;
-  NmOvpnBrokerLink link = link_to_server(a, tcp);
-  int fd = nmovpn_broker_open_link(a->broker, &link, &error);
+  NmOvpnBrokerLink link = link_to_server(a, &a->place.server, tcp);
+  int fd = open_past_tunnel(a, &link, &error);
   if (fd >= 0)
     a->network_waits = 0;
   if (fd < 0 && !a->socket_wanted && may_wait_for_network(a, error)) {
@@ -363,8 +385,8 @@ void nmovpn_attempt_open_link(NmOvpnAttempt *a)
   gboolean tcp = r->proto == OVPN_PROTO_TCP;
   a->next_address = a->next_address->next;
   a->socket_wanted = FALSE;
-  fill_sockaddr(&a->place.server, address,
-                a->place.via_proxy ? a->place.proxy_port : a->place.port);
+  nmovpn_attempt_fill_sockaddr(&a->place.server, address,
+                               a->place.via_proxy ? a->place.proxy_port : a->place.port);
   g_autofree char *text = g_inet_address_to_string(address);
   if (a->place.via_proxy)
     nmovpn_log(LOG_NOTICE, "connecting to %s (%s) through the %s proxy %s (%s, port %u)",
@@ -381,8 +403,7 @@ void nmovpn_attempt_open_link(NmOvpnAttempt *a)
 static void open_again(NmOvpnAttempt *a)
 {
   g_autoptr(GError) error = NULL;
-  NmOvpnBrokerLink link = link_to_server(a, FALSE);
-  int fd = nmovpn_broker_open_link(a->broker, &link, &error);
+  int fd = nmovpn_attempt_open_udp(a, &a->place.server, &error);
   if (fd < 0)
     nmovpn_log(LOG_INFO, "%s", error->message);
   else if (!nmovpn_engine_send_socket(a->engine, fd, &error))
@@ -395,7 +416,7 @@ static void set_address(struct sockaddr_storage *ss, const guint8 *ip, guint ip_
 {
   g_autoptr(GInetAddress) address =
       g_inet_address_new_from_bytes(ip, ip_len == 16 ? G_SOCKET_FAMILY_IPV6 : G_SOCKET_FAMILY_IPV4);
-  fill_sockaddr(ss, address, port);
+  nmovpn_attempt_fill_sockaddr(ss, address, port);
 }
 
 /* The engine is past its first connection to the proxy and needs another socket: that of the relay,

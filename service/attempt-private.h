@@ -37,7 +37,13 @@ typedef struct NmOvpnPlace {
   guint16 number;     /* of the link that the engine was given, 0 = none */
 } NmOvpnPlace;
 
-typedef struct NmOvpnRival NmOvpnRival; /* attempt-race.c */
+typedef struct NmOvpnRival NmOvpnRival;           /* attempt-moved.c */
+void nmovpn_attempt_look_again(NmOvpnAttempt *a); /* the server that is in use has fallen silent */
+void nmovpn_attempt_stop_looking(NmOvpnAttempt *a);
+
+/* attempt-race.c */
+/* While the tunnel is up: another address of its server is asked, quietly. Takes fd. */
+void nmovpn_race_ask(NmOvpnAttempt *a, const struct sockaddr_storage *server, int fd);
 
 struct NmOvpnAttempt {
   NmOvpnBroker *broker;
@@ -72,6 +78,7 @@ struct NmOvpnAttempt {
   char *first_failure_server; /* whom it is about */
   guint16 newest_link;        /* number that was given last */
   GSList *rivals;             /* NmOvpnRival, oldest first: tried before, and may still answer */
+  GCancellable *looking;      /* attempt-moved.c */
   GSource *race_timer;        /* then the next one is tried too */
   gboolean race_blocked;      /* there were too many for that */
   gint64 link_until;          /* monotonic, us: the end of the turn */
@@ -178,6 +185,10 @@ void nmovpn_attempt_close_files(NmOvpnAttempt *a);
 void nmovpn_attempt_resolve(NmOvpnAttempt *a);
 void nmovpn_attempt_open_link(NmOvpnAttempt *a); /* to next_address */
 void nmovpn_attempt_cancel_link(NmOvpnAttempt *a);
+gboolean nmovpn_attempt_family_fits(const NmOvpnAttempt *a, GInetAddress *address);
+void nmovpn_attempt_fill_sockaddr(struct sockaddr_storage *ss, GInetAddress *address, guint16 port);
+int nmovpn_attempt_open_udp(NmOvpnAttempt *a, const struct sockaddr_storage *server,
+                            GError **error);
 int nmovpn_attempt_socket_error(int fd); /* of connecting: an errno, 0 = connected */
 void nmovpn_attempt_connect_failure(const NmOvpnAttempt *a, const NmOvpnPlace *p, OvpnFailure *ret,
                                     const char *why);

@@ -12,7 +12,7 @@
 #include "service/attempt-private.h"
 #include "service/log.h"
 
-enum { RACE_MS = 400, RACE_RIVALS = 3 };
+enum { RACE_MS = 400, RACE_RIVALS = 3, QUIET_SECONDS = 8 };
 
 struct NmOvpnRival {
   NmOvpnAttempt *attempt;
@@ -22,6 +22,7 @@ struct NmOvpnRival {
   gint64 until;    /* monotonic, us: the end of its turn */
   GSource *source; /* of place.fd, TCP that is connecting */
   GSource *timer;
+  gboolean quiet; /* asked while the tunnel is up */
 };
 
 static void rival_free(NmOvpnRival *r)
@@ -50,6 +51,7 @@ void nmovpn_attempt_drop_link(NmOvpnAttempt *a)
 
 void nmovpn_race_end(NmOvpnAttempt *a)
 {
+  nmovpn_attempt_stop_looking(a);
   nmovpn_attempt_clear_source(&a->race_timer);
   for (GSList *l = a->rivals; l; l = l->next) {
     NmOvpnRival *r = l->data;
@@ -92,12 +94,14 @@ static void wake(NmOvpnAttempt *a, guint ms)
 /* One of those aside is of no use; its place may be taken by the next. Frees the rival. */
 static void rival_lost(NmOvpnAttempt *a, NmOvpnRival *r, const OvpnFailure *f)
 {
-  char *front = a->place.server_name;
-  a->place.server_name = r->place.server_name; /* the sentence is about that one */
-  g_autofree char *sentence = nmovpn_attempt_sentence(a, f);
-  a->place.server_name = front;
-  nmovpn_log(LOG_WARNING, "%s", sentence);
-  nmovpn_attempt_note_failure(a, f, r->place.server_name);
+  if (!r->quiet) {
+    char *front = a->place.server_name;
+    a->place.server_name = r->place.server_name; /* the sentence is about that one */
+    g_autofree char *sentence = nmovpn_attempt_sentence(a, f);
+    a->place.server_name = front;
+    nmovpn_log(LOG_WARNING, "%s", sentence);
+    nmovpn_attempt_note_failure(a, f, r->place.server_name);
+  }
   drop(a, r->place.number);
   a->rivals = g_slist_remove(a->rivals, r);
   rival_free(r);
@@ -110,7 +114,8 @@ static gboolean on_rival_timeout(gpointer user_data)
   NmOvpnRival *r = user_data;
   OvpnFailure f = {0};
   ovpn_failure_set(&f, OVPN_FAIL_NO_ANSWER, "%s", "");
-  r->attempt->not_answered = r->attempt->silent = TRUE;
+  if (!r->quiet)
+    r->attempt->not_answered = r->attempt->silent = TRUE;
   rival_lost(r->attempt, r, &f);
   return G_SOURCE_REMOVE;
 }
@@ -261,6 +266,29 @@ static void forget_others(NmOvpnAttempt *a)
   a->not_answered |=
       a->rivals != NULL; /* they deserve another turn, if this one comes to nothing */
   nmovpn_race_end(a);
+}
+
+void nmovpn_race_ask(NmOvpnAttempt *a, const struct sockaddr_storage *server, int fd)
+{
+  NmOvpnRival *r = g_new0(NmOvpnRival, 1);
+  r->attempt = a;
+  r->quiet = TRUE;
+  r->place = a->place;
+  r->place.server = *server;
+  r->place.server_name = g_strdup(a->place.server_name);
+  r->place.target = NULL;
+  r->place.fd = -1;
+  r->place.number = 0;
+  a->rivals = g_slist_append(a->rivals, r); /* so it is beside */
+  if (nmovpn_attempt_send_link(a, &r->place, fd, NULL)) {
+    r->timer = g_timeout_source_new_seconds(QUIET_SECONDS);
+    g_source_set_callback(r->timer, on_rival_timeout, r, NULL);
+    g_source_attach(r->timer, NULL);
+  } else {
+    a->rivals = g_slist_remove(a->rivals, r);
+    rival_free(r);
+  }
+  close(fd);
 }
 
 gboolean nmovpn_race_chosen(NmOvpnAttempt *a, guint number)

@@ -250,8 +250,13 @@ static void on_chosen(NmOvpnEngine *e, guint number, gpointer user_data)
   NmOvpnAttempt *a = user_data;
   gboolean trying = a->state == NMOVPN_ATTEMPT_RESOLVING || a->state == NMOVPN_ATTEMPT_LINKING ||
                     a->state == NMOVPN_ATTEMPT_NEGOTIATING;
-  if (!trying || !nmovpn_race_chosen(a, number))
+  if ((!trying && a->state != NMOVPN_ATTEMPT_UP) || !nmovpn_race_chosen(a, number))
     return; /* given up in the meantime */
+  if (a->state == NMOVPN_ATTEMPT_UP) {
+    nmovpn_log(LOG_NOTICE, "%s answers at another address; the tunnel is kept",
+               a->place.server_name);
+    return;
+  }
   if (a->state != NMOVPN_ATTEMPT_NEGOTIATING)
     nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_NEGOTIATING);
   nmovpn_log(LOG_INFO, "%s answers", a->place.server_name);
@@ -284,6 +289,11 @@ static void on_up(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_
     nmovpn_attempt_close_files(a);
   }
   nmovpn_attempt_report(a);
+}
+
+static void on_silent(NmOvpnEngine *e, gpointer user_data)
+{
+  nmovpn_attempt_look_again(user_data);
 }
 
 static void on_failed(NmOvpnEngine *e, const OvpnFailure *f, guint number, gboolean others,
@@ -437,6 +447,7 @@ static const NmOvpnEngineCallbacks engine_callbacks = {
     .on_up = on_up,
     .on_failed = on_failed,
     .on_chosen = on_chosen,
+    .on_silent = on_silent,
     .on_socket_wanted = on_socket_wanted,
     .on_log = on_log,
     .on_stats = on_stats,

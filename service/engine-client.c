@@ -473,6 +473,15 @@ static gboolean got_chosen(NmOvpnEngine *e, OvpnReader *r)
   return TRUE;
 }
 
+static gboolean got_silent(NmOvpnEngine *e, OvpnReader *r)
+{
+  if (!complete(r) || !e->live)
+    return FALSE;
+  if (e->cb.on_silent)
+    e->cb.on_silent(e, e->user_data);
+  return TRUE;
+}
+
 static gboolean may_log(NmOvpnEngine *e)
 {
   gint64 now = g_get_monotonic_time(),
@@ -569,6 +578,8 @@ static gboolean got(NmOvpnEngine *e, OvpnIpcType type, OvpnReader *r)
     return got_failed(e, r);
   case OVPN_IPC_CHOSEN:
     return got_chosen(e, r);
+  case OVPN_IPC_SILENT:
+    return got_silent(e, r);
   case OVPN_IPC_LOG:
     return got_log(e, r);
   case OVPN_IPC_STATS:

@@ -137,6 +137,11 @@ void control_send_up(Engine *e, const char *cipher, unsigned mtu)
   send_message(e, &w, false);
 }
 
+void control_send_silent(Engine *e)
+{
+  send_empty(e, OVPN_IPC_SILENT);
+}
+
 void control_send_chosen(Engine *e, uint16_t number)
 {
   uint8_t buf[OVPN_IPC_HEADER + 2];
@@ -401,6 +406,7 @@ static unsigned legal_in(const Engine *e, OvpnIpcType type)
   case OVPN_IPC_CLOSED:
   case OVPN_IPC_SOCKET_WANTED:
   case OVPN_IPC_CHOSEN:
+  case OVPN_IPC_SILENT:
   case OVPN_IPC_LEASE:
     return 0; /* our own direction */
   }
@@ -449,6 +455,7 @@ static bool act(Engine *e, OvpnIpcType type, OvpnReader *r, int *fd)
   case OVPN_IPC_CLOSED:
   case OVPN_IPC_SOCKET_WANTED:
   case OVPN_IPC_CHOSEN:
+  case OVPN_IPC_SILENT:
   case OVPN_IPC_LEASE:
     return false;
   }

@@ -29,8 +29,10 @@ enum {
   SOCKET_MS = 500,     /* between two sockets that are asked for */
   VERDICT_MS = 200,    /* after the hello was answered */
   WOKEN_TCP_MS = 5000, /* how long a TCP connection may be silent after sleep */
-  PROBES_MIN = 3,      /* without an answer, before a session is given up */
-  REFUSALS_MIN = 2,    /* the same, where no probe was ever answered */
+  TELL_MS = 2000,      /* of doubt, before the service looks for other addresses */
+  TELL_AGAIN_MS = 15000,
+  PROBES_MIN = 3,   /* without an answer, before a session is given up */
+  REFUSALS_MIN = 2, /* the same, where no probe was ever answered */
 };
 
 static bool applies(const Engine *e)
@@ -193,6 +195,7 @@ bool revive_socket(Engine *e, int fd)
   if (!r->doubt && r->works) {
     r->doubt = r->probe_at = e->now;
     r->hello_at = e->now + 2 * HELLO_MS * ms;
+    r->tell_at = e->now + TELL_MS * ms;
     r->unanswered = 0;
   }
   return true;
@@ -235,6 +238,7 @@ void revive_tick(Engine *e)
   if (!r->doubt && (silent || e->link.refused)) {
     r->doubt = r->probe_at = e->now;
     r->hello_at = e->now + (e->link.refused ? 0 : HELLO_MS * ms);
+    r->tell_at = e->now + TELL_MS * ms;
     r->unanswered = 0;
   }
   e->link.refused = false;
@@ -251,6 +255,10 @@ void revive_tick(Engine *e)
   }
   if (!r->answered && e->now >= r->hello_at)
     say_hello(e);
+  if (!r->answered && e->now >= r->tell_at) {
+    r->tell_at = e->now + TELL_AGAIN_MS * ms;
+    control_send_silent(e);
+  }
 }
 
 void revive_woken(Engine *e)
@@ -264,6 +272,7 @@ void revive_woken(Engine *e)
     r->tcp_until = e->now + WOKEN_TCP_MS * ms;
   } else if (r->works) {
     r->doubt = r->probe_at = r->hello_at = e->now;
+    r->tell_at = e->now + TELL_MS * ms;
     r->patience = r->unanswered = 0;
   } else {
     r->learned = 0; /* another chance */

@@ -17,6 +17,7 @@ typedef struct Revive {
   uint64_t socket_at; /* when the next socket may be asked for */
   bool socket_wanted;
   unsigned unanswered; /* probes since `answered`, or since the doubt */
+  uint64_t tell_at;    /* when the service is told that nobody answers */
   uint64_t tcp_until;  /* TCP: something has to come before, 0 = no */
   unsigned refusals;   /* times that its host said nobody listens, since anything came */
 } Revive;
