@@ -600,6 +600,44 @@ static void test_key_follows_the_server(void)
   tear_down(&p);
 }
 
+/* A probe is answered by the server with our session, by nobody else, and changes nothing. */
+static void test_probe(void)
+{
+  static Pair p;
+  uint8_t buf[OVPN_PACKET_MAX], back[OVPN_PACKET_MAX];
+  set_up(&p, &cases[1]);
+  CHECK(!ovpn_session_can_probe(p.client)); /* before there are keys */
+  CHECK_INT(ovpn_session_probe(p.client, p.now, buf, sizeof buf), 0);
+  run(&p, 60, 0, is_up);
+  run(&p, 5, 1, NULL);
+  CHECK(ovpn_session_can_probe(p.client));
+  CHECK_INT(ovpn_session_probe(p.client, p.now, buf, 3), 0); /* no room */
+  for (unsigned i = 1; i <= 3; i++) {
+    size_t n = ovpn_session_probe(p.client, p.now, buf, sizeof buf);
+    CHECK(n > 0);
+    server_input(&p.server, p.now, buf, n);
+    while ((n = server_output(&p.server, p.now, back, sizeof back)) > 0)
+      ovpn_session_input(p.client, p.now, back, n);
+    CHECK_INT(ovpn_session_probes_answered(p.client), i);
+  }
+  size_t n = ovpn_session_probe(p.client, p.now, buf, sizeof buf);
+  p.server.sid[0] ^= 1; /* started anew: it has another session */
+  p.server.peer_sid[0] ^= 1;
+  server_input(&p.server, p.now, buf, n);
+  while ((n = server_output(&p.server, p.now, back, sizeof back)) > 0)
+    ovpn_session_input(p.client, p.now, back, n);
+  CHECK_INT(ovpn_session_probes_answered(p.client), 3);
+  p.server.sid[0] ^= 1;
+  p.server.peer_sid[0] ^= 1;
+  server_renegotiate(&p.server, p.now);
+  run(&p, 100, 1, two_keys);
+  CHECK_INT(p.generated, 2);
+  run(&p, 5, 1, NULL);
+  CHECK(ovpn_session_can_probe(p.client));
+  CHECK_INT(p.data_lost_key, 0);
+  tear_down(&p);
+}
+
 static void expect_failure(const char *reject, OvpnStatus status, uint32_t arg, const char *text)
 {
   static Pair p;
@@ -910,6 +948,7 @@ int main(int argc, char **argv)
   test_silence();
   test_credentials();
   test_key_follows_the_server();
+  test_probe();
   test_static_challenge();
   test_pending();
   uint64_t packets = argc > 1 ? strtoull(argv[1], NULL, 10) : 100000;

@@ -360,8 +360,53 @@ static void test_standing_queue(void)
   end_close(&a);
 }
 
+/* Through a SOCKS proxy each datagram has a head, which says where it goes or comes from. */
+static void test_socks_heads(void)
+{
+  Link l;
+  Batch b;
+  OvpnStats st = {0};
+  OvpnFailure f = {0};
+  OvpnSocksAddress to = {.ip = {192, 0, 2, 7}, .ip_len = 4, .port = 1194};
+  int fd[2];
+  uint8_t buf[64];
+  CHECK(batch_init(&b));
+  CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, fd) == 0);
+  CHECK(link_open(&l, OVPN_PROTO_UDP, false, fd[0]));
+  l.head_len = (uint8_t)ovpn_socks_udp_header(&to, l.head);
+  CHECK_INT(l.head_len, 10);
+  for (unsigned i = 0; i < 2; i++) {
+    uint8_t *p = batch_reserve(&b, 1, 16) + PACKET_HEADROOM;
+    memcpy(p, i ? "second" : "first!", 6);
+    batch_push(&b, p, 6, false);
+  }
+  CHECK_INT(l.ops->send(&l, &b, &st, &f), LINK_OK);
+  CHECK_INT(recv(fd[1], buf, sizeof buf, MSG_DONTWAIT), 16);
+  CHECK_MEM(buf,
+            "\0\0\0\x01\xc0\0\x02\x07\x04\xaa"
+            "first!",
+            16);
+  CHECK_INT(recv(fd[1], buf, sizeof buf, MSG_DONTWAIT), 16);
+  CHECK_MEM(buf + 10, "second", 6);
+  put(fd[1], "0000 00 01 c0000207 04aa 6869");                       /* good */
+  put(fd[1], "0000 01 01 c0000207 04aa 6869");                       /* a fragment */
+  put(fd[1], "0000 00 01 c000");                                     /* cut off */
+  put(fd[1], "6869");                                                /* no head */
+  put(fd[1], "0000 00 03 03 612e62 04aa 6a");                        /* from a name */
+  put(fd[1], "0000 00 04 20010db8000000000000000000000001 04aa 6b"); /* from IPv6 */
+  CHECK_INT(l.ops->recv(&l, &b, &st, &f), LINK_OK);
+  CHECK_INT(b.n, 2);
+  CHECK(b.p[0].len == 2 && memcmp(b.p[0].data, "hi", 2) == 0);
+  CHECK(b.p[1].len == 1 && b.p[1].data[0] == 'k');
+  CHECK_INT(st.drops_link, 4);
+  link_close(&l);
+  close(fd[1]);
+  batch_clear(&b);
+}
+
 int main(void)
 {
+  test_socks_heads();
   test_frames_in();
   test_many_frames();
   test_partial_send();
