@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include "helper/core/signin.h"
 #include "ovpn-build.h"
+#include "service/engine-decode.h"
 #include "service/engine-process.h"
 
 enum { SEND_WAIT_MS = 2000, EXIT_WAIT_MS = 2000, MESSAGES_PER_TURN = 32 };
@@ -332,21 +333,11 @@ static gboolean complete(const OvpnReader *r)
   return r->ok && ovpn_reader_left(r) == 0;
 }
 
-static gboolean text_ok(const char *s)
-{
-  if (!s || !g_utf8_validate(s, -1, NULL))
-    return FALSE;
-  for (; *s; s = g_utf8_next_char(s))
-    if (g_unichar_iscntrl(g_utf8_get_char(s)))
-      return FALSE;
-  return TRUE;
-}
-
 /* Text of at most OVPN_FAILURE_TEXT_MAX - 1 bytes; NULL = an offence. */
 static char *read_text(OvpnReader *r)
 {
   char *s = ovpn_ipc_read_str(r, OVPN_FAILURE_TEXT_MAX - 1);
-  if (s && text_ok(s))
+  if (s && nmovpn_engine_text_ok(s))
     return s;
   free(s);
   return NULL;
@@ -372,8 +363,9 @@ static gboolean got_need(NmOvpnEngine *e, OvpnReader *r)
                       .seconds = ovpn_read_u16(r)};
   char *text = ovpn_ipc_read_str(r, OVPN_SIGNIN_TEXT_MAX - 1), address[OVPN_WEB_ADDRESS_MAX];
   gboolean before = need == OVPN_NEED_PASSPHRASE;
-  gboolean ok = text && text_ok(text) && complete(r) && flags <= 7 && need != OVPN_NEED_NONE &&
-                need <= OVPN_NEED_PROXY && (before ? e->started && !e->ready : e->live);
+  gboolean ok = text && nmovpn_engine_text_ok(text) && complete(r) && flags <= 7 &&
+                need != OVPN_NEED_NONE && need <= OVPN_NEED_PROXY &&
+                (before ? e->started && !e->ready : e->live);
   if (ok && need == OVPN_NEED_BROWSER) /* only what is clean already stays the same */
     ok = ovpn_web_address(text, address, sizeof address) && g_str_equal(text, address);
   q.text = text;
@@ -381,20 +373,6 @@ static gboolean got_need(NmOvpnEngine *e, OvpnReader *r)
     e->cb.on_need(e, &q, e->user_data);
   ovpn_secret_free(text);
   return ok;
-}
-
-/* Options whose words are no clean text are the server's garbage: left out. */
-static gboolean append_clean(OvpnOptionList *to, const OvpnOptionList *from)
-{
-  for (size_t i = 0; i < from->n; i++) {
-    const OvpnOption *o = &from->items[i];
-    gboolean clean = o->argc > 0 && !o->is_inline;
-    for (unsigned k = 0; clean && k < o->argc; k++)
-      clean = text_ok(o->argv[k]);
-    if (clean && !ovpn_option_list_add(to, (const char *const *)o->argv, o->argc))
-      return FALSE;
-  }
-  return TRUE;
 }
 
 static gboolean got_pushed(NmOvpnEngine *e, OvpnReader *r)
@@ -405,7 +383,7 @@ static gboolean got_pushed(NmOvpnEngine *e, OvpnReader *r)
   for (unsigned i = 0; ok && i < n; i++)
     ok = r->ok && ovpn_option_decode(r, &part) == OVPN_OK;
   if (!ok || !complete(r) || e->list.n + part.n > OVPN_OPTION_LIST_MAX ||
-      !append_clean(&e->list, &part))
+      !nmovpn_engine_append_clean(&e->list, &part))
     return FALSE;
   if (!last)
     return TRUE;
@@ -423,7 +401,7 @@ static gboolean got_lease(NmOvpnEngine *e, OvpnReader *r)
 {
   ovpn_auto_option_list all = {0}, clean = {0};
   gboolean ok = e->live && e->tun_sent && e->dhcp_sent && ovpn_lease_decode(r, &all) &&
-                complete(r) && append_clean(&clean, &all);
+                complete(r) && nmovpn_engine_append_clean(&clean, &all);
   if (ok && e->cb.on_lease)
     e->cb.on_lease(e, &clean, e->user_data);
   return ok;
