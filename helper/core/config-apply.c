@@ -169,6 +169,8 @@ static const Row rows[OVPN_OPT_MAX_] = {
     DO(RENEG_PKTS, on_limit, AT(reneg_pkts)),
     DO(EXPLICIT_EXIT_NOTIFY, ovpn_on_exit_notify, .value = 0),
     UINT(VERB, verb),
+    FLAG(PASSTOS, passtos),
+    UINT(SHAPER, shaper),
 };
 
 static OvpnStatus apply_one(ConfigApply *a, const OvpnOption *o)

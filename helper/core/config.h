@@ -214,6 +214,8 @@ typedef struct OvpnConfig {
   /* push */
   bool pull, route_nopull, allow_pull_fqdn, disable_occ;
   unsigned verb;
+  bool passtos;              /* UDP: the type of service of inner packets is that of outer ones */
+  unsigned shaper;           /* bytes per second towards the server; 0 = no limit */
   OvpnLinkOptions *selected; /* holds what the selected remote has replaced */
   /* set by the engine: signs where files[KEY].name is a pkcs11: address; borrowed */
   const struct OvpnSigner *signer;

@@ -264,11 +264,12 @@ static void add_addresses(Text *t, const OvpnConfig *c)
 static size_t format_static(const OvpnConfig *c, bool tcp, Text *t)
 {
   const char *cipher = c->cipher ? c->cipher : "BF-CBC", *auth = c->auth ? c->auth : "SHA1";
-  unsigned mtu = ovpn_config_tun_mtu(c, tcp) + (c->tap ? 32 : 0);
+  unsigned mtu = ovpn_config_tun_mtu(c, tcp);
   bool framed = c->compress != OVPN_COMP_NONE, pieces = c->fragment && !tcp;
   add(t, "V4,dev-type %s,link-mtu %u,tun-mtu %u,proto %s", c->tap ? "tap" : "tun",
-      mtu + ovpn_config_link_overhead(c, cipher, tcp) + (framed ? 1 : 0) + (pieces ? 4 : 0), mtu,
-      tcp ? "TCPv4_CLIENT" : "UDPv4");
+      mtu + (c->tap ? 32 : 0) + ovpn_config_link_overhead(c, cipher, tcp) + (framed ? 1 : 0) +
+          (pieces ? 4 : 0),
+      mtu, tcp ? "TCPv4_CLIENT" : "UDPv4");
   add_addresses(t, c);
   add(t, "%s%s", framed ? ",comp-lzo" : "", pieces ? ",mtu-dynamic" : "");
   if (c->secret_dir != OVPN_DIR_NONE)

@@ -27,6 +27,8 @@ typedef struct Reading {
   bool has_metric;
   uint32_t metric;
   unsigned redirect; /* OVPN_REDIRECT_x without ON */
+  bool has_gateway6; /* route-ipv6-gateway */
+  struct in6_addr gateway6;
   size_t cap4, cap6;
   OvpnDnsReader dns;
 } Reading;
@@ -497,6 +499,36 @@ static OvpnStatus take_auth_token_user(Reading *r, const OvpnOption *o)
   return ok ? OVPN_OK : OVPN_FAIL_MEMORY;
 }
 
+static OvpnStatus take_route_gateway6(Reading *r, const OvpnOption *o)
+{
+  if (o->argc > 1 && inet_pton(AF_INET6, o->argv[1], &r->gateway6) == 1)
+    r->has_gateway6 = true;
+  return OVPN_OK;
+}
+
+static OvpnStatus take_shaper(Reading *r, const OvpnOption *o)
+{
+  int64_t n;
+  if (o->argc > 1 && ovpn_push_number(o->argv[1], 100, 100000000, &n))
+    r->p->shaper = (unsigned)n;
+  return OVPN_OK;
+}
+
+static OvpnStatus take_client_nat(Reading *r, const OvpnOption *o)
+{
+  struct in_addr net, alias, mask;
+  bool dnat = o->argc > 1 && !strcasecmp(o->argv[1], "dnat");
+  if (o->argc != 5 || (!dnat && strcasecmp(o->argv[1], "snat")) || r->p->n_nat >= OVPN_NAT_MAX ||
+      inet_pton(AF_INET, o->argv[2], &net) != 1 || inet_pton(AF_INET, o->argv[3], &mask) != 1 ||
+      mask_to_prefix(o->argv[3]) < 0 || inet_pton(AF_INET, o->argv[4], &alias) != 1)
+    return OVPN_OK;
+  r->p->nat[r->p->n_nat++] = (OvpnNatRule){.dnat = dnat,
+                                           .net = net.s_addr & mask.s_addr,
+                                           .mask = mask.s_addr,
+                                           .alias = alias.s_addr & mask.s_addr};
+  return OVPN_OK;
+}
+
 static const Taker takers[] = {
     {OVPN_OPT_ROUTE, FROM_PROFILE | ROUTING | SECOND_PASS, take_route4},
     {OVPN_OPT_ROUTE_IPV6, FROM_PROFILE | ROUTING | SECOND_PASS, take_route6},
@@ -504,6 +536,7 @@ static const Taker takers[] = {
     {OVPN_OPT_IFCONFIG_IPV6, FROM_PROFILE, take_ifconfig6},
     {OVPN_OPT_TOPOLOGY, FROM_PROFILE, take_topology},
     {OVPN_OPT_ROUTE_GATEWAY, FROM_PROFILE, take_route_gateway},
+    {OVPN_OPT_ROUTE_IPV6_GATEWAY, FROM_PROFILE, take_route_gateway6},
     {OVPN_OPT_ROUTE_METRIC, FROM_PROFILE | ROUTING, take_route_metric},
     {OVPN_OPT_REDIRECT_GATEWAY, FROM_PROFILE | ROUTING, take_redirect},
     {OVPN_OPT_REDIRECT_PRIVATE, FROM_PROFILE | ROUTING, take_redirect},
@@ -526,7 +559,8 @@ static const Taker takers[] = {
     {OVPN_OPT_EXPLICIT_EXIT_NOTIFY, 0, take_exit_notify},
     {OVPN_OPT_AUTH_TOKEN, 0, take_auth_token},
     {OVPN_OPT_AUTH_TOKEN_USER, 0, take_auth_token_user},
-    {OVPN_OPT_CLIENT_NAT, ROUTING, NULL},
+    {OVPN_OPT_CLIENT_NAT, FROM_PROFILE | ROUTING, take_client_nat},
+    {OVPN_OPT_SHAPER, 0, take_shaper},
 };
 
 static const Taker *taker_find(OvpnOptionId id)
@@ -624,6 +658,10 @@ static OvpnStatus read_all(Reading *r, const OvpnOptionList *profile, const Ovpn
     s = finish_ifconfig(r);
   if (s == OVPN_OK)
     s = finish_ifconfig6(r);
+  if (s == OVPN_OK && r->has_gateway6) {
+    p->peer6 = r->gateway6;
+    p->has_peer6 = true;
+  }
   if (s == OVPN_OK)
     s = take_list(r, profile, true, SECOND_PASS);
   if (s == OVPN_OK)

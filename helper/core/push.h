@@ -6,6 +6,7 @@
 #pragma once
 #include <netinet/in.h>
 #include "config.h"
+#include "nat.h"
 #include "options.h"
 
 enum {
@@ -108,6 +109,9 @@ typedef struct OvpnPushed {
   int ping, ping_restart, ping_exit, inactive, session_timeout,
       explicit_exit_notify; /* -1 = not pushed */
   uint64_t inactive_bytes;
+  unsigned shaper; /* 0 = not pushed */
+  OvpnNatRule nat[OVPN_NAT_MAX];
+  size_t n_nat;
   OvpnBlob auth_token, auth_token_user; /* user already base64-decoded */
 } OvpnPushed;
 

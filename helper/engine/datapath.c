@@ -177,6 +177,36 @@ static void deliver_super(Datapath *dp, Tun *tun, uint8_t *p, size_t len, bool b
     drain(dp, tun);
 }
 
+/* Where the IP packet begins; len = none is there. */
+static size_t ip_at(const Datapath *dp, const uint8_t *p, size_t len)
+{
+  enum { ETHERNET = 14 };
+  if (!dp->peer.tap)
+    return 0;
+  bool is_ip =
+      len >= ETHERNET && ((p[12] == 0x08 && p[13] == 0) || (p[12] == 0x86 && p[13] == 0xdd));
+  return is_ip ? ETHERNET : len;
+}
+
+static void translate(const Datapath *dp, bool out, uint8_t *p, size_t len)
+{
+  if (!dp->peer.n_nat)
+    return;
+  size_t at = ip_at(dp, p, len);
+  ovpn_nat_apply(dp->peer.nat, dp->peer.n_nat, out, p + at, len - at);
+}
+
+/* The inner type of service without its bits of congestion (RFC 3168): marks that routers would set
+ * in their place could not be handed on to the inner packet at the other end. */
+static uint8_t type_of_service(const Datapath *dp, const uint8_t *p, size_t len)
+{
+  size_t at = ip_at(dp, p, len);
+  if (!dp->peer.passtos || len < at + 2)
+    return 0;
+  p += at;
+  return (p[0] >> 4 == 4 ? p[1] : (uint8_t)(p[0] << 4 | p[1] >> 4)) & 0xfc;
+}
+
 static void deliver(Datapath *dp, Tun *tun, uint8_t *p, size_t len, bool borrowed)
 {
   if (dp->peer.tap && dp->dhcp && ovpn_dhcp_listens(dp->dhcp) &&
@@ -186,6 +216,7 @@ static void deliver(Datapath *dp, Tun *tun, uint8_t *p, size_t len, bool borrowe
     *(dp->up ? &dp->stats.drops_format : &dp->stats.drops_down) += 1;
     return;
   }
+  translate(dp, false, p, len);
   if (dp->peer.mss)
     ovpn_mssfix(p, len, dp->peer.tap, dp->peer.mss);
   if (tun->flags & TUN_VNET_HDR) {
@@ -262,6 +293,37 @@ unsigned datapath_receive(Datapath *dp, Tun *tun, Batch *rx)
   return control;
 }
 
+/* Each packet takes its time on a wire of the given speed, whoever it is from. */
+static void shaper_take(Datapath *dp, size_t len)
+{
+  enum { HEADERS = 28 };
+  if (dp->shaper_free < dp->now)
+    dp->shaper_free = dp->now;
+  dp->shaper_free += (len + HEADERS) * UINT64_C(1000000000) / dp->peer.shaper;
+}
+
+uint64_t datapath_waits(const Datapath *dp, uint64_t now)
+{
+  return dp->peer.shaper && dp->shaper_waits && dp->shaper_free > now ? dp->shaper_free : 0;
+}
+
+/* Packets of `len` bytes that may still go before there is a pause; batches are kept short. */
+static unsigned shaper_left(Datapath *dp, size_t len)
+{
+  static const uint64_t ahead = 10 * 1000000; /* ns */
+  if (!dp->peer.shaper)
+    return BATCH_PACKETS;
+  dp->shaper_waits = dp->shaper_free > dp->now + ahead;
+  if (dp->shaper_waits) {
+    dp->queue.blocked = dp->now;
+    return 0;
+  }
+  uint64_t from = dp->shaper_free > dp->now ? dp->shaper_free : dp->now;
+  uint64_t each = (len + 1) * UINT64_C(1000000000) / dp->peer.shaper;
+  uint64_t n = 1 + (dp->now + ahead - from) / (each ? each : 1);
+  return n < BATCH_PACKETS ? (unsigned)n : BATCH_PACKETS;
+}
+
 static bool seal_framed(Datapath *dp, Batch *tx, uint8_t *slot, uint8_t *p, size_t len)
 {
   uint8_t *pkt = NULL;
@@ -273,6 +335,9 @@ static bool seal_framed(Datapath *dp, Batch *tx, uint8_t *slot, uint8_t *p, size
     return false;
   }
   batch_push(tx, pkt, pkt_len, dp->peer.tcp);
+  tx->p[tx->n - 1].tos = dp->tos;
+  if (dp->peer.shaper)
+    shaper_take(dp, pkt_len);
   if (pkt_len > dp->largest_out)
     dp->largest_out = (uint16_t)pkt_len;
   dp->notes.sent = true;
@@ -349,8 +414,11 @@ static void send_packet(Datapath *dp, Batch *tx, uint8_t *slot, size_t len, bool
   uint8_t *p = slot + PACKET_HEADROOM;
   if (dp->peer.mss && syn)
     ovpn_mssfix(p, len, dp->peer.tap, dp->peer.mss);
+  translate(dp, true, p, len);
+  dp->tos = type_of_service(dp, p, len);
   if (seal(dp, tx, slot, p, len))
     dp->notes.payload += len;
+  dp->tos = 0;
 }
 
 static bool unwanted(Datapath *dp, const uint8_t *p, size_t len)
@@ -380,7 +448,11 @@ static void transmit_segments(Datapath *dp, Batch *tx)
   OffloadSuper *s = &dp->split;
   while (dp->pending) {
     unsigned left = s->segments - s->next, n = payloads_left(dp, tx, s->len);
+    unsigned paced = shaper_left(dp, s->len);
+    if (paced == 0)
+      return;
     n = n < left ? n : left;
+    n = n < paced ? n : paced;
     uint8_t *slot = n > 0 && dp->send ? source_slots(dp, tx, n, s->len) : NULL;
     if (!slot && !batch_empty(tx) && dp->send)
       return;
@@ -472,6 +544,8 @@ bool datapath_transmit(Datapath *dp, Tun *tun, Batch *tx)
   transmit_segments(dp, tx);
   for (unsigned reads = 0;
        !dp->pending && reads < READS_MAX && tx->n < BUDGET_PACKETS && tx->used < budget; reads++) {
+    if (shaper_left(dp, 0) == 0)
+      return true;
     ssize_t n =
         tun->flags & TUN_VNET_HDR ? transmit_super(dp, tun, tx) : transmit_plain(dp, tun, tx);
     if (n <= 0) {

@@ -8,6 +8,7 @@
 #include "helper/core/fragment.h"
 #include "helper/core/inner.h"
 #include "helper/core/ipc.h"
+#include "helper/core/nat.h"
 #include "helper/engine/guard.h"
 #include "helper/core/pack.h"
 #include "helper/engine/link.h"
@@ -32,7 +33,11 @@ typedef struct DatapathPeer {
   bool pack, pack_adaptive; /* outgoing packets are compressed */
   bool tap;
   bool tcp;
-  bool block_ipv6;              /* answer IPv6 packets of this computer with an error */
+  bool block_ipv6; /* answer IPv6 packets of this computer with an error */
+  bool passtos;    /* outer packets get the type of service of inner ones */
+  unsigned shaper; /* bytes per second towards the server; 0 = no limit */
+  OvpnNatRule nat[OVPN_NAT_MAX];
+  size_t n_nat;
   unsigned mss;                 /* 0 = leave alone */
   unsigned fragment;            /* payload of a piece, bytes; 0 = packets are not cut */
   struct sockaddr_storage peer; /* packets to it stay out of the tunnel */
@@ -48,6 +53,9 @@ typedef struct Datapath {
   OvpnDhcp *dhcp;           /* TAP: sees what comes in first, up or not; NULL = none; borrowed */
   uint64_t now;             /* ns; the caller sets it before each batch */
   OvpnFragments *fragments; /* NULL unless packets come in pieces */
+  uint64_t shaper_free;     /* ns: when all that was sent has had its time */
+  bool shaper_waits;        /* nothing is taken from the TUN until then */
+  uint8_t tos;              /* of the packet that is being sealed */
   uint8_t sequence;         /* of the last packet that was cut */
   OvpnPacker *packer;       /* NULL until it is wanted */
   uint8_t *scratch;         /* decompressed payload of one packet */
@@ -85,5 +93,7 @@ void datapath_set_tun(Datapath *dp, const Tun *tun); /* after tun_open */
 unsigned datapath_receive(Datapath *dp, Tun *tun, Batch *rx);
 /* Fills tx (must be empty) from the TUN. false: the device is gone. */
 bool datapath_transmit(Datapath *dp, Tun *tun, Batch *tx);
+/* shaper: when the TUN may be read again, ns; 0 = now. */
+uint64_t datapath_waits(const Datapath *dp, uint64_t now);
 /* Seals one payload of our own (ping, exit) into tx; false = no key or no room. */
 bool datapath_send(Datapath *dp, Batch *tx, const uint8_t *payload, size_t len);

@@ -174,6 +174,11 @@ static void set_peer(Engine *e, const OvpnDataCipher *cipher, int32_t peer_id)
   unsigned mtu = c->tun_mtu ? c->tun_mtu : 1500;
   /* No IPv6 inside: what is routed here all the same is told so at once. */
   peer.block_ipv6 = p && (p->block_ipv6 || !p->has_v6);
+  peer.passtos = c->passtos && !tcp; /* a stream has one type of service */
+  peer.shaper = p && p->shaper ? p->shaper : c->shaper;
+  peer.n_nat = p ? p->n_nat : 0;
+  for (size_t i = 0; i < peer.n_nat; i++)
+    peer.nat[i] = p->nat[i];
   peer.mss = ovpn_mss(c, mtu, tcp, e->link.ipv6, cbc, block, crypto, peer_id >= 0, one);
   if (c->fragment && !tcp) {
     unsigned max = ovpn_fragment_max(c, e->link.ipv6, cbc, block, crypto, peer_id >= 0);
@@ -501,6 +506,8 @@ uint64_t drive_deadline(const Engine *e)
   d = rivals < d ? rivals : d;
   uint64_t lease = lease_deadline(e);
   d = lease < d ? lease : d;
+  uint64_t paced = e->session && e->dp.up ? datapath_waits(&e->dp, e->now) : 0;
+  d = paced && paced < d ? paced : d;
   return e->close_deadline && e->close_deadline < d ? e->close_deadline : d;
 }
 

@@ -34,7 +34,7 @@ typedef union RecvControl {
 } RecvControl;
 
 typedef union SegmentControl {
-  char buf[CMSG_SPACE(sizeof(uint16_t))];
+  char buf[CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(int))];
   struct cmsghdr align;
 } SegmentControl;
 
@@ -158,12 +158,28 @@ static unsigned run_length(const Link *l, const Packet *p, unsigned max)
   if (l->single || size == 0 || total > l->segment_max)
     return 1;
   max = max < SEGMENTS_MAX ? max : SEGMENTS_MAX;
-  while (n < max && p[n].len > 0 && p[n].len <= size && total + head + p[n].len <= SEGMENTED_MAX) {
+  while (n < max && p[n].len > 0 && p[n].len <= size && p[n].tos == p[0].tos &&
+         total + head + p[n].len <= SEGMENTED_MAX) {
     total += head + p[n].len;
     if (p[n++].len < size)
       break;
   }
   return n;
+}
+
+/* Appends to the message that is being made. */
+static void add_control(SendCall *c, int level, int type, const void *value, size_t size)
+{
+  struct msghdr *m = &c->mm[c->n].msg_hdr;
+  char *buf = c->control[c->n].buf;
+  struct cmsghdr *h = (struct cmsghdr *)(void *)(buf + m->msg_controllen);
+  memset(h, 0, CMSG_SPACE(size));
+  h->cmsg_level = level;
+  h->cmsg_type = type;
+  h->cmsg_len = CMSG_LEN(size);
+  memcpy(CMSG_DATA(h), value, size);
+  m->msg_control = buf;
+  m->msg_controllen += CMSG_SPACE(size);
 }
 
 static void add_message(const Link *l, SendCall *c, const Packet *p, unsigned n)
@@ -179,14 +195,14 @@ static void add_message(const Link *l, SendCall *c, const Packet *p, unsigned n)
   c->runs[c->n] = (uint16_t)n;
   if (n > 1) {
     uint16_t size = (uint16_t)(l->head_len + p[0].len);
-    m->msg_control = c->control[c->n].buf;
-    m->msg_controllen = sizeof c->control[c->n].buf;
-    memset(m->msg_control, 0, m->msg_controllen);
-    struct cmsghdr *h = CMSG_FIRSTHDR(m);
-    h->cmsg_level = SOL_UDP;
-    h->cmsg_type = UDP_SEGMENT;
-    h->cmsg_len = CMSG_LEN(sizeof size);
-    memcpy(CMSG_DATA(h), &size, sizeof size);
+    add_control(c, SOL_UDP, UDP_SEGMENT, &size, sizeof size);
+  }
+  if (p[0].tos) {
+    int tos = p[0].tos;
+    if (l->ipv6)
+      add_control(c, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
+    else
+      add_control(c, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
   }
   c->n++;
 }

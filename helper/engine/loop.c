@@ -114,7 +114,7 @@ bool loop_init(Engine *e)
 static bool wants_tun(const Engine *e)
 {
   return e->session && e->phase == ENGINE_SESSION && e->dp.up && e->tun.fd >= 0 &&
-         batch_empty(&e->tx);
+         batch_empty(&e->tx) && !datapath_waits(&e->dp, e->now);
 }
 
 static void update_watches(Engine *e)

@@ -28,6 +28,7 @@ typedef struct Packet {
   uint8_t *data; /* a view: into this batch's slab or into a link's own buffer */
   uint32_t len;
   bool control; /* received, and for the session */
+  uint8_t tos;  /* to be sent with this type of service; 0 = as usual */
 } Packet;
 
 typedef struct Batch {

@@ -324,6 +324,20 @@ static void test_data(void)
   ovpn_config_clear(&c);
   expect_failure(BASE "auth rsa-blake2b512\ntls-auth ta.key\n",
                  "auth: “BLAKE2B512” is not available here; ask the administrator");
+  c = good(BASE "comp-lzo\nallow-compression yes\ncomp-noadapt\npasstos\nshaper 20000\n"
+                "tls-timeout 5\ntls-groups X25519:secp256r1\nremote-random-hostname\n");
+  CHECK(c.compress_out && c.comp_adaptive && c.comp_noadapt && !c.comp_plain && c.passtos);
+  CHECK_INT(c.shaper, 20000);
+  CHECK_INT(c.tls_timeout, 5);
+  CHECK_STR(c.tls_groups, "X25519:secp256r1");
+  CHECK(c.remote_random_hostname);
+  ovpn_config_clear(&c);
+  c = good(BASE "remote vpn.example.org 443 tcp\nhttp-proxy proxy.example.org 3128\n"
+                "<http-proxy-user-pass>\nme\nsecret\n</http-proxy-user-pass>\n");
+  CHECK(c.files[OVPN_FILE_HTTP_PROXY_USER_PASS].is_inline);
+  CHECK_INT(c.files[OVPN_FILE_HTTP_PROXY_USER_PASS].content.len, 10);
+  ovpn_config_clear(&c);
+  expect_failure(BASE "shaper 10\n", "shaper: “10” is not a number between 100 and 100000000");
   c = good(BASE "comp-lzo no\nallow-compression no\n");
   CHECK(c.compress_set && !c.allow_decompress);
   CHECK_INT(c.compress, OVPN_COMP_LZO);

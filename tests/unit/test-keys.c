@@ -200,7 +200,7 @@ static void test_occ_static(void)
   c.tap = true;
   c.ifconfig_remote = (char *)"255.255.255.0";
   CHECK(ovpn_occ_format(&c, false, text, sizeof text));
-  CHECK(strstr(text, ",tun-mtu 1532,proto UDPv4,ifconfig 10.8.0.0 255.255.255.0,") != NULL);
+  CHECK(strstr(text, ",tun-mtu 1500,proto UDPv4,ifconfig 10.8.0.0 255.255.255.0,") != NULL);
 }
 
 static void test_peer_info(void)

@@ -356,6 +356,20 @@ static void test_protocol(void)
   CHECK_INT(x.p.ping, -1);
   CHECK(!x.p.has_peer_id && !x.p.auth_token_user.data && !x.p.cipher);
   CHECK_INT(x.p.compress, OVPN_COMP_LZO);
+  CHECK(x.p.comp_plain && !x.p.comp_adaptive);
+  CHECK_INT(apply(&x, ",comp-lzo,comp-noadapt,shaper 5000,"
+                      "client-nat snat 192.168.1.9 255.255.0.0 10.64.0.0,"
+                      "client-nat dnat 10.0.0.0 255.0.255.0 10.1.0.0,client-nat both 1.1.1.1"),
+            OVPN_OK);
+  CHECK(!x.p.comp_plain && x.p.comp_adaptive && x.p.comp_noadapt);
+  CHECK_INT(x.p.shaper, 5000);
+  CHECK_INT(x.p.n_nat, 1); /* the others make no sense */
+  CHECK(!x.p.nat[0].dnat && x.p.nat[0].net == inet_addr("192.168.0.0"));
+  CHECK_INT(apply(&x, ",ifconfig-ipv6 fd00::2/64 fd00::1,route-ipv6-gateway fd00::9,"
+                      "route-ipv6 2001:db8::/32,shaper 1,comp-lzo yes"),
+            OVPN_OK);
+  CHECK(x.p.routes6[0].has_gateway && x.p.routes6[0].gateway.s6_addr[15] == 9);
+  CHECK(x.p.shaper == 0 && x.p.n_nat == 0 && !x.p.comp_adaptive);
   CHECK_INT(apply(&x, ",key-derivation tls-ekm,ping-exit 30"), OVPN_OK);
   CHECK(x.p.tls_ekm);
   CHECK_INT(x.p.ping_exit, 30);

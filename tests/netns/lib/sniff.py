@@ -95,6 +95,7 @@ def decode(p):
     else:
         return None
     d, t = {'proto': proto, 'src': src, 'dst': dst, 'total': total}, p[head:total]
+    d['tos'] = p[1] if p[0] >> 4 == 4 else (p[0] << 4 | p[1] >> 4) & 0xff
     if p[0] >> 4 == 4:
         d['df'] = bool(p[6] & 0x40)
     if proto == 17 and len(t) >= 8:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """<connection> blocks with keys and options of their own, and options of sockets as the kernel shows them."""
 import re
+import time
 
-from lab import C4, S4, check
+from lab import C4, S4, S6, check, wait_for
 from links import inline, silence
-from registry import scenario
+from registry import add, scenario
+from sniff import Sniffer
 
 
 def block(*lines):
@@ -106,3 +108,72 @@ def port_as_a_service_name(l):
 def remote_random(l):
     s = l.server('udp')
     l.cycle(s, ['remote-random', 'remote %s %d' % (S4, s.port)])
+
+
+def outer(l, s, name, *ping):
+    """The types of service of the packets that the server gets while we ping."""
+    with Sniffer(l.server_ns, 'veth0') as w:
+        l.run('ping', '-n', '-q', '-c', '5', '-i', '0.02', '-W', '2', *ping, s.tun4)
+    return {p['tos'] for p in w.udp(s.port) if p['dport'] == s.port}
+
+
+@scenario
+def passtos(l):
+    """The inner type of service is the outer one, over IPv4 and IPv6; without passtos it is not."""
+    s = l.server('tos')
+    try:
+        l.cycle(s, ['passtos'], then=lambda n: check(0xb8 in outer(l, s, n, '-Q', '0xba'), 'not copied'))
+        l.cycle(s, [], then=lambda n: check(outer(l, s, n, '-Q', '0xb8') == {0}, 'copied without passtos'))
+    finally:
+        l.drop_server('tos')
+    s = l.server('tos6', proto='udp6')
+    try:
+        l.cycle(s, ['passtos'], remote=S6, then=lambda n: check(0x48 in outer(l, s, n, '-Q', '0x48'), 'not copied over IPv6'))
+    finally:
+        l.drop_server('tos6')
+
+
+def shaped(pushed):
+    def f(l):
+        line = 'shaper 50000'
+        s = l.server('shaper', ['push "%s"' % line] if pushed else [])
+
+        def then(name):
+            begin = time.monotonic()
+            with Sniffer(l.server_ns, 'veth0') as w:
+                l.run('ping', '-n', '-q', '-c', '100', '-i', '0.005', '-s', '1000', '-W', '1', s.tun4, ok=False)
+            took = time.monotonic() - begin
+            sent = sum(p['total'] for p in w.udp(s.port) if p['dport'] == s.port)
+            # 100 kB are offered within half a second
+            check(sent <= 50000 * took * 1.15 + 4000, '%d bytes in %.2f s' % (sent, took))
+            check(sent > 15000, 'only %d bytes in %.2f s' % (sent, took))
+            l.ping(s)
+        try:
+            l.cycle(s, [] if pushed else [line], then=then)
+        finally:
+            l.drop_server('shaper')
+    return f
+
+
+add('links', 'shaper', shaped(False))
+add('links', 'shaper-pushed', shaped(True))
+
+
+@scenario
+def client_nat(l):
+    """Two addresses that only we know: of the server (profile), and ours as the server sees it (pushed)."""
+    s = l.server('nat', ['push "client-nat snat 10.98.0.0 255.255.255.0 10.61.7.0"'])
+
+    def then(name):
+        dev = l.device(s)
+        l.run('ip', 'address', 'add', '10.98.0.5/32', 'dev', dev)
+        with Sniffer(l.client_ns, dev) as w:
+            l.run('ping', '-n', '-q', '-c', '3', '-i', '0.05', '-W', '2', '10.97.0.1')
+        check('10.97.0.1' in {p['src'] for p in w.packets}, 'no answer from 10.97.0.1')
+        # the server tells, since nobody has that address there
+        l.run('ping', '-n', '-q', '-c', '3', '-i', '0.05', '-W', '0.1', '-I', '10.98.0.5', s.tun4, ok=False)
+        wait_for('the other address', lambda: 'bad source address from client [10.61.7.5]' in s.log())
+    try:
+        l.cycle(s, ['client-nat dnat 10.97.0.0 255.255.255.0 ' + s.net4, 'route 10.97.0.0 255.255.255.0'], then=then)
+    finally:
+        l.drop_server('nat')
