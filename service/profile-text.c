@@ -180,7 +180,7 @@ gboolean nmovpn_pem_without_keys(const void *text, gsize len, OvpnBlob *ret)
 {
   static const char begin[] = "-----BEGIN ", private_key[] = "PRIVATE KEY-----",
                     end[] = "-----END ";
-  const char *p = text, *stop = p + len;
+  const char *p = len ? text : "", *stop = p + len;
   gboolean in_key = FALSE, ok = TRUE;
   for (const char *next; ok && p < stop; p = next) {
     const char *newline = memchr(p, '\n', (gsize)(stop - p));

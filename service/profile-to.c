@@ -181,7 +181,8 @@ static gboolean to_port(const To *t)
 {
   /* `port` would also bind the local one, which the key does not mean. */
   const char *port = get(t, KEY_PORT);
-  return !port || add(t, OVPN_OPT_RPORT, KEY_PORT, port, NULL, NULL);
+  g_autofree char *bare = port ? g_strstrip(g_strdup(port)) : NULL;
+  return !bare || add(t, OVPN_OPT_RPORT, KEY_PORT, bare, NULL, NULL);
 }
 
 static gboolean to_dev(const To *t)

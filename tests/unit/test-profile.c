@@ -108,6 +108,44 @@ static void test_old_profiles(void)
   check_options("remote=h|ca=data:;base64,eAo=", "<ca>|x|</ca>");
 }
 
+/* What the older plugin passed over, or found out by looking into the file. */
+static void test_habits(void)
+{
+  check_options("remote=  h:1194:udp, ,bad:0:udp", "remote h 1194 udp");
+  check_options("remote=h|port= 99 |mtu-disc=perhaps|ping=\t10",
+                "rport 99|ping 10|!mtu-disc perhaps");
+  check_options("remote=h|cert=/a.pem|key=/a.pem", "cert /a.pem|key /a.pem");
+  check_options("remote=h|cert=/A.CRT|key=/A.CRT", "cert /A.CRT|key /A.CRT");
+  check_options("remote=h|cert=/a|key=/a", "pkcs12 /a");
+  check_options("remote=h|cert=/a.pfx", "pkcs12 /a.pfx");
+}
+
+static void test_pem_without_keys(void)
+{
+  static const char text[] = "x\n-----BEGIN EC PRIVATE KEY-----\ns\n-----END EC PRIVATE KEY-----\n"
+                             "-----BEGIN CERTIFICATE-----\nc\n-----END CERTIFICATE-----\n"
+                             "-----BEGIN PRIVATE KEY-----\nunfinished";
+  ovpn_auto_blob got = {0}, none = {0};
+  CHECK(nmovpn_pem_without_keys(text, sizeof(text) - 1, &got));
+  CHECK(ovpn_blob_append(&got, "", 1));
+  CHECK_STR((const char *)got.data,
+            "x\n-----BEGIN CERTIFICATE-----\nc\n-----END CERTIFICATE-----\n");
+  CHECK(nmovpn_pem_without_keys("", 0, &none));
+  CHECK_INT(none.len, 0);
+}
+
+/* The older plugin used the login name of the person and asked nobody for another. */
+static void test_login_name(void)
+{
+  g_autoptr(NMSettingVpn) vpn = make("connection-type=password|remote=h|password-flags=1");
+  nm_setting_vpn_add_secret(vpn, NMOVPN_SECRET_PASSWORD, "p");
+  CHECK_INT(nmovpn_profile_needs(vpn, FALSE, TRUE), NMOVPN_NEEDS_USERNAME);
+  g_object_set(vpn, NM_SETTING_VPN_USER_NAME, "me", NULL);
+  CHECK_INT(nmovpn_profile_needs(vpn, FALSE, TRUE), 0);
+  nm_setting_vpn_add_data_item(vpn, NMOVPN_KEY_DEFAULT_ROUTE, "auto");
+  CHECK_INT(nmovpn_profile_needs(vpn, FALSE, TRUE), NMOVPN_NEEDS_USERNAME);
+}
+
 static void test_errors(void)
 {
   check_invalid("connection-type=tls", NMOVPN_PROFILE_ERROR_MISSING, "server");
@@ -222,6 +260,9 @@ static void test_keys(void)
 int main(void)
 {
   test_old_profiles();
+  test_habits();
+  test_pem_without_keys();
+  test_login_name();
   test_errors();
   test_needs();
   test_lost_key();
