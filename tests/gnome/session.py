@@ -69,10 +69,16 @@ class Session:
             self.start_compositor()
 
     def start_manager(self):
+        """Once in a while one ends at once, when the display is still busy with itself."""
         manager = self.start('openbox')
-        A.wait('window manager', lambda: manager.poll() is not None or subprocess.run(
-            ['xdotool', 'get_desktop'], stdout=self.log, stderr=self.log).returncode == 0, 30)
-        check(manager.poll() is None, 'the window manager did not start')
+
+        def ready():
+            nonlocal manager
+            if manager.poll() is not None:
+                manager = self.start('openbox')
+                time.sleep(0.5)
+            return subprocess.run(['xdotool', 'get_desktop'], stdout=self.log, stderr=self.log).returncode == 0
+        A.wait('window manager', ready, 30)
 
     def start_compositor(self):
         """Wayland without any display; there are no keys and no pictures then."""
