@@ -212,3 +212,36 @@ def networking_off_and_on(l):
             l.nmcli('connection', 'up', 'base', ok=False)[0] == 0, 20, 0.3)
         wait_for('its address', lambda: C4 in l.run('ip', '-4', 'address', 'show', 'dev', 'veth0'), 15, 0.1)
         l.drop_server('off-and-on')
+
+
+def nobody_is_asked(proto):
+    """A password that was typed once and not stored serves after sleep too, when the server has forgotten everything."""
+    def f(l):
+        script = l.scratch + '/yes'
+        with open(script, 'w') as out:
+            out.write('#!/bin/sh\nexit 0\n')
+        os.chmod(script, 0o755)
+        s = l.server('asleep-typed-' + proto, ['keepalive 10 60', 'script-security 2',
+                                               'auth-user-pass-verify %s via-file' % script], proto=proto)
+        name = l.import_profile(l.profile(s, ['auth-user-pass']), data='username=eve,password-flags=2')
+        try:
+            with Clock(l) as clock:
+                rc, out, _ = l.up(name, {'password': 'typed'})
+                check(rc == 0, out)
+                l.ping(s)
+                mark = l.mark()
+                crash(s)
+                before = sessions(s)
+                clock.jump(300)
+                wait_for('a new session', lambda: sessions(s) > before, 20, 0.05)
+                l.works(s)
+                check('asking' not in l.log_since(mark).replace('asking the server', ''), 'somebody was asked')
+        finally:
+            l.down(name)
+            l.delete(name)
+            l.drop_server('asleep-typed-' + proto)
+    return f
+
+
+for _proto in ('udp', 'tcp'):
+    add('staying', 'asleep-and-nobody-is-asked-' + _proto, nobody_is_asked(_proto))
