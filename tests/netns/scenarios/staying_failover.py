@@ -178,7 +178,7 @@ def retry_max_of_a_silent_server(l):
             u.gone(30)
             took = time.monotonic() - begin
             print('    gave up after %.1f s' % took, flush=True)
-            check(5 < took < 20, 'gave up after %.1f s' % took)
+            check(5 < took < 45, 'gave up after %.1f s' % took)
             check('does not answer any more' in l.log_since(mark), l.log_since(mark)[-300:])
         finally:
             path_rule(l, None)
