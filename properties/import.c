@@ -94,8 +94,8 @@ static gboolean looks_like_client(const OvpnOptionList *l)
 {
   for (gsize i = 0; i < l->n; i++) {
     const OvpnOption *o = &l->items[i];
-    if (o->id == OVPN_OPT_CLIENT || o->id == OVPN_OPT_TLS_CLIENT || o->id == OVPN_OPT_REMOTE ||
-        o->id == OVPN_OPT_SECRET)
+    if (o->id == OVPN_OPT_CLIENT || o->id == OVPN_OPT_TLS_CLIENT || o->id == OVPN_OPT_TLS_SERVER ||
+        o->id == OVPN_OPT_REMOTE || o->id == OVPN_OPT_SECRET)
       return TRUE;
   }
   return FALSE;

@@ -14,13 +14,12 @@
 #include "service/uplink.h"
 
 enum {
-  LOCAL_PORT = 1194 /* of bind */,
   NETWORK_WAIT_MS = 250,
   NETWORK_WAITS = 40 /* ten seconds */
 };
 
 /* Service names too, as OpenVPN's remote accepts them. */
-static guint16 parse_port(const char *text, gboolean tcp)
+guint16 nmovpn_attempt_parse_port(const char *text, gboolean tcp)
 {
   guint64 n;
   if (g_ascii_string_to_unsigned(text, 10, 1, 65535, &n, NULL))
@@ -187,16 +186,20 @@ void nmovpn_attempt_resolve(NmOvpnAttempt *a)
   const OvpnConfig *c = &a->config;
   ovpn_config_select(&a->config, a->place.remote);
   g_free(a->place.server_name);
-  a->place.server_name = strchr(r->host, ':') ? g_strdup_printf("[%s]:%s", r->host, r->port)
-                                              : g_strdup_printf("%s:%s", r->host, r->port);
+  a->place.server_name = !*r->host              ? g_strdup(_("the peer"))
+                         : strchr(r->host, ':') ? g_strdup_printf("[%s]:%s", r->host, r->port)
+                                                : g_strdup_printf("%s:%s", r->host, r->port);
   a->place.via_proxy = c->proxy_type != NULL;
-  a->place.port = parse_port(r->port, r->proto == OVPN_PROTO_TCP);
-  a->place.proxy_port = a->place.via_proxy ? parse_port(c->proxy_port, TRUE) : 0;
+  a->place.port = nmovpn_attempt_parse_port(r->port, r->proto == OVPN_PROTO_TCP);
+  a->place.proxy_port = a->place.via_proxy ? nmovpn_attempt_parse_port(c->proxy_port, TRUE) : 0;
   g_clear_pointer(&a->place.target, g_free);
   /* Only datagrams need the address of the server: a proxy knows names. */
   if (a->place.via_proxy && r->proto == OVPN_PROTO_TCP)
     a->place.target = g_strdup(r->host);
-  if (a->place.port == 0 || (a->place.via_proxy && a->place.proxy_port == 0))
+  if (!*r->host) {
+    nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_LINKING);
+    nmovpn_attempt_listen(a);
+  } else if (a->place.port == 0 || (a->place.via_proxy && a->place.proxy_port == 0))
     idle(a, on_bad_port);
   else
     look_up(a);
@@ -222,7 +225,7 @@ void nmovpn_attempt_fill_sockaddr(struct sockaddr_storage *ss, GInetAddress *add
 static gboolean fill_local(const NmOvpnAttempt *a, NmOvpnBrokerLink *link)
 {
   const OvpnConfig *c = &a->config;
-  guint64 port = c->bind && !link->tcp ? LOCAL_PORT : 0;
+  guint64 port = c->bind && !link->tcp ? nmovpn_attempt_own_port(a) : 0;
   if (link->tcp && a->place.via_proxy && nmovpn_attempt_remote(a)->proto == OVPN_PROTO_UDP)
     return FALSE; /* it is for the datagrams */
   if (c->local_port)
@@ -324,7 +327,9 @@ static NmOvpnBrokerLink link_to_server(const NmOvpnAttempt *a,
                                        const struct sockaddr_storage *server, gboolean tcp)
 {
   const OvpnConfig *c = &a->config;
-  NmOvpnBrokerLink link = {.tcp = tcp,
+  gboolean open = !tcp && c->is_float && !a->place.via_proxy;
+  NmOvpnBrokerLink link = {.mode = open ? OVPN_BROKER_OPEN : OVPN_BROKER_CONNECT,
+                           .tcp = tcp,
                            .remote = *server,
                            .pmtu_disc = (guint)(c->mtu_disc + 1),
                            .mark = c->mark,
@@ -442,6 +447,7 @@ void nmovpn_attempt_socket_wanted(NmOvpnAttempt *a, gboolean udp, const guint8 *
 void nmovpn_attempt_cancel_link(NmOvpnAttempt *a)
 {
   nmovpn_attempt_clear_source(&a->race_timer);
+  nmovpn_attempt_stop_listening(a);
   if (a->resolving)
     g_cancellable_cancel(a->resolving);
   g_clear_object(&a->resolving);

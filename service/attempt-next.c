@@ -14,6 +14,7 @@ enum {
   RESOLVE_SECONDS = 20,
   ADDRESS_SECONDS = 8, /* for an address that is not the last: three packets, four SYNs */
   LAST_ADDRESS_SECONDS = 30,
+  CALLER_SECONDS = 10, /* for somebody who called by TCP to say his first word */
   MIN_ADDRESS_SECONDS = 3,
   QUICK_SECONDS = 2,        /* first round, where there is a choice: five packets, two SYNs */
   QUICK_LAST_SECONDS = 4,   /* its last one */
@@ -110,6 +111,10 @@ static void link_next_address(NmOvpnAttempt *a)
   a->session = OVPN_SESSION_INIT;
   a->place.number = 0;
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_LINKING);
+  if (nmovpn_attempt_waits(a)) {
+    nmovpn_attempt_listen(a);
+    return;
+  }
   start_turn(a, a->next_address ? a->next_address->next : NULL);
   nmovpn_race_begin(a);
   nmovpn_attempt_open_link(a);
@@ -190,6 +195,10 @@ static gboolean may_retry(NmOvpnAttempt *a, guint at_least)
 
 static void reconnect_later(NmOvpnAttempt *a, guint at_least)
 {
+  if (nmovpn_attempt_waits(a) && a->state != NMOVPN_ATTEMPT_LINKING) {
+    nmovpn_attempt_wait_again(a);
+    return;
+  }
   if (at_least == 0 && reconnect_soon(a))
     return;
   guint most = MAX(a->config.connect_retry_max_wait, 1);
@@ -209,6 +218,11 @@ void nmovpn_attempt_link_failed(NmOvpnAttempt *a, const OvpnFailure *f)
   guint at_least = f->status == OVPN_FAIL_AUTH_TEMP ? f->arg : 0;
   nmovpn_log(LOG_WARNING, "%s", sentence);
   nmovpn_attempt_note_failure(a, f, a->place.server_name);
+  if (nmovpn_attempt_waits(a) &&
+      (a->state == NMOVPN_ATTEMPT_NEGOTIATING || a->state == NMOVPN_ATTEMPT_CONFIGURING)) {
+    nmovpn_attempt_wait_again(a);
+    return;
+  }
   if (a->state != NMOVPN_ATTEMPT_RESOLVING && a->place.fd >= 0) {
     /* A TCP connection that does not come about; the list of addresses stays. */
     nmovpn_attempt_clear_source(&a->link_source);
@@ -258,6 +272,12 @@ gboolean nmovpn_attempt_send_link(NmOvpnAttempt *a, NmOvpnPlace *p, int fd, GErr
                            .number = p->number,
                            .beside = a->rivals != NULL,
                            .fd = fd};
+  if (r->proto == OVPN_PROTO_UDP && r->waits) {
+    link.mode = OVPN_LINK_WAITING;
+  } else if (r->proto == OVPN_PROTO_UDP && a->config.is_float && !p->via_proxy) {
+    link.mode = OVPN_LINK_OPEN;
+    link.peer = &p->server;
+  }
   return nmovpn_engine_send_link(a->engine, &link, error);
 }
 
@@ -265,7 +285,11 @@ void nmovpn_attempt_linked(NmOvpnAttempt *a, int fd)
 {
   g_autoptr(GError) error = NULL;
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_NEGOTIATING);
-  start_turn(a, a->next_address);
+  const OvpnRemote *r = nmovpn_attempt_remote(a);
+  if (!r->waits)
+    start_turn(a, a->next_address);
+  else if (r->proto == OVPN_PROTO_TCP)
+    nmovpn_attempt_start_turn(a, g_get_monotonic_time() + CALLER_SECONDS * G_USEC_PER_SEC);
   if (!nmovpn_attempt_send_link(a, &a->place, fd, &error))
     nmovpn_attempt_fail_internal(a, error->message);
   close(fd);

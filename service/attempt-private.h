@@ -71,6 +71,8 @@ struct NmOvpnAttempt {
   GCancellable *resolving;
   GSList *addresses, *next_address; /* GInetAddress of the current remote */
   gboolean socket_wanted; /* the connection that is being made is the answer to the engine */
+  int listen_fd;          /* TCP socket on which the peer calls; -1 */
+  GSource *listen_source;
   GSource *link_source;
   gboolean server_answered;   /* in this session */
   OvpnFailure open_failure;   /* why a socket could not be opened */
@@ -196,6 +198,20 @@ void nmovpn_attempt_watch_connecting(NmOvpnAttempt *a);
 
 void nmovpn_attempt_socket_wanted(NmOvpnAttempt *a, gboolean udp, const guint8 *ip, guint ip_len,
                                   guint16 port);
+
+guint16 nmovpn_attempt_parse_port(const char *text, gboolean tcp); /* 0 = none */
+void nmovpn_attempt_fill_sockaddr(struct sockaddr_storage *ss, GInetAddress *address, guint16 port);
+
+/* attempt-listen.c */
+gboolean nmovpn_attempt_waits(const NmOvpnAttempt *a);   /* for the peer to call */
+guint16 nmovpn_attempt_own_port(const NmOvpnAttempt *a); /* where it does */
+void nmovpn_attempt_listen(NmOvpnAttempt *a);            /* LINKING -> linked, or link_failed */
+void nmovpn_attempt_wait_again(NmOvpnAttempt *a);        /* after a call that came to nothing */
+void nmovpn_attempt_stop_listening(NmOvpnAttempt *a);    /* it is there */
+void nmovpn_attempt_on_peer(NmOvpnEngine *e, const struct sockaddr_storage *peer,
+                            gpointer user_data);
+void nmovpn_attempt_on_caller_refused(NmOvpnEngine *e, const struct sockaddr_storage *from,
+                                      const OvpnFailure *f, gpointer user_data);
 
 /* attempt-ask.c */
 void nmovpn_attempt_ask_proxy(NmOvpnAttempt *a, gboolean need_link, const char *message);

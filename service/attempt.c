@@ -86,6 +86,7 @@ char *nmovpn_attempt_sentence(const NmOvpnAttempt *a, const OvpnFailure *f)
       .control_key = files[OVPN_FILE_TLS_AUTH].name || files[OVPN_FILE_TLS_CRYPT].name ||
                      files[OVPN_FILE_TLS_CRYPT_V2].name,
       .config = &a->config,
+      .waits_on = nmovpn_attempt_waits(a) ? nmovpn_attempt_own_port(a) : 0,
   };
   return nmovpn_failure_sentence(f, &c);
 }
@@ -196,6 +197,10 @@ static gboolean on_overall_timeout(gpointer user_data)
                    "");
   if (f.status == OVPN_FAIL_HANDSHAKE_TIMEOUT && a->session == OVPN_SESSION_KEY_EXCHANGE)
     f.arg = 1;
+  if (nmovpn_attempt_waits(a) && a->first_failure_server) { /* who called without success */
+    g_free(a->place.server_name);
+    a->place.server_name = g_steal_pointer(&a->first_failure_server);
+  }
   nmovpn_attempt_fail(a, &f);
   return G_SOURCE_REMOVE;
 }
@@ -281,6 +286,7 @@ static void on_up(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_
     nmovpn_attempt_clear_source(&a->overall_timer);
     nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_UP);
     a->was_up = TRUE;
+    nmovpn_attempt_stop_listening(a);
     a->rounds = 0;
     a->up_at = g_get_monotonic_time();
     a->tried = a->backoff = a->n_refused = a->n_proxy_refused = 0;
@@ -449,6 +455,8 @@ static const NmOvpnEngineCallbacks engine_callbacks = {
     .on_chosen = on_chosen,
     .on_silent = on_silent,
     .on_socket_wanted = on_socket_wanted,
+    .on_peer = nmovpn_attempt_on_peer,
+    .on_caller_refused = nmovpn_attempt_on_caller_refused,
     .on_log = on_log,
     .on_stats = on_stats,
     .on_closed = on_closed,
@@ -474,7 +482,7 @@ NmOvpnAttempt *nmovpn_attempt_new(NmOvpnBroker *broker, const NmOvpnAttemptCallb
   a->broker = broker;
   a->callbacks = *callbacks;
   a->user_data = user_data;
-  a->place.fd = a->tun.fd = -1;
+  a->place.fd = a->listen_fd = a->tun.fd = -1;
   for (int i = 0; i < OVPN_FILE_MAX; i++)
     a->files[i] = -1;
   ovpn_config_init(&a->config);

@@ -228,11 +228,16 @@ static char *address_text(const struct sockaddr_storage *a)
 
 static gboolean link_is_valid(const NmOvpnBrokerLink *link)
 {
-  g_autoptr(GSocketAddress) remote =
-      g_socket_address_new_from_native((gpointer)&link->remote, sizeof link->remote);
+  g_autoptr(GSocketAddress) remote = g_socket_address_new_from_native(
+      (gpointer)(link->mode == OVPN_BROKER_LISTEN ? &link->local : &link->remote),
+      sizeof link->remote);
+  gboolean listens = link->mode == OVPN_BROKER_LISTEN;
+  if (listens && !link->has_local)
+    return FALSE;
   return G_IS_INET_SOCKET_ADDRESS(remote) &&
          g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(remote)) != 0 &&
-         (!link->has_local || link->local.ss_family == link->remote.ss_family) &&
+         !(link->mode == OVPN_BROKER_OPEN && link->tcp) &&
+         (listens || !link->has_local || link->local.ss_family == link->remote.ss_family) &&
          link->pmtu_disc <= 3 && link->sndbuf <= BUFFER_MAX && link->rcvbuf <= BUFFER_MAX &&
          ifname_is_valid(link->bind_dev ? link->bind_dev : "");
 }
@@ -243,7 +248,8 @@ static void link_explain(const NmOvpnBrokerLink *link, int err, GError **error)
   if (err == ENODEV && link->bind_dev)
     g_set_error(error, NMOVPN_BROKER_ERROR, NMOVPN_BROKER_ERROR_LINK,
                 _("There is no network interface “%s” to connect through"), link->bind_dev);
-  else if (link->has_local && (err == EADDRNOTAVAIL || err == EADDRINUSE || err == EACCES)) {
+  else if (link->has_local && (err == EADDRNOTAVAIL || err == EADDRINUSE || err == EACCES ||
+                               link->mode == OVPN_BROKER_LISTEN)) {
     g_autofree char *local = address_text(&link->local);
     g_set_error(error, NMOVPN_BROKER_ERROR, NMOVPN_BROKER_ERROR_LINK,
                 _("The local address %s cannot be used: %s"), local, g_strerror(err));
@@ -266,6 +272,8 @@ int nmovpn_broker_open_link(NmOvpnBroker *b, const NmOvpnBrokerLink *link, GErro
                 _("Cannot connect to %s: the settings of the connection do not fit"), remote);
     return -1;
   }
+  q->link.mode = (uint8_t)link->mode;
+  q->link.v6only = link->v6only ? 1 : 0;
   q->link.tcp = link->tcp ? 1 : 0;
   q->link.has_local = link->has_local ? 1 : 0;
   q->link.pmtu_disc = (uint8_t)link->pmtu_disc;

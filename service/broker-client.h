@@ -47,10 +47,11 @@ gboolean nmovpn_broker_open_tun(NmOvpnBroker *b, gboolean tap, const char *name,
                                 NmOvpnBrokerTun *tun, GError **error);
 
 typedef struct NmOvpnBrokerLink {
-  gboolean tcp;
+  OvpnBrokerLinkMode mode; /* OPEN: UDP, not connected; LISTEN: waits on local, without remote */
+  gboolean tcp, v6only;
   struct sockaddr_storage remote; /* AF_INET or AF_INET6, port != 0 */
   gboolean has_local;
-  struct sockaddr_storage local; /* same family; port 0 = any */
+  struct sockaddr_storage local; /* same family; port 0 = any, not of LISTEN */
   guint pmtu_disc;               /* 0 unset, 1 no, 2 maybe, 3 yes (OpenVPN's mtu-disc) */
   guint32 mark;                  /* 0 = none */
   guint32 sndbuf, rcvbuf;        /* 0 = default; at most 32 MiB */

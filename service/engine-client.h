@@ -60,6 +60,11 @@ typedef struct NmOvpnEngineCallbacks {
    * with nmovpn_engine_send_socket() */
   void (*on_socket_wanted)(NmOvpnEngine *e, gboolean udp, const guint8 *ip, guint ip_len,
                            guint16 port, gpointer user_data);
+  /* where the peer is from now on: it called, or its address has changed */
+  void (*on_peer)(NmOvpnEngine *e, const struct sockaddr_storage *peer, gpointer user_data);
+  /* somebody called without success; the engine waits for others */
+  void (*on_caller_refused)(NmOvpnEngine *e, const struct sockaddr_storage *from,
+                            const OvpnFailure *failure, gpointer user_data);
   /* level: syslog 3..7 */
   void (*on_log)(NmOvpnEngine *e, int level, OvpnLogCode code, const char *text,
                  gpointer user_data);
@@ -101,7 +106,9 @@ typedef struct NmOvpnEngineLink {
   guint16 port;
   guint16 number;  /* of this link, from 1 on */
   gboolean beside; /* other links stay open until one of them is answered */
-  int fd;          /* connected, non-blocking */
+  OvpnIpcLinkMode mode;
+  const struct sockaddr_storage *peer; /* of OVPN_LINK_OPEN, else NULL */
+  int fd;                              /* non-blocking */
 } NmOvpnEngineLink;
 gboolean nmovpn_engine_send_link(NmOvpnEngine *e, const NmOvpnEngineLink *link, GError **error);
 /* That link is closed; nothing comes of it any more, except what is on its way. */

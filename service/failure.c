@@ -40,9 +40,24 @@ static char *with_detail(const char *sentence, const char *detail)
                            : g_strdup_printf(alone, sentence);
 }
 
+/* Nobody has called. */
+static char *no_call(const NmOvpnFailureContext *c)
+{
+  if (c->control_key)
+    return g_strdup_printf(
+        _("No peer called on %s port %u. The peer may be down, a firewall may block the port, or "
+          "the tls-auth or tls-crypt key may be the wrong one."),
+        proto_name(c), c->waits_on);
+  return g_strdup_printf(
+      _("No peer called on %s port %u. The peer may be down, or a firewall may block the port."),
+      proto_name(c), c->waits_on);
+}
+
 /* f->arg: the host itself answered that nobody listens on that port; the text is the network's. */
 static char *no_answer(const OvpnFailure *f, const NmOvpnFailureContext *c, const char *server)
 {
+  if (c->waits_on)
+    return no_call(c);
   if (f->arg)
     return g_strdup_printf(_("%s refused the connection (%s). No VPN server is running there, or a "
                              "firewall rejects it."),
@@ -83,9 +98,15 @@ static char *certificate_sentence(const OvpnFailure *f, const NmOvpnFailureConte
   case OVPN_FAIL_CERT_REVOKED:
     return g_strdup_printf(_("The certificate of %s has been revoked."), server);
   case OVPN_FAIL_CERT_NAME:
+    if (c->config && c->config->tls_server)
+      return g_strdup_printf(_("The peer presents the name “%s” but this connection expects “%s”."),
+                             f->text, c->config->name ? c->config->name : "?");
     return g_strdup_printf(_("The server presents the name “%s” but this connection expects “%s”."),
                            f->text, c->config && c->config->name ? c->config->name : "?");
   case OVPN_FAIL_CERT_USAGE:
+    if (c->config && c->config->tls_server)
+      return with_detail(
+          _("The certificate of the peer is not made for what this connection expects"), f->text);
     return with_detail(_("The certificate of the server is not made for a VPN server"), f->text);
   case OVPN_FAIL_CERT_FINGERPRINT:
     return with_detail(
@@ -103,6 +124,8 @@ static char *network_sentence(const OvpnFailure *f, const NmOvpnFailureContext *
   case OVPN_FAIL_RESOLVE:
     return with_detail(_("Cannot find the address of the VPN server"), f->text);
   case OVPN_FAIL_CONNECT:
+    if (c->waits_on && f->arg)
+      return with_detail(_("Cannot wait for the peer to call"), f->text);
     return with_detail(_("Cannot connect to the VPN server"), f->text[0] ? f->text : server);
   case OVPN_FAIL_NO_ANSWER:
     return no_answer(f, c, server);

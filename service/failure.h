@@ -10,6 +10,7 @@ typedef struct NmOvpnFailureContext {
   OvpnProto proto;
   gboolean control_key;     /* tls-auth or tls-crypt in use: a wrong key looks like no answer */
   const OvpnConfig *config; /* names of the files; may be NULL */
+  guint waits_on;           /* port on which the peer should call; 0 = we call */
 } NmOvpnFailureContext;
 
 /* One translated sentence that names the cause. Never NULL; free with g_free. */

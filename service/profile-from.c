@@ -317,8 +317,8 @@ static gboolean from_pkcs12(From *c, const OvpnOption *o)
 static gboolean is_static_key_mode(const From *c)
 {
   return c->last[OVPN_OPT_SECRET] && !c->last[OVPN_OPT_CLIENT] && !c->last[OVPN_OPT_TLS_CLIENT] &&
-         !c->last[OVPN_OPT_AUTH_USER_PASS] && !c->last[OVPN_OPT_CERT] && !c->last[OVPN_OPT_KEY] &&
-         !c->last[OVPN_OPT_PKCS12];
+         !c->last[OVPN_OPT_TLS_SERVER] && !c->last[OVPN_OPT_AUTH_USER_PASS] &&
+         !c->last[OVPN_OPT_CERT] && !c->last[OVPN_OPT_KEY] && !c->last[OVPN_OPT_PKCS12];
 }
 
 /* tls-auth and secret carry the direction that key-direction sets too; the last of them counts

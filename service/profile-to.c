@@ -92,17 +92,26 @@ static gboolean add_flag(const To *t, const OvpnOptionInfo *info, const char *ke
   return add(t, info->id, key, NULL, NULL, NULL);
 }
 
+/* Of two equal peers one may wait for the other. */
+static gboolean may_wait(const To *t)
+{
+  return t->type == TYPE_STATIC_KEY || profile_last_global(t->extra, OVPN_OPT_TLS_CLIENT) ||
+         profile_last_global(t->extra, OVPN_OPT_TLS_SERVER);
+}
+
 static gboolean to_client(const To *t)
 {
   /* The file said tls-client without pull: it stands in extra-options and the two must not mix. */
-  if (t->type == TYPE_STATIC_KEY || profile_last_global(t->extra, OVPN_OPT_TLS_CLIENT) ||
-      profile_last_global(t->extra, OVPN_OPT_TLS_SERVER))
+  if (may_wait(t))
     return TRUE;
   return add(t, OVPN_OPT_CLIENT, KEY_CONNECTION_TYPE, NULL, NULL, NULL);
 }
 
 static gboolean to_nobind(const To *t)
 {
+  const char *remote = get(t, KEY_REMOTE);
+  if ((!remote || !*remote) && !ovpn_option_list_last(t->extra, OVPN_OPT_REMOTE))
+    return TRUE; /* who waits has to bind */
   static const OvpnOptionId binds[] = {OVPN_OPT_BIND, OVPN_OPT_LPORT, OVPN_OPT_LOCAL,
                                        OVPN_OPT_NOBIND};
   for (guint i = 0; i < G_N_ELEMENTS(binds); i++) {
@@ -160,6 +169,8 @@ static gboolean to_remote(const To *t)
   gboolean elsewhere = ovpn_option_list_last(t->extra, OVPN_OPT_REMOTE) != NULL;
   if (!n && wrong)
     return invalid(t, KEY_REMOTE, wrong);
+  if (!n && !elsewhere && may_wait(t))
+    return TRUE;
   if (!n && !elsewhere) {
     g_set_error_literal(t->error, NMOVPN_PROFILE_ERROR, NMOVPN_PROFILE_ERROR_MISSING,
                         _("The profile names no server"));

@@ -185,36 +185,86 @@ static bool has_source_address(int fd)
   return !IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)&own)->sin6_addr);
 }
 
-/* Safe in hostile hands: the result is an ordinary connected UDP or TCP socket, which any user
- * could make. Root adds only a mark, an interface to leave by and larger buffers, all bounded and
- * all properties of this socket. Local ports below 1024 stay closed (no CAP_NET_BIND_SERVICE), raw
- * sockets, too; broadcast is not switched on. connect() does not wait, so the program cannot be
- * made to hang. */
+/* A UDP socket that takes packets from everywhere, once it is sure that there is a way to the peer.
+ * Dissolving the connection also forgets a port that was not bound on purpose: it is chosen again
+ * with the first packet. */
+static bool probe_way(int fd, const struct sockaddr_storage *remote, socklen_t len)
+{
+  const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+  if (connect(fd, (const struct sockaddr *)remote, len) < 0)
+    return false;
+  if (!has_source_address(fd)) {
+    errno = EADDRNOTAVAIL;
+    return false;
+  }
+  /* a wish: to be told what the network says of the peer */
+  if (remote->ss_family == AF_INET6)
+    set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+  else
+    set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
+  return connect(fd, &nobody, sizeof nobody) == 0;
+}
+
+/* A socket that waits on a port of this computer. */
+static bool listen_on(int fd, const OvpnBrokerRequest *q, const struct sockaddr_storage *local,
+                      socklen_t len)
+{
+  enum { BACKLOG = 4 };
+  bool ipv6 = local->ss_family == AF_INET6, tcp = q->link.tcp;
+  if (ipv6 && !q->link.v6only && !set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0))
+    return false;
+  if (tcp && !set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1)) /* connections that are over do not count */
+    return false;
+  return bind(fd, (const struct sockaddr *)local, len) == 0 && (!tcp || listen(fd, BACKLOG) == 0);
+}
+
+static bool connect_to(int fd, bool tcp, const struct sockaddr_storage *remote, socklen_t len)
+{
+  if (connect(fd, (const struct sockaddr *)remote, len) < 0 && !(tcp && errno == EINPROGRESS))
+    return false;
+  if (tcp || has_source_address(fd))
+    return true;
+  errno = EADDRNOTAVAIL;
+  return false;
+}
+
+/* Impossible arguments end the program; what is possible comes out checked. */
+static void link_check(const OvpnBrokerRequest *q, struct sockaddr_storage *ret_remote,
+                       struct sockaddr_storage *ret_local, socklen_t *ret_len)
+{
+  in_port_t port = 0, local_port = 0;
+  bool listening = q->link.mode == OVPN_BROKER_LISTEN;
+  socklen_t local_len = q->link.has_local ? address_get(&q->link.local, ret_local, &local_port) : 0;
+  *ret_len = listening ? local_len : address_get(&q->link.remote, ret_remote, &port);
+  if (q->link.tcp > 1 || q->link.has_local > 1 || q->link.pmtu_disc > 3 || q->link.v6only > 1 ||
+      q->link.mode > OVPN_BROKER_LISTEN || (q->link.mode == OVPN_BROKER_OPEN && q->link.tcp) ||
+      !*ret_len || !(listening ? local_port : port) || q->link.sndbuf > BROKER_BUFFER_MAX ||
+      q->link.rcvbuf > BROKER_BUFFER_MAX || !broker_ifname_valid(q->link.bind_dev))
+    broker_die("OPEN_LINK with impossible arguments");
+  if (!listening && q->link.has_local &&
+      (local_len != *ret_len || ret_local->ss_family != ret_remote->ss_family))
+    broker_die("OPEN_LINK with a local address of another family");
+}
+
+/* Safe in hostile hands: the result is an ordinary UDP or TCP socket, connected or waiting on a
+ * port, which any user could make. Root adds only a mark, an interface to leave by and larger
+ * buffers, all bounded and all properties of this socket. Local ports below 1024 stay closed (no
+ * CAP_NET_BIND_SERVICE), raw sockets, too; broadcast is not switched on. connect() does not wait,
+ * and connections are accepted elsewhere, so the program cannot be made to hang. */
 int broker_open_link(const OvpnBrokerRequest *q, int *ret_error)
 {
-  struct sockaddr_storage remote, local;
-  in_port_t port = 0, local_port;
-  socklen_t len = address_get(&q->link.remote, &remote, &port);
-  if (q->link.tcp > 1 || q->link.has_local > 1 || q->link.pmtu_disc > 3 || !len || !port ||
-      q->link.sndbuf > BROKER_BUFFER_MAX || q->link.rcvbuf > BROKER_BUFFER_MAX ||
-      !broker_ifname_valid(q->link.bind_dev))
-    broker_die("OPEN_LINK with impossible arguments");
-  if (q->link.has_local && (address_get(&q->link.local, &local, &local_port) != len ||
-                            local.ss_family != remote.ss_family))
-    broker_die("OPEN_LINK with a local address of another family");
-
-  bool ipv6 = remote.ss_family == AF_INET6, tcp = q->link.tcp;
-  int fd =
-      socket(remote.ss_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0 || !link_configure(fd, q, ipv6))
+  struct sockaddr_storage remote = {0}, local = {0};
+  socklen_t len;
+  link_check(q, &remote, &local, &len);
+  bool listening = q->link.mode == OVPN_BROKER_LISTEN, tcp = q->link.tcp;
+  sa_family_t family = listening ? local.ss_family : remote.ss_family;
+  int fd = socket(family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0 || !link_configure(fd, q, family == AF_INET6))
     return fail(fd, ret_error);
-  if (q->link.has_local && bind(fd, (const struct sockaddr *)&local, len) < 0)
+  if (!listening && q->link.has_local && bind(fd, (const struct sockaddr *)&local, len) < 0)
     return fail(fd, ret_error);
-  if (connect(fd, (const struct sockaddr *)&remote, len) < 0 && !(tcp && errno == EINPROGRESS))
-    return fail(fd, ret_error);
-  if (!tcp && !has_source_address(fd)) {
-    errno = EADDRNOTAVAIL;
-    return fail(fd, ret_error);
-  }
-  return fd;
+  bool ok = listening                          ? listen_on(fd, q, &local, len)
+            : q->link.mode == OVPN_BROKER_OPEN ? probe_way(fd, &remote, len)
+                                               : connect_to(fd, tcp, &remote, len);
+  return ok ? fd : fail(fd, ret_error);
 }

@@ -73,6 +73,8 @@ static OvpnStatus on_cert_type(ConfigApply *a, const OvpnOption *o, const Row *r
 static const Row rows[OVPN_OPT_MAX_] = {
     FLAG(CLIENT, pull),
     FLAG(PULL, pull),
+    FLAG(TLS_CLIENT, tls_client),
+    FLAG(TLS_SERVER, tls_server),
     DO(REMOTE, ovpn_on_remote, .value = 0),
     DO(PROTO, ovpn_on_proto, .value = 0),
     DO(PROTO_FORCE, ovpn_on_proto_force, .value = 0),

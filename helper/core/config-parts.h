@@ -25,6 +25,7 @@ typedef struct ConfigApply {
   char *port;
   OvpnProto proto;
   OvpnFamily family;
+  bool tcp_server; /* of proto */
   bool proto_set;
   int proto_force; /* an OvpnProto or -1 */
   /* key-direction, and whether tls-auth and secret have their own. */

@@ -30,8 +30,8 @@ OvpnStatus ovpn_on_local(ConfigApply *a, const OvpnOption *o, const Row *row)
 /* Clients do not sit on a fixed port unless the profile insists. */
 OvpnStatus ovpn_on_bind(ConfigApply *a, const OvpnOption *o, const Row *row)
 {
-  (void)o;
   a->c->bind = row->value;
+  a->c->bind_v6only |= row->value && arg_is(o, 1, "ipv6only");
   return OVPN_OK;
 }
 
@@ -141,7 +141,7 @@ OvpnStatus ovpn_on_proxy_option(ConfigApply *a, const OvpnOption *o, const Row *
 /* ---- remotes: handlers (spec §17.5) */
 
 static OvpnStatus parse_proto(ConfigApply *a, const OvpnOption *o, const char *text,
-                              OvpnProto *proto, OvpnFamily *family)
+                              OvpnProto *proto, OvpnFamily *family, bool *tcp_server)
 {
   static const struct {
     const char *word;
@@ -153,15 +153,18 @@ static OvpnStatus parse_proto(ConfigApply *a, const OvpnOption *o, const char *t
       {"tcp4", OVPN_PROTO_TCP, OVPN_AF_INET},         {"tcp6", OVPN_PROTO_TCP, OVPN_AF_INET6},
       {"tcp-client", OVPN_PROTO_TCP, OVPN_AF_ANY},    {"tcp4-client", OVPN_PROTO_TCP, OVPN_AF_INET},
       {"tcp6-client", OVPN_PROTO_TCP, OVPN_AF_INET6}, {"adaptive", OVPN_PROTO_UDP, OVPN_AF_ANY},
+      {"tcp-server", OVPN_PROTO_TCP, OVPN_AF_ANY},    {"tcp4-server", OVPN_PROTO_TCP, OVPN_AF_INET},
+      {"tcp6-server", OVPN_PROTO_TCP, OVPN_AF_INET6},
   };
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
     if (strcasecmp(words[i].word, text) != 0)
       continue;
     *proto = words[i].proto;
     *family = words[i].family;
+    *tcp_server = strstr(words[i].word, "-server") != NULL;
     return OVPN_OK;
   }
-  return bad(a, o, text, "is not a protocol of a client");
+  return bad(a, o, text, "is not a protocol");
 }
 
 static OvpnStatus remote_new(ConfigApply *a, int connection, OvpnRemote **ret_remote,
@@ -200,6 +203,7 @@ static OvpnStatus block_remote(ConfigApply *a, const OvpnOption *o, OvpnRemote *
     return s;
   (*ret_remote)->proto = a->proto;
   (*ret_remote)->family = a->family;
+  (*ret_remote)->tcp_server = a->tcp_server;
   (*ret_state)->has_proto = true; /* nothing after the block counts */
   if (!ovpn_link_begin(a->c, *ret_remote))
     return ovpn_config_no_memory(a->f);
@@ -245,7 +249,7 @@ OvpnStatus ovpn_on_remote(ConfigApply *a, const OvpnOption *o, const Row *row)
   if (s == OVPN_OK && arg(o, 2))
     s = set_text(a, &r->port, arg(o, 2));
   if (s == OVPN_OK && arg(o, 3)) {
-    s = parse_proto(a, o, arg(o, 3), &r->proto, &r->family);
+    s = parse_proto(a, o, arg(o, 3), &r->proto, &r->family, &r->tcp_server);
     state->has_proto = true;
   }
   return s;
@@ -257,20 +261,22 @@ OvpnStatus ovpn_on_proto(ConfigApply *a, const OvpnOption *o, const Row *row)
   OvpnRemote *r;
   RemoteState *state;
   if (o->connection < 0)
-    return parse_proto(a, o, arg(o, 1), &a->proto, &a->family);
+    return parse_proto(a, o, arg(o, 1), &a->proto, &a->family, &a->tcp_server);
   OvpnStatus s = block_remote(a, o, &r, &state);
-  return s == OVPN_OK ? parse_proto(a, o, arg(o, 1), &r->proto, &r->family) : s;
+  return s == OVPN_OK ? parse_proto(a, o, arg(o, 1), &r->proto, &r->family, &r->tcp_server) : s;
 }
 
-/* port, rport: the local port is only ever set by lport, as clients do not want to sit on a fixed
- * one. */
+/* port, rport: clients do not want to sit on a fixed local port, so that of `port` only counts
+ * where we wait for a peer or are told to bind. */
 OvpnStatus ovpn_on_port(ConfigApply *a, const OvpnOption *o, const Row *row)
 {
   (void)row;
   OvpnRemote *r;
   RemoteState *state;
-  if (o->connection < 0)
-    return set_text(a, &a->port, arg(o, 1));
+  if (o->connection < 0) {
+    OvpnStatus t = o->id == OVPN_OPT_PORT ? set_text(a, &a->c->own_port, arg(o, 1)) : OVPN_OK;
+    return t == OVPN_OK ? set_text(a, &a->port, arg(o, 1)) : t;
+  }
   OvpnStatus s = block_remote(a, o, &r, &state);
   return s == OVPN_OK ? set_text(a, &r->port, arg(o, 1)) : s;
 }
@@ -298,6 +304,7 @@ static void inherit_proto(const ConfigApply *a, OvpnRemote *r, const RemoteState
     return;
   r->proto = a->proto;
   r->family = a->family;
+  r->tcp_server = a->tcp_server;
 }
 
 /* HTTP CONNECT makes TCP connections only. */
@@ -307,14 +314,10 @@ static bool proxy_fits(const OvpnConfig *c, const OvpnRemote *r)
   return !proxy || strcmp(proxy, "http") != 0 || r->proto == OVPN_PROTO_TCP;
 }
 
-/* Numbers of remotes that passed each test. */
-typedef struct Passed {
-  size_t candidates, forced;
-} Passed;
-
 /* Keeps, in order, what is used: plain remote lines do not count when there are <connection>
- * blocks, proto-force chooses, and an HTTP proxy needs TCP. */
-static void choose_remotes(ConfigApply *a, bool blocks, Passed *passed)
+ * blocks, proto-force chooses, and an HTTP proxy needs TCP. *ret_forced: how many proto-force left.
+ */
+static void choose_remotes(ConfigApply *a, bool blocks, size_t *ret_forced)
 {
   OvpnConfig *c = a->c;
   size_t kept = 0;
@@ -323,8 +326,7 @@ static void choose_remotes(ConfigApply *a, bool blocks, Passed *passed)
     bool candidate = !blocks || a->remotes[i].connection >= 0;
     inherit_proto(a, &r, &a->remotes[i]);
     bool forced = candidate && (a->proto_force < 0 || r.proto == (OvpnProto)a->proto_force);
-    passed->candidates += candidate;
-    passed->forced += forced;
+    *ret_forced += forced;
     if (forced && proxy_fits(c, &r)) {
       r.index = (uint16_t)kept;
       c->remotes[kept++] = r;
@@ -337,20 +339,58 @@ static void choose_remotes(ConfigApply *a, bool blocks, Passed *passed)
   c->n_remotes = kept;
 }
 
+/* A profile without a server: of two equal peers, one waits for the other. */
+static OvpnStatus add_waiting(ConfigApply *a)
+{
+  OvpnRemote *r;
+  RemoteState *state;
+  if (a->c->pull)
+    return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG, "no remote: the profile names no server");
+  if (a->proto == OVPN_PROTO_TCP && !a->tcp_server)
+    return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG,
+                            "no remote: only proto tcp-server or udp can wait for a peer");
+  OvpnStatus s = remote_new(a, -1, &r, &state);
+  if (s != OVPN_OK)
+    return s;
+  r->host = strdup("");
+  return r->host ? OVPN_OK : ovpn_config_no_memory(a->f);
+}
+
+/* Who waits, and what that excludes. */
+static OvpnStatus finish_waiting(ConfigApply *a)
+{
+  OvpnConfig *c = a->c;
+  for (size_t i = 0; i < c->n_remotes; i++) {
+    OvpnRemote *r = &c->remotes[i];
+    r->waits = r->tcp_server || !*r->host;
+    if (r->tcp_server && c->pull)
+      return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG,
+                              "proto: tcp-server waits for a peer to call, a client calls itself");
+    if (r->waits && ovpn_config_proxy(c, r))
+      return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG,
+                              "%s-proxy: cannot be used while waiting for a peer to call",
+                              ovpn_config_proxy(c, r));
+    if (!*r->host && !r->link)
+      c->is_float = true; /* the default without remote, as the peer can be anywhere */
+  }
+  return OVPN_OK;
+}
+
 OvpnStatus ovpn_config_finish_remotes(ConfigApply *a)
 {
   OvpnConfig *c = a->c;
   bool blocks = false;
-  Passed passed = {0};
+  size_t forced = 0;
+  OvpnStatus s = c->n_remotes ? OVPN_OK : add_waiting(a);
+  if (s != OVPN_OK)
+    return s;
   for (size_t i = 0; i < c->n_remotes; i++) {
     blocks |= a->remotes[i].connection >= 0;
     if (!c->remotes[i].host)
       return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG, "connection: no remote in the block");
   }
-  choose_remotes(a, blocks, &passed);
-  if (passed.candidates == 0)
-    return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG, "no remote: the profile names no server");
-  if (passed.forced == 0)
+  choose_remotes(a, blocks, &forced);
+  if (forced == 0)
     return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG, "proto-force: no remote uses this protocol");
   if (c->n_remotes == 0)
     return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG,
@@ -365,5 +405,5 @@ OvpnStatus ovpn_config_finish_remotes(ConfigApply *a)
     if (!c->remotes[i].port &&
         !ovpn_config_set_text(&c->remotes[i].port, a->port ? a->port : "1194"))
       return ovpn_config_no_memory(a->f);
-  return OVPN_OK;
+  return finish_waiting(a);
 }

@@ -126,6 +126,7 @@ void ovpn_config_clear(OvpnConfig *c)
   char *texts[] = {c->local_host,
                    c->local_port,
                    c->bind_dev,
+                   c->own_port,
                    c->proxy_type,
                    c->proxy_host,
                    c->proxy_port,
@@ -276,8 +277,10 @@ static OvpnStatus check_own_certificate(ConfigApply *a)
     return config_error(a, "cert: needs a key as well");
   if (has(c, OVPN_FILE_KEY) && !has(c, OVPN_FILE_CERT))
     return config_error(a, "key: needs a cert as well");
-  if (!has(c, OVPN_FILE_CERT) && !has(c, OVPN_FILE_PKCS12) && !c->auth_user_pass &&
-      !c->client_cert_not_needed)
+  bool own = has(c, OVPN_FILE_CERT) || has(c, OVPN_FILE_PKCS12);
+  if (c->tls_server && !own)
+    return config_error(a, "tls-server: needs a certificate of its own: cert and key, or pkcs12");
+  if (!own && !c->auth_user_pass && !c->client_cert_not_needed)
     return config_error(a, "no way to sign in: cert and key, pkcs12 or auth-user-pass is needed");
   return OVPN_OK;
 }
@@ -343,10 +346,29 @@ static OvpnStatus check_static_key(ConfigApply *a)
   return OVPN_OK;
 }
 
+/* The role of the TLS server exists here between two equal peers only. */
+static OvpnStatus check_role(ConfigApply *a)
+{
+  const OvpnConfig *c = a->c;
+  if (!c->tls_server)
+    return OVPN_OK;
+  if (c->pull || c->tls_client)
+    return config_error(a, "tls-server: cannot be used together with client, pull or tls-client");
+  if (ovpn_config_is_static(c))
+    return config_error(a, "tls-server: cannot be used together with secret");
+  if (has(c, OVPN_FILE_TLS_CRYPT_V2))
+    return config_error(a, "tls-crypt-v2: the role of the server is not possible here; use "
+                           "tls-crypt between two peers");
+  return OVPN_OK;
+}
+
 static OvpnStatus check_mode(ConfigApply *a)
 {
   static OvpnStatus (*const steps[])(ConfigApply *) = {check_server_trust, check_own_certificate,
                                                        check_wrapping};
+  OvpnStatus role = check_role(a);
+  if (role != OVPN_OK)
+    return role;
   if (ovpn_config_is_static(a->c))
     return check_static_key(a);
   for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {

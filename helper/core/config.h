@@ -95,6 +95,8 @@ typedef struct OvpnRemote {
   OvpnProto proto;
   OvpnFamily family;
   uint16_t index;        /* place in the profile, before anybody shuffles */
+  bool tcp_server;       /* the peer connects to us, whether its address is known or not */
+  bool waits;            /* the peer calls; host is "" when it may be anybody */
   OvpnLinkOptions *link; /* of a <connection> block; NULL = nothing of its own */
 } OvpnRemote;
 
@@ -141,11 +143,13 @@ typedef struct OvpnConfig {
   OvpnRemote *remotes;
   size_t n_remotes;
   bool remote_random, remote_random_hostname, is_float;
-  bool bind;                                /* said so: local port 1194 unless local_port is set */
-  char *local_host, *local_port, *bind_dev; /* NULL = any / ephemeral / none */
-  unsigned mark, sndbuf, rcvbuf;            /* 0 = default */
-  int mtu_disc;                             /* -1 unset, 0 no, 1 maybe, 2 yes */
-  unsigned connect_timeout;                 /* s, server-poll-timeout; default 120 */
+  bool bind;        /* said so: local port 1194 unless local_port is set */
+  bool bind_v6only; /* an IPv6 socket that waits takes no IPv4 */
+  char *own_port;   /* of `port`: the local one too, where we wait or bind; NULL */
+  char *local_host, *local_port, *bind_dev;       /* NULL = any / ephemeral / none */
+  unsigned mark, sndbuf, rcvbuf;                  /* 0 = default */
+  int mtu_disc;                                   /* -1 unset, 0 no, 1 maybe, 2 yes */
+  unsigned connect_timeout;                       /* s, server-poll-timeout; default 120 */
   unsigned connect_retry, connect_retry_max_wait; /* s: 1, 300 */
   unsigned connect_retry_max;                     /* 0 = unlimited */
   char *proxy_type, *proxy_host, *proxy_port;     /* "http"/"socks"; NULL = none */
@@ -183,6 +187,7 @@ typedef struct OvpnConfig {
   char *verify_hash;
   bool verify_hash_sha1;       /* lower-case hex */
   bool client_cert_not_needed; /* setenv CLIENT_CERT 0 */
+  bool tls_server, tls_client; /* said so; the TLS server of two equal peers */
   /* sign-in */
   bool auth_user_pass;
   char *username; /* username NULL = ask */
@@ -225,6 +230,12 @@ typedef struct OvpnConfig {
 static inline bool ovpn_config_is_static(const OvpnConfig *c)
 {
   return c->files[OVPN_FILE_SECRET].name != NULL;
+}
+
+/* TLS between two equal peers: nothing is pushed. */
+static inline bool ovpn_config_is_p2p(const OvpnConfig *c)
+{
+  return !c->pull && !ovpn_config_is_static(c);
 }
 
 void ovpn_config_init(OvpnConfig *c);  /* all defaults above */

@@ -34,7 +34,9 @@ enum {
   X(LINK, 4, 1) /* u8 OvpnProto | u8 family 4/6 | u32 link mtu or 0 | u16 remote (its index) | u8  \
                    proxy (1 = the fd leads to it) | str16 host | u16 port of the server, for the   \
                    proxy | u16 number, for CHOSEN, FAILED and DROP | u8 beside (1 = until one of   \
-                   them is answered, the other links stay) | connected fd: new session */          \
+                   them is answered, the other links stay) | u8 OvpnIpcLinkMode | u8 0, 4 or 16 |  \
+                   address | u16 port of the peer, where the fd is not connected | fd: new         \
+                   session */                                                                      \
   X(ANSWER, 5, 0) /* u8 OvpnNeed | str16 a | str16 b; see session.h OvpnAnswer */                  \
   X(TUN, 6, 1)    /* u8 tap | u8 vnet_hdr (1 = yes, 2 = TSO, 4 = USO) | u16 mtu | fd */            \
   X(CLOSE, 7, 0)  /* leave politely, then exit */                                                  \
@@ -59,16 +61,26 @@ enum {
   X(FAILED, 37,                                                                                    \
     0) /* u16 status | u32 arg | str16 text | u16 number of the link, 0 = none | u8 others (1 =    \
           of several, and they go on): the session is over; engine waits for LINK */               \
-  X(LOG, 38, 0)           /* u8 level (syslog 3..7) | u16 OvpnLogCode | str16 text */              \
-  X(STATS, 39, 0)         /* OvpnStats in order of its fields, u64 each */                         \
-  X(CLOSED, 40, 0)        /* exit notification done */                                             \
-  X(SILENT, 45, 0)        /* the server of the tunnel has not answered for some seconds */         \
-  X(CHOSEN, 42, 0)        /* u16 number: that link was answered, the others are closed */          \
-  X(SOCKET_WANTED, 41, 0) /* u8 udp | u8 4, 16 or 0 | address | u16 port. udp 0: a new connection  \
-                             to the proxy; udp 1: the relay, where no address means that of the    \
-                             proxy; without a proxy the server again */                            \
-  X(LEASE, 43, 0)         /* after DHCP, before UP and when something changes: u16 n | n options,  \
-                             see lease.h */
+  X(LOG, 38, 0)            /* u8 level (syslog 3..7) | u16 OvpnLogCode | str16 text */             \
+  X(STATS, 39, 0)          /* OvpnStats in order of its fields, u64 each */                        \
+  X(CLOSED, 40, 0)         /* exit notification done */                                            \
+  X(SILENT, 45, 0)         /* the server of the tunnel has not answered for some seconds */        \
+  X(CHOSEN, 42, 0)         /* u16 number: that link was answered, the others are closed */         \
+  X(SOCKET_WANTED, 41, 0)  /* u8 udp | u8 4, 16 or 0 | address | u16 port. udp 0: a new connection \
+                              to the proxy; udp 1: the relay, where no address means that of the   \
+                              proxy; without a proxy the server again */                           \
+  X(LEASE, 43, 0)          /* after DHCP, before UP and when something changes: u16 n | n options, \
+                              see lease.h */                                                       \
+  X(PEER, 46, 0)           /* u8 4 or 16 | address | u16 port: where the peer is from now on */    \
+  X(CALLER_REFUSED, 47, 0) /* address and port as in PEER | u16 status | u32 arg | str16 text: a   \
+                              call without success */
+
+/* How the descriptor of LINK came about. */
+typedef enum OvpnIpcLinkMode {
+  OVPN_LINK_CONNECTED,
+  OVPN_LINK_OPEN,    /* UDP: takes packets from everywhere; the peer's address is given */
+  OVPN_LINK_WAITING, /* UDP: the same, and who the peer is will be seen */
+} OvpnIpcLinkMode;
 
 typedef enum OvpnIpcType {
 #define X(n, v, f) OVPN_IPC_##n = v,
@@ -90,6 +102,10 @@ OvpnStatus ovpn_ipc_open(const uint8_t *msg, size_t len, uint16_t *ret_type, Ovp
  * r->ok = false on error, longer than max, or a NUL inside). */
 void ovpn_ipc_write_str(OvpnWriter *w, const char *s); /* NULL = empty */
 char *ovpn_ipc_read_str(OvpnReader *r, size_t max);
+/* u8 0, 4 or 16 | address | u16 port; NULL = none. read: without one *ret is AF_UNSPEC, which is an
+ * error unless `may_miss`. */
+void ovpn_ipc_write_address(OvpnWriter *w, const struct sockaddr_storage *a);
+bool ovpn_ipc_read_address(OvpnReader *r, bool may_miss, struct sockaddr_storage *ret);
 /* For secrets: same wire form; the old content of *b is wiped. */
 void ovpn_ipc_read_blob(OvpnReader *r, OvpnBlob *b, size_t max);
 
@@ -137,6 +153,12 @@ typedef enum OvpnBrokerOp {
   OVPN_BROKER_OPEN_FILE = 3
 } OvpnBrokerOp;
 
+typedef enum OvpnBrokerLinkMode {
+  OVPN_BROKER_CONNECT,
+  OVPN_BROKER_OPEN,   /* UDP: bound, not connected; remote says what must be reachable */
+  OVPN_BROKER_LISTEN, /* bound to local; UDP or TCP; no remote */
+} OvpnBrokerLinkMode;
+
 typedef struct OvpnBrokerRequest {
   uint32_t version, op, serial;
   union {
@@ -146,6 +168,8 @@ typedef struct OvpnBrokerRequest {
     } tun;
     struct {
       uint8_t tcp, has_local, pmtu_disc /* 0 unset, 1 no, 2 maybe, 3 yes */;
+      uint8_t mode;                          /* OvpnBrokerLinkMode */
+      uint8_t v6only;                        /* LISTEN, IPv6: no IPv4 besides */
       uint32_t mark, sndbuf, rcvbuf;         /* 0 = default */
       struct sockaddr_storage remote, local; /* AF_INET or AF_INET6 */
       char bind_dev[16];

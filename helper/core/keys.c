@@ -307,7 +307,7 @@ size_t ovpn_occ_format(const OvpnConfig *c, bool tcp, char *buf, size_t cap)
       c->cipher ? ovpn_cipher_key_bits(c->cipher) : 256);
   if (tls_auth)
     add(&t, ",tls-auth");
-  add(&t, ",key-method 2,tls-client");
+  add(&t, ",key-method 2,%s", c->tls_server ? "tls-server" : "tls-client");
   return text_end(&t);
 }
 

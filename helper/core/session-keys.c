@@ -59,7 +59,9 @@ void key_start(OvpnSession *s, uint8_t key_id)
   uint8_t op = OVPN_OP_SOFT_RESET_V1;
   bool v2 = s->wrap.mode == OVPN_WRAP_TLS_CRYPT_V2;
   if (key_id == 0)
-    op = v2 ? OVPN_OP_HARD_RESET_CLIENT_V3 : OVPN_OP_HARD_RESET_CLIENT_V2;
+    op = session_is_server(s) ? OVPN_OP_HARD_RESET_SERVER_V2
+         : v2                 ? OVPN_OP_HARD_RESET_CLIENT_V3
+                              : OVPN_OP_HARD_RESET_CLIENT_V2;
   (void)ovpn_reliable_queue(&k->reliable, op, NULL, 0, key_id == 0 && v2, s->now);
   /* A hello that is lost, or comes before the server is there, costs no more than half a second. */
   OvpnSendSlot *hello = &k->reliable.send[0];
@@ -215,7 +217,9 @@ static OvpnStatus send_key_method(OvpnSession *s, KeyState *k)
   char occ[512] = "", peer_info[2048] = "", empty[] = "";
   uint8_t buf[OVPN_KM_MAX];
   ovpn_auto_blob user = {0}, password = {0};
-  s->p.random(s->p.random_user, (uint8_t *)&k->client, sizeof k->client);
+  bool server = session_is_server(s);
+  OvpnKeySource *own = server ? &k->server : &k->client;
+  s->p.random(s->p.random_user, (uint8_t *)own, sizeof *own);
   if (!c->disable_occ)
     (void)ovpn_occ_format(c, s->p.proto == OVPN_PROTO_TCP, occ, sizeof occ);
   unsigned iv_proto = OUR_IV_PROTO;
@@ -224,14 +228,15 @@ static OvpnStatus send_key_method(OvpnSession *s, KeyState *k)
                                        IV_PROTO_DATA_EPOCH)) |
                IV_PROTO_NCP_P2P;
   (void)ovpn_peer_info_format(c, iv_proto, peer_version, peer_info, sizeof peer_info);
-  if ((c->auth_user_pass || cr->token.len > 0) && !choose_credentials(s, &user, &password))
+  if (!server && (c->auth_user_pass || cr->token.len > 0) &&
+      !choose_credentials(s, &user, &password))
     return session_fail(s, OVPN_FAIL_MEMORY, 0, "credentials");
-  OvpnKeyMethod m = {.source = k->client,
+  OvpnKeyMethod m = {.source = *own,
                      .options = occ,
                      .peer_info = peer_info,
                      .username = user.data ? (char *)user.data : empty,
                      .password = password.data ? (char *)password.data : empty};
-  size_t n = ovpn_key_method_encode(&m, true, buf, sizeof buf);
+  size_t n = ovpn_key_method_encode(&m, !server, buf, sizeof buf);
   ovpn_wipe(&m.source, sizeof m.source);
   OvpnFailure f = {0};
   OvpnStatus r = n ? ovpn_tls_write(k->tls, buf, n, &f) : OVPN_FAIL_CREDENTIALS;
@@ -240,18 +245,21 @@ static OvpnStatus send_key_method(OvpnSession *s, KeyState *k)
     return session_fail(s, OVPN_FAIL_CREDENTIALS, 0, "user name or password too long");
   if (r != OVPN_OK)
     return session_fail(s, r, f.arg, "%s", f.text);
-  k->phase = KEY_SENT;
+  if (!server)
+    k->phase = KEY_SENT;
   return OVPN_OK;
 }
 
 static OvpnStatus receive_key_method(OvpnSession *s, KeyState *k, const uint8_t *buf, size_t len)
 {
   OvpnKeyMethod m = {0};
-  if (ovpn_key_method_decode(buf, len, false, &m) != OVPN_OK) {
+  bool server = session_is_server(s);
+  if (ovpn_key_method_decode(buf, len, server, &m) != OVPN_OK) {
     ovpn_key_method_clear(&m);
     return session_fail(s, OVPN_FAIL_PROTOCOL, 0, "malformed key exchange message");
   }
-  k->server = m.source;
+  *(server ? &k->client : &k->server) = m.source;
+  ovpn_wipe(&m.source, sizeof m.source);
   if (k->key_id == 0) {
     free(s->server_occ);
     s->server_occ = m.options ? strdup(m.options) : NULL;
@@ -266,6 +274,10 @@ static OvpnStatus receive_key_method(OvpnSession *s, KeyState *k, const uint8_t 
     s->push_deadline = seconds_after(s->now, s->p.config->hand_window);
     s->push_request_at = NEVER; /* armed when the key is ACTIVE */
   }
+  if (server && send_key_method(s, k) != OVPN_OK)
+    return s->failure.status;
+  if (server && k->key_id == 0)
+    return control_pushed(s); /* the client sends data as soon as it has read our message */
   /* The server may send with a renewed key as soon as it has our last acknowledgement, and data is
    * read before control in a batch: so the key must be there before we acknowledge. */
   return k->key_id > 0 ? key_generate(s, k) : OVPN_OK;
@@ -294,7 +306,8 @@ static OvpnStatus enable_dynamic_tls_crypt(OvpnSession *s, KeyState *k)
   OvpnStatus r = ovpn_tls_export(k->tls, "EXPORTER-OpenVPN-dynamic-tls-crypt", ekm, sizeof ekm);
   uint32_t wall = s->p.wall_time + (uint32_t)((s->now - s->p.now) / NS_PER_S);
   if (r == OVPN_OK)
-    r = ovpn_wrap_init_dynamic(&s->dynamic, &s->wrap, ekm, OVPN_DIR_INVERSE, wall);
+    r = ovpn_wrap_init_dynamic(&s->dynamic, &s->wrap, ekm,
+                               session_is_server(s) ? OVPN_DIR_NORMAL : OVPN_DIR_INVERSE, wall);
   ovpn_wipe(ekm, sizeof ekm);
   s->have_dynamic = r == OVPN_OK;
   return r;
@@ -305,6 +318,8 @@ static OvpnStatus derive(OvpnSession *s, KeyState *k, uint8_t block[OVPN_KEY_BLO
   OvpnStatus r;
   if (s->pushed.tls_ekm)
     r = ovpn_tls_export(k->tls, "EXPORTER-OpenVPN-datakeys", block, OVPN_KEY_BLOCK_LEN);
+  else if (session_is_server(s))
+    r = ovpn_keys_derive_prf(&k->client, &k->server, s->peer_sid, s->sid, block);
   else
     r = ovpn_keys_derive_prf(&k->client, &k->server, s->sid, s->peer_sid, block);
   ovpn_wipe(&k->client, sizeof k->client);
@@ -368,10 +383,8 @@ static OvpnStatus read_early_negotiation(OvpnSession *s, const OvpnRecvSlot *m)
   return OVPN_OK;
 }
 
-static OvpnStatus receive_reset(OvpnSession *s, KeyState *k, const OvpnRecvSlot *m)
+static OvpnStatus begin_handshake(OvpnSession *s, KeyState *k)
 {
-  if (m->opcode == OVPN_OP_HARD_RESET_SERVER_V2 && read_early_negotiation(s, m) != OVPN_OK)
-    return OVPN_FAIL_PROTOCOL;
   uint64_t wall = s->p.wall_time + (s->now - s->p.now) / NS_PER_S;
   k->tls = ovpn_tls_new(s->p.tls, (time_t)wall);
   if (!k->tls)
@@ -381,8 +394,16 @@ static OvpnStatus receive_reset(OvpnSession *s, KeyState *k, const OvpnRecvSlot 
     k->must_negotiate = seconds_after(k->started, s->p.config->hand_window);
     session_set_state(s, OVPN_SESSION_TLS_HANDSHAKE);
   }
-  ovpn_reliable_hurry(&k->reliable, s->now);
   return OVPN_OK;
+}
+
+static OvpnStatus receive_reset(OvpnSession *s, KeyState *k, const OvpnRecvSlot *m)
+{
+  if (m->opcode == OVPN_OP_HARD_RESET_SERVER_V2 && read_early_negotiation(s, m) != OVPN_OK)
+    return OVPN_FAIL_PROTOCOL;
+  OvpnStatus r = begin_handshake(s, k);
+  ovpn_reliable_hurry(&k->reliable, s->now);
+  return r;
 }
 
 static OvpnStatus drive_handshake(OvpnSession *s, KeyState *k)
@@ -402,10 +423,14 @@ static OvpnStatus drive_handshake(OvpnSession *s, KeyState *k)
     session_set_state(s, OVPN_SESSION_KEY_EXCHANGE);
     /* Servers drop a client whose certificate is over without a word (TLS 1.3), so do not wait
      * long. */
-    if (session_own_certificate_expired(s, NULL) && k->must_negotiate > seconds_after(s->now, 5))
+    if (!session_is_server(s) && session_own_certificate_expired(s, NULL) &&
+        k->must_negotiate > seconds_after(s->now, 5))
       k->must_negotiate = seconds_after(s->now, 5);
   }
-  return send_key_method(s, k);
+  if (!session_is_server(s))
+    return send_key_method(s, k);
+  k->phase = KEY_SENT; /* the client speaks first */
+  return OVPN_OK;
 }
 
 /* Reads all waiting TLS records: first the server's key method 2 message, then control strings. */
@@ -438,7 +463,7 @@ static OvpnStatus drive_records(OvpnSession *s, KeyState *k)
 
 static OvpnStatus take_message(OvpnSession *s, KeyState *k, const OvpnRecvSlot *m)
 {
-  bool reset = m->opcode == OVPN_OP_HARD_RESET_SERVER_V2 || m->opcode == OVPN_OP_SOFT_RESET_V1;
+  bool reset = m->opcode == session_peer_reset(s) || m->opcode == OVPN_OP_SOFT_RESET_V1;
   if (k->phase == KEY_RESET_SENT)
     return reset ? receive_reset(s, k, m)
                  : session_fail(s, OVPN_FAIL_PROTOCOL, 0, "control message before the reset");
@@ -466,4 +491,14 @@ OvpnStatus key_receive(OvpnSession *s, KeyState *k)
   if (s->state != OVPN_SESSION_DEAD && k->phase != KEY_FREE)
     key_flush(s, k);
   return r;
+}
+
+/* Both resets are out and acknowledged. */
+void key_adopt(OvpnSession *s)
+{
+  KeyState *k = current_key(s);
+  ovpn_reliable_acked(&k->reliable, 0, s->now);
+  k->reliable.next_recv_id = 1;
+  if (begin_handshake(s, k) == OVPN_OK)
+    (void)drive_handshake(s, k); /* a client has something to say */
 }

@@ -32,8 +32,36 @@ static const char *find_line(const char *info, const char *name, size_t *ret_len
   return NULL;
 }
 
+/* The entry of list[0..len) that is `name`. */
+static bool list_has(const char *list, size_t len, const char *name)
+{
+  while (list && len > 0) {
+    size_t n = strcspn(list, ":\n");
+    if (strlen(name) == n && strncasecmp(name, list, n) == 0)
+      return true;
+    n += list[n] == ':';
+    list += n;
+    len = len > n ? len - n : 0;
+  }
+  return false;
+}
+
+/* By our own order. */
+static const char *server_cipher(const OvpnSession *s)
+{
+  const OvpnStrv *own = &s->p.config->data_ciphers;
+  size_t len = 0;
+  const char *list = find_line(s->peer_info, "IV_CIPHERS", &len);
+  for (size_t i = 0; i < own->n; i++)
+    if (list_has(list, len, own->v[i]))
+      return own->v[i];
+  return NULL;
+}
+
 const char *p2p_cipher(const OvpnSession *s)
 {
+  if (session_is_server(s))
+    return server_cipher(s);
   const OvpnStrv *own = &s->p.config->data_ciphers;
   size_t left = 0;
   const char *p = find_line(s->peer_info, "IV_CIPHERS", &left);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Inside of a session, shared by session.c (packets, timers, states), session-keys.c (one key
- * negotiation) and session-control.c (control channel strings). Nobody else includes this. */
+/* Inside of a session, shared by session.c (packets, states), session-start.c, session-timers.c,
+ * session-keys.c (one key negotiation) and session-control.c (control channel strings). Nobody else
+ * includes this. */
 #pragma once
 #include "helper/core/reliable.h"
 #include "helper/core/session.h"
@@ -15,8 +16,8 @@ typedef enum KeyPhase {
   KEY_FREE,
   KEY_RESET_SENT, /* own reset is out */
   KEY_HANDSHAKE,  /* TLS handshake */
-  KEY_SENT,       /* own key method 2 message is out */
-  KEY_GOT,        /* the server's has come; own messages not yet all acknowledged */
+  KEY_SENT,       /* own key method 2 message is out; TLS server: the peer's may come */
+  KEY_GOT,        /* the peer's has come; own messages not yet all acknowledged */
   KEY_ACTIVE,     /* control strings may flow both ways */
   KEY_GENERATED,  /* data keys exist */
 } KeyPhase;
@@ -80,6 +81,30 @@ static inline KeyState *other_key(OvpnSession *s)
   return &s->keys[1 - s->cur];
 }
 
+static inline bool session_is_up(const OvpnSession *s)
+{
+  return s->state == OVPN_SESSION_UP || s->state == OVPN_SESSION_REKEYING;
+}
+static inline uint64_t session_after(uint64_t t, uint64_t seconds)
+{
+  return t > NEVER - seconds * NS_PER_S ? NEVER : t + seconds * NS_PER_S;
+}
+static inline uint64_t session_earliest(uint64_t a, uint64_t b)
+{
+  return a < b ? a : b;
+}
+/* Our role in TLS. */
+static inline bool session_is_server(const OvpnSession *s)
+{
+  return s->p.config->tls_server;
+}
+
+/* The opcode of the other side's first packet. */
+static inline uint8_t session_peer_reset(const OvpnSession *s)
+{
+  return session_is_server(s) ? OVPN_OP_HARD_RESET_CLIENT_V2 : OVPN_OP_HARD_RESET_SERVER_V2;
+}
+
 /* session.c */
 void session_set_state(OvpnSession *s, OvpnSessionState state);
 OvpnEvent *session_push_event(OvpnSession *s,
@@ -91,12 +116,18 @@ OvpnStatus session_fail(OvpnSession *s, OvpnStatus status, uint32_t arg, const c
 /* A sealed control packet; returns its length, 0 = no room. */
 size_t session_seal(OvpnSession *s, KeyState *k, uint8_t op, OvpnPacketBody *b, bool wkc,
                     uint8_t *out, size_t cap);
+
+/* session-timers.c */
 unsigned session_ping_restart(const OvpnSession *s);
 int session_exit_notify(const OvpnSession *s);
-
 bool session_own_certificate_expired(const OvpnSession *s, char ret_date[64]);
 
+/* session-start.c: the protection of the control channel that the profile asks for */
+OvpnStatus session_load_wrap(const OvpnConfig *c, uint32_t wall_time, OvpnWrap *ret,
+                             OvpnFailure *f);
+
 /* session-keys.c */
+void key_adopt(OvpnSession *s); /* after key_start(0): resets were exchanged by OvpnWelcome */
 void key_clear(KeyState *k);
 void key_start(OvpnSession *s, uint8_t key_id);      /* first key, or a renegotiation */
 OvpnStatus key_receive(OvpnSession *s, KeyState *k); /* takes the in-order messages */

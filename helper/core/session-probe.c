@@ -10,8 +10,9 @@
 bool ovpn_session_can_probe(const OvpnSession *s)
 {
   const KeyState *k = &s->keys[s->cur];
-  return s->state == OVPN_SESSION_UP && k->phase == KEY_GENERATED && k->reliable.next_send_id > 0 &&
-         ovpn_reliable_idle(&k->reliable);
+  /* a server never calls; who has lost it calls again */
+  return !session_is_server(s) && s->state == OVPN_SESSION_UP && k->phase == KEY_GENERATED &&
+         k->reliable.next_send_id > 0 && ovpn_reliable_idle(&k->reliable);
 }
 
 size_t ovpn_session_probe(OvpnSession *s, uint64_t now, uint8_t *buf, size_t cap)

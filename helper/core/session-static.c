@@ -39,6 +39,8 @@ OvpnStatus static_begin(OvpnSession *s)
     silence = c->connect_timeout;
   s->push_request_at = s->now;
   s->push_deadline = s->now + silence * NS_PER_S;
+  if (s->p.waits) /* nobody to ask yet */
+    s->push_request_at = s->push_deadline = NEVER;
   return OVPN_OK;
 }
 
@@ -60,6 +62,8 @@ void static_heard(OvpnSession *s)
 
 void static_tick(OvpnSession *s)
 {
+  if (s->p.waits)
+    return;
   /* A peer that was told not to answer (disable-occ) is taken on trust, as OpenVPN does. */
   if (s->p.config->disable_occ) {
     static_heard(s);

@@ -27,7 +27,7 @@ const char *ovpn_session_state_name(OvpnSessionState s)
 /* Bit sets of the legal next states; DEAD is legal from everywhere. */
 #define TO(n) (1u << OVPN_SESSION_##n)
 static const unsigned legal_next[] = {
-    [OVPN_SESSION_INIT] = TO(WAIT_CREDENTIALS) | TO(RESET_SENT),
+    [OVPN_SESSION_INIT] = TO(WAIT_CREDENTIALS) | TO(RESET_SENT) | TO(CLOSING),
     [OVPN_SESSION_RESET_SENT] = TO(TLS_HANDSHAKE) | TO(UP) /* static key */ | TO(CLOSING),
     [OVPN_SESSION_TLS_HANDSHAKE] = TO(KEY_EXCHANGE) | TO(CLOSING),
     [OVPN_SESSION_WAIT_CREDENTIALS] = TO(RESET_SENT) | TO(CLOSING),
@@ -115,112 +115,12 @@ void ovpn_credentials_clear(OvpnCredentials *c)
   *c = (OvpnCredentials){0};
 }
 
-/* ---- start and end ---- */
-
-static OvpnStatus load_wrap(OvpnSession *s, OvpnFailure *f)
-{
-  const OvpnConfig *c = s->p.config;
-  uint8_t key[OVPN_STATIC_KEY_LEN] = {0};
-  ovpn_auto_blob wkc = {0};
-  OvpnWrapMode mode = OVPN_WRAP_NONE;
-  int direction = OVPN_DIR_INVERSE;
-  OvpnStatus r = OVPN_OK;
-  const OvpnFile *file;
-  if ((file = &c->files[OVPN_FILE_TLS_CRYPT_V2])->content.len > 0) {
-    mode = OVPN_WRAP_TLS_CRYPT_V2;
-    r = ovpn_tls_crypt_v2_parse(file->content.data, file->content.len, key, &wkc, f);
-  } else if ((file = &c->files[OVPN_FILE_TLS_CRYPT])->content.len > 0) {
-    mode = OVPN_WRAP_TLS_CRYPT;
-    r = ovpn_static_key_parse(file->content.data, file->content.len, key, f);
-  } else if ((file = &c->files[OVPN_FILE_TLS_AUTH])->content.len > 0) {
-    mode = OVPN_WRAP_TLS_AUTH;
-    direction = c->tls_auth_dir;
-    r = ovpn_static_key_parse(file->content.data, file->content.len, key, f);
-  }
-  if (r == OVPN_OK)
-    r = ovpn_wrap_init(&s->wrap, mode, key, direction, c->auth, &wkc, s->p.wall_time);
-  if (ovpn_is_fail(r) && f)
-    ovpn_failure_set(f, r, "the digest “%s” cannot protect the control channel",
-                     c->auth ? c->auth : "SHA1");
-  ovpn_wipe(key, sizeof key);
-  return r;
-}
-
-static bool credentials_ready(const OvpnSession *s)
-{
-  const OvpnCredentials *c = s->p.credentials;
-  return !s->p.config->auth_user_pass || c->have_user_pass || c->token.len > 0 ||
-         c->have_crv_response;
-}
-
-static void begin(OvpnSession *s)
-{
-  session_set_state(s, OVPN_SESSION_RESET_SENT);
-  if (ovpn_config_is_static(s->p.config))
-    (void)static_begin(s);
-  else
-    key_start(s, 0);
-}
-
-OvpnStatus ovpn_session_new(const OvpnSessionParams *p, OvpnSession **ret, OvpnFailure *f)
-{
-  OvpnSession *s = calloc(1, sizeof *s);
-  if (!s)
-    return ovpn_failure_set(f, OVPN_FAIL_MEMORY, "session");
-  s->p = *p;
-  s->now = s->last_received = s->last_sent = p->now;
-  s->push_request_at = s->push_deadline = s->close_deadline = s->exit_at = NEVER;
-  ovpn_pushed_init(&s->pushed);
-  OvpnStatus r = load_wrap(s, f);
-  if (r != OVPN_OK) {
-    ovpn_session_free(s);
-    return r;
-  }
-  do
-    p->random(p->random_user, s->sid, sizeof s->sid);
-  while (memcmp(s->sid, (uint8_t[OVPN_SID_LEN]){0}, sizeof s->sid) == 0);
-  if (credentials_ready(s)) {
-    begin(s);
-  } else {
-    session_set_state(s, OVPN_SESSION_WAIT_CREDENTIALS);
-    session_push_event(s, OVPN_EVENT_NEED)->need = OVPN_NEED_USER_PASS;
-  }
-  *ret = s;
-  return OVPN_OK;
-}
-
-void ovpn_session_free(OvpnSession *s)
-{
-  if (!s)
-    return;
-  key_clear(&s->keys[0]);
-  key_clear(&s->keys[1]);
-  ovpn_wrap_clear(&s->wrap);
-  if (s->have_dynamic)
-    ovpn_wrap_clear(&s->dynamic);
-  ovpn_option_list_clear(&s->pushed_list);
-  ovpn_pushed_clear(&s->pushed);
-  for (unsigned i = 0; i < EVENTS_MAX; i++)
-    ovpn_event_clear(&s->events[i]);
-  free(s->server_occ);
-  free(s->peer_info);
-  ovpn_wipe(s, sizeof *s);
-  free(s);
-}
-
-void ovpn_session_answer(OvpnSession *s, uint64_t now)
-{
-  s->now = now;
-  if (s->state == OVPN_SESSION_WAIT_CREDENTIALS && credentials_ready(s))
-    begin(s);
-}
-
 /* ---- packets in ---- */
 
-static bool opcode_for_client(uint8_t op)
+static bool opcode_for_us(const OvpnSession *s, uint8_t op)
 {
   return op == OVPN_OP_SOFT_RESET_V1 || op == OVPN_OP_CONTROL_V1 || op == OVPN_OP_ACK_V1 ||
-         op == OVPN_OP_HARD_RESET_SERVER_V2;
+         op == session_peer_reset(s);
 }
 
 static bool acks_contain(const OvpnPacketBody *b, uint32_t id)
@@ -231,8 +131,15 @@ static bool acks_contain(const OvpnPacketBody *b, uint32_t id)
   return false;
 }
 
-/* Session ids, spec §2.4 and §5.2: the server's first reset tells its id, and only when it
- * acknowledges ours. */
+/* Of two equal peers each may speak first. A client takes that only where the network has made sure
+ * of the address. */
+static bool may_speak_first(const OvpnSession *s)
+{
+  return ovpn_config_is_p2p(s->p.config) && (session_is_server(s) || s->p.proto == OVPN_PROTO_TCP);
+}
+
+/* Session ids, spec §2.4 and §5.2: the peer's first reset tells its id; that of a server only when
+ * it acknowledges ours. */
 static OvpnStatus check_session_ids(OvpnSession *s, uint8_t op, uint8_t key_id, const uint8_t *sid,
                                     const OvpnPacketBody *b)
 {
@@ -240,8 +147,8 @@ static OvpnStatus check_session_ids(OvpnSession *s, uint8_t op, uint8_t key_id, 
     return OVPN_DROP_SESSION_ID;
   if (s->have_peer)
     return memcmp(sid, s->peer_sid, OVPN_SID_LEN) == 0 ? OVPN_OK : OVPN_DROP_SESSION_ID;
-  if (op != OVPN_OP_HARD_RESET_SERVER_V2 || key_id != 0 || !b->has_id || b->id != 0 ||
-      !acks_contain(b, 0))
+  if (op != session_peer_reset(s) || key_id != 0 || !b->has_id || b->id != 0 ||
+      !(acks_contain(b, 0) || may_speak_first(s)))
     return OVPN_DROP_STATE;
   memcpy(s->peer_sid, sid, OVPN_SID_LEN);
   s->have_peer = true;
@@ -269,7 +176,7 @@ static OvpnStatus input_body(OvpnSession *s, uint8_t op, uint8_t key_id, const O
   KeyState *k = find_key(s, op, key_id);
   if (!k)
     return OVPN_DROP_KEY_ID;
-  if ((op == OVPN_OP_HARD_RESET_SERVER_V2 || op == OVPN_OP_SOFT_RESET_V1) && b->id != 0)
+  if ((op == session_peer_reset(s) || op == OVPN_OP_SOFT_RESET_V1) && b->id != 0)
     return OVPN_DROP_FORMAT;
   s->last_received = s->now;
   session_note_acks(s, k, op, b);
@@ -291,10 +198,11 @@ OvpnStatus ovpn_session_input(OvpnSession *s, uint64_t now, const uint8_t *pkt, 
   s->now = now;
   if (len < OVPN_HEAD_LEN || len > OVPN_PACKET_MAX)
     return OVPN_DROP_TRUNCATED;
-  if (s->state == OVPN_SESSION_DEAD || s->state == OVPN_SESSION_WAIT_CREDENTIALS)
+  if (s->state == OVPN_SESSION_DEAD || s->state == OVPN_SESSION_WAIT_CREDENTIALS ||
+      s->state == OVPN_SESSION_INIT)
     return OVPN_DROP_STATE;
   uint8_t op = ovpn_opcode(pkt[0]), key_id = ovpn_key_id(pkt[0]);
-  if (!opcode_for_client(op))
+  if (!opcode_for_us(s, op))
     return OVPN_DROP_OPCODE;
   OvpnWrap *wrap = key_id > 0 && s->have_dynamic ? &s->dynamic : &s->wrap;
   uint8_t buf[OVPN_PACKET_MAX];
@@ -367,210 +275,6 @@ size_t ovpn_session_output(OvpnSession *s, uint64_t now, uint8_t *buf, size_t ca
   return 0;
 }
 
-/* ---- timers ---- */
-
-static uint64_t after(uint64_t t, uint64_t seconds)
-{
-  return t > NEVER - seconds * NS_PER_S ? NEVER : t + seconds * NS_PER_S;
-}
-
-static unsigned setting(int pushed, unsigned configured)
-{
-  return pushed >= 0 ? (unsigned)pushed : configured;
-}
-
-unsigned session_ping_restart(const OvpnSession *s)
-{
-  const OvpnConfig *c = s->p.config;
-  if (s->pushed.ping_restart >= 0)
-    return (unsigned)s->pushed.ping_restart;
-  if (s->pushed.ping_exit > 0)
-    return 0;
-  if (!c->ping_restart_set && !c->ping_exit && c->pull && s->p.proto == OVPN_PROTO_UDP)
-    return 120; /* OpenVPN's default for a client that pulls, spec §17.1 */
-  return c->ping_restart;
-}
-
-static unsigned ping_exit(const OvpnSession *s)
-{
-  if (s->pushed.ping_exit >= 0)
-    return (unsigned)s->pushed.ping_exit;
-  return s->pushed.ping_restart > 0 ? 0 : s->p.config->ping_exit;
-}
-
-int session_exit_notify(const OvpnSession *s)
-{
-  return s->pushed.explicit_exit_notify >= 0 ? s->pushed.explicit_exit_notify
-                                             : s->p.config->explicit_exit_notify;
-}
-
-static bool is_up(const OvpnSession *s)
-{
-  return s->state == OVPN_SESSION_UP || s->state == OVPN_SESSION_REKEYING;
-}
-
-static uint64_t earliest(uint64_t a, uint64_t b)
-{
-  return a < b ? a : b;
-}
-
-static uint64_t idle_deadline(const OvpnSession *s)
-{
-  const OvpnConfig *c = s->p.config;
-  unsigned ping = setting(s->pushed.ping, c->ping), restart = session_ping_restart(s),
-           leave = ping_exit(s);
-  unsigned inactive = setting(s->pushed.inactive, c->inactive);
-  unsigned limit = setting(s->pushed.session_timeout, c->session_timeout);
-  uint64_t t = NEVER;
-  if (ping)
-    t = earliest(t, after(s->last_sent, ping));
-  if (restart)
-    t = earliest(t, after(s->last_received, restart));
-  if (leave)
-    t = earliest(t, after(s->last_received, leave));
-  if (inactive)
-    t = earliest(t, after(s->last_activity, inactive));
-  if (limit)
-    t = earliest(t, after(s->up_since, limit));
-  return t;
-}
-
-/* Everything that had to be said before leaving is out and acknowledged. */
-static bool close_notified(const OvpnSession *s)
-{
-  const KeyState *k = &s->keys[s->cur];
-  return s->exits_left == 0 && ovpn_reliable_idle(&k->reliable) &&
-         (!k->tls || ovpn_tls_output_pending(k->tls) == 0);
-}
-
-uint64_t ovpn_session_deadline(const OvpnSession *s)
-{
-  if (s->state == OVPN_SESSION_DEAD || s->state == OVPN_SESSION_WAIT_CREDENTIALS)
-    return NEVER;
-  if (s->state == OVPN_SESSION_CLOSING && close_notified(s))
-    return s->now;
-  uint64_t t = earliest(s->close_deadline, s->exit_at);
-  for (unsigned i = 0; i < 2; i++) {
-    const KeyState *k = &s->keys[i];
-    if (k->phase == KEY_FREE)
-      continue;
-    t = earliest(t, ovpn_reliable_deadline(&k->reliable));
-    if (k->phase < KEY_ACTIVE)
-      t = earliest(t, k->must_negotiate);
-    t = earliest(t, earliest(k->use_at, k->must_die));
-    if (i == s->cur && s->state == OVPN_SESSION_UP)
-      t = earliest(t, k->reneg_at);
-  }
-  if (s->state == OVPN_SESSION_PULL || static_waits(s))
-    t = earliest(t, earliest(s->push_request_at, s->push_deadline));
-  if (is_up(s))
-    t = earliest(t, idle_deadline(s));
-  return t;
-}
-
-bool session_own_certificate_expired(const OvpnSession *s, char ret_date[64])
-{
-  uint64_t wall = s->p.wall_time + (s->now - s->p.now) / NS_PER_S;
-  time_t end = ovpn_tls_context_own_expiry(s->p.tls, ret_date);
-  return end > 0 && wall > (uint64_t)end;
-}
-
-/* Servers tell a refusal only in answer to a request: soon for those that decide soon. */
-static unsigned push_interval(const OvpnSession *s)
-{
-  uint64_t passed = (s->now - s->push_start) / NS_PER_S;
-  return passed < 1 ? 1 : passed < 4 ? 2 : 5;
-}
-
-static void tick_negotiation(OvpnSession *s)
-{
-  KeyState *k = current_key(s);
-  char date[64];
-  if (k->phase != KEY_FREE && k->phase < KEY_ACTIVE && s->now >= k->must_negotiate) {
-    if (!s->have_peer)
-      session_fail(s, OVPN_FAIL_NO_ANSWER, 0, "%s", "");
-    else if (session_own_certificate_expired(s, date))
-      session_fail(s, OVPN_FAIL_OWN_CERT_EXPIRED, 0, "%s", date);
-    else if (s->state == OVPN_SESSION_REKEYING)
-      session_fail(s, OVPN_FAIL_RENEGOTIATION, 0,
-                   "the server did not complete the key exchange in time");
-    else
-      session_fail(s, OVPN_FAIL_HANDSHAKE_TIMEOUT, s->state == OVPN_SESSION_KEY_EXCHANGE, "%s",
-                   s->state == OVPN_SESSION_KEY_EXCHANGE ? "key exchange" : "TLS handshake");
-  } else if (s->state == OVPN_SESSION_PULL && s->now >= s->push_deadline) {
-    session_fail(s, OVPN_FAIL_NO_PUSH_REPLY, s->pending_seconds, "%s", "");
-  } else if (s->state == OVPN_SESSION_PULL && s->now >= s->push_request_at) {
-    s->push_request_at = after(s->now, push_interval(s));
-    (void)key_send_text(s, k, "PUSH_REQUEST");
-  }
-}
-
-static void tick_keys(OvpnSession *s)
-{
-  KeyState *k = current_key(s), *old = other_key(s);
-  if (k->phase == KEY_GENERATED && s->now >= k->use_at)
-    key_use(s, k);
-  if (old->phase != KEY_FREE && s->now >= old->must_die)
-    key_retire(s, old);
-  if (s->state == OVPN_SESSION_UP && k->phase == KEY_GENERATED && s->now >= k->reneg_at)
-    session_renegotiate(s);
-}
-
-static void tick_idle(OvpnSession *s)
-{
-  const OvpnConfig *c = s->p.config;
-  unsigned ping = setting(s->pushed.ping, c->ping), restart = session_ping_restart(s),
-           leave = ping_exit(s);
-  unsigned inactive = setting(s->pushed.inactive, c->inactive);
-  unsigned limit = setting(s->pushed.session_timeout, c->session_timeout);
-  if (restart && s->now >= after(s->last_received, restart)) {
-    session_fail(s, OVPN_FAIL_PING_TIMEOUT, restart, "%u", restart);
-  } else if (leave && s->now >= after(s->last_received, leave)) {
-    session_fail(s, OVPN_FAIL_PING_EXIT, leave, "%u", leave);
-  } else if (inactive && s->now >= after(s->last_activity, inactive)) {
-    session_fail(s, OVPN_FAIL_INACTIVE, inactive, "inactive %u", inactive);
-  } else if (limit && s->now >= after(s->up_since, limit)) {
-    session_fail(s, OVPN_FAIL_INACTIVE, limit, "session-timeout %u", limit);
-  } else if (ping && s->now >= after(s->last_sent, ping)) {
-    s->last_sent = s->now;
-    session_push_event(s, OVPN_EVENT_SEND_PING);
-  }
-}
-
-static void tick_closing(OvpnSession *s)
-{
-  if (s->exits_left > 0 && s->now >= s->exit_at) {
-    session_push_event(s, OVPN_EVENT_SEND_OCC_EXIT);
-    s->exits_left--;
-    s->exit_at = s->now + NS_PER_S / 10;
-  }
-  if (s->exits_left == 0)
-    s->exit_at = NEVER;
-  if (close_notified(s) || s->now >= s->close_deadline) {
-    s->closed_pending = true;
-    s->close_deadline = s->exit_at = NEVER;
-    session_set_state(s, OVPN_SESSION_DEAD);
-  }
-}
-
-void ovpn_session_tick(OvpnSession *s, uint64_t now)
-{
-  s->now = now;
-  if (s->state == OVPN_SESSION_DEAD || s->state == OVPN_SESSION_WAIT_CREDENTIALS)
-    return;
-  if (s->state == OVPN_SESSION_CLOSING) {
-    tick_closing(s);
-    return;
-  }
-  if (static_waits(s))
-    static_tick(s);
-  tick_negotiation(s);
-  if (s->state != OVPN_SESSION_DEAD)
-    tick_keys(s);
-  if (is_up(s))
-    tick_idle(s);
-}
-
 /* ---- facts and wishes from the engine ---- */
 
 /* Payload after which a key has to go; 0 = never. Ciphers with blocks of 64 bits begin to repeat
@@ -589,7 +293,7 @@ void ovpn_session_note_data(OvpnSession *s, uint64_t now, bool received, bool se
   s->now = now;
   if (received && static_waits(s))
     static_heard(s);
-  if (!is_up(s))
+  if (!session_is_up(s))
     return;
   if (received)
     s->last_received = now;
@@ -616,24 +320,24 @@ void ovpn_session_note_refused(OvpnSession *s, uint64_t now)
   s->now = now;
   if (s->state != OVPN_SESSION_RESET_SENT || s->have_peer)
     return;
-  uint64_t limit = s->p.config->n_remotes > 1 ? now : after(k->started, REFUSED_SECONDS);
-  k->must_negotiate = earliest(k->must_negotiate, limit);
+  uint64_t limit = s->p.config->n_remotes > 1 ? now : session_after(k->started, REFUSED_SECONDS);
+  k->must_negotiate = session_earliest(k->must_negotiate, limit);
   if (static_waits(s))
-    s->push_deadline = earliest(s->push_deadline, limit);
+    s->push_deadline = session_earliest(s->push_deadline, limit);
 }
 
 void ovpn_session_note_peer_key(OvpnSession *s, uint64_t now, uint8_t key_id)
 {
   KeyState *k = current_key(s);
   s->now = now;
-  if (is_up(s) && k->phase == KEY_GENERATED && k->key_id == key_id && !k->sending)
+  if (session_is_up(s) && k->phase == KEY_GENERATED && k->key_id == key_id && !k->sending)
     key_use(s, k);
 }
 
 void ovpn_session_note_occ_exit(OvpnSession *s, uint64_t now)
 {
   s->now = now;
-  if (is_up(s))
+  if (session_is_up(s))
     session_fail(s, OVPN_FAIL_SERVER_EXIT, 0, "%s", "");
 }
 
@@ -646,7 +350,7 @@ void ovpn_session_close(OvpnSession *s, uint64_t now)
   }
   if (s->state == OVPN_SESSION_CLOSING)
     return;
-  bool up = is_up(s);
+  bool up = session_is_up(s);
   int notify = session_exit_notify(s);
   s->close_deadline = now; /* nothing to say: closed at the next tick */
   if (up && s->p.proto == OVPN_PROTO_UDP && s->pushed.cc_exit) {
@@ -654,11 +358,11 @@ void ovpn_session_close(OvpnSession *s, uint64_t now)
      * §12.5 */
     KeyState *k = current_key(s)->phase >= KEY_ACTIVE ? current_key(s) : other_key(s);
     if (k->phase >= KEY_ACTIVE && key_send_text(s, k, "EXIT") == OVPN_OK)
-      s->close_deadline = after(now, 1);
+      s->close_deadline = session_after(now, 1);
     s->cur = (unsigned)(k - s->keys);
   } else if (up && s->p.proto == OVPN_PROTO_UDP && notify > 0) {
     s->exits_left = notify > 5 ? 5 : (unsigned)notify;
-    s->close_deadline = after(now, 2);
+    s->close_deadline = session_after(now, 2);
   }
   if (s->state != OVPN_SESSION_DEAD)
     session_set_state(s, OVPN_SESSION_CLOSING);
@@ -702,4 +406,20 @@ const OvpnPushed *ovpn_session_pushed(const OvpnSession *s)
 OvpnSessionState ovpn_session_state(const OvpnSession *s)
 {
   return s->state;
+}
+
+bool ovpn_session_control_may_move(const OvpnSession *s)
+{
+  return s->wrap.mode != OVPN_WRAP_NONE || (s->state == OVPN_SESSION_RESET_SENT && !s->have_peer);
+}
+
+bool ovpn_session_is_with(const OvpnSession *s, const OvpnAccepted *a)
+{
+  return s->have_peer && memcmp(s->sid, a->sid, sizeof s->sid) == 0 &&
+         memcmp(s->peer_sid, a->peer_sid, sizeof s->peer_sid) == 0;
+}
+
+bool ovpn_session_is_authentic(const OvpnSession *s)
+{
+  return s->state == OVPN_SESSION_KEY_EXCHANGE || s->state == OVPN_SESSION_PULL || session_is_up(s);
 }

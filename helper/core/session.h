@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One OpenVPN session as a client: the state machine and nothing else. Sans-IO: packets, time (ns,
+/* One OpenVPN session: the state machine and nothing else. Sans-IO: packets, time (ns,
  * monotonic) and entropy come in; packets, events and a deadline come out. spec §5, §6, §13, §14,
  * §17.
  *
@@ -88,6 +88,12 @@ typedef struct OvpnEvent {
 } OvpnEvent;
 void ovpn_event_clear(OvpnEvent *e);
 
+/* A peer that has called and proved its address, see welcome.h. */
+typedef struct OvpnAccepted {
+  uint8_t sid[8], peer_sid[8];
+  uint32_t send_id, send_time; /* ids of control packets that are used up */
+} OvpnAccepted;
+
 typedef struct OvpnSessionParams {
   const OvpnConfig *config;      /* borrowed for the session's life */
   const OvpnOptionList *profile; /* borrowed: pull-filter and the profile's own routes */
@@ -95,6 +101,10 @@ typedef struct OvpnSessionParams {
   OvpnCredentials *credentials;  /* borrowed; the session updates tokens and challenges */
   OvpnProto proto;
   bool link_ipv6;
+  /* Nobody is there yet. With a static key the first authentic packet brings the tunnel up; with
+   * TLS this session only waits, until one with `accepted` takes its place. */
+  bool waits;
+  const OvpnAccepted *accepted; /* read by ovpn_session_new() only; NULL = none */
   OvpnRandom random;
   void *random_user;  /* cryptographic in production, seeded in tests */
   uint32_t wall_time; /* Unix seconds at `now` of new */
@@ -134,6 +144,14 @@ void ovpn_session_close(OvpnSession *s, uint64_t now); /* EXIT / OCC EXIT, then 
 const OvpnOptionList *ovpn_session_pushed_list(const OvpnSession *s);
 const OvpnPushed *ovpn_session_pushed(const OvpnSession *s);
 OvpnSessionState ovpn_session_state(const OvpnSession *s);
+/* May a packet of the control channel that was just accepted come from another address than the
+ * peer's? Only when the packet itself proves where it comes from. Ask before ovpn_session_input().
+ */
+bool ovpn_session_control_may_move(const OvpnSession *s);
+/* Is it the session with this peer, made for this very call? */
+bool ovpn_session_is_with(const OvpnSession *s, const OvpnAccepted *a);
+/* The TLS handshake is over and the peer's certificate was good. */
+bool ovpn_session_is_authentic(const OvpnSession *s);
 /* Is the session still known to the server? A packet that makes it answer, cap >= OVPN_PACKET_MAX;
  * 0 = not possible now. Answers are counted; not every server gives them. */
 bool ovpn_session_can_probe(const OvpnSession *s);

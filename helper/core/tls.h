@@ -12,8 +12,8 @@
 typedef struct OvpnTlsContext OvpnTlsContext;
 /* Loads CA, certificate, key, PKCS#12, extra-certs, CRL from c->files[].content; builds the
  * priority string. `passphrase` may be NULL. FAIL_PASSPHRASE if the key needs one that is missing
- * or wrong; FAIL_FILE_FORMAT, FAIL_KEY_MISMATCH, FAIL_CONFIG name the option. `server`: test server
- * only. */
+ * or wrong; FAIL_FILE_FORMAT, FAIL_KEY_MISMATCH, FAIL_CONFIG name the option. `server`: our
+ * role; a peer without a certificate is refused unless client_cert_not_needed. */
 OvpnStatus ovpn_tls_context_new(const OvpnConfig *c, const char *passphrase, bool server,
                                 OvpnTlsContext **ret, OvpnFailure *f);
 void ovpn_tls_context_free(OvpnTlsContext *t);

@@ -162,6 +162,26 @@ void control_send_failed(Engine *e, const OvpnFailure *f, uint16_t number, bool 
   send_message(e, &w, false);
 }
 
+void control_send_peer(Engine *e, const struct sockaddr_storage *peer)
+{
+  uint8_t buf[OVPN_IPC_HEADER + 32];
+  OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_PEER);
+  ovpn_ipc_write_address(&w, peer);
+  send_message(e, &w, false);
+}
+
+void control_send_caller_refused(Engine *e, const struct sockaddr_storage *from,
+                                 const OvpnFailure *f)
+{
+  uint8_t buf[OVPN_IPC_HEADER + OVPN_FAILURE_TEXT_MAX + 48];
+  OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_CALLER_REFUSED);
+  ovpn_ipc_write_address(&w, from);
+  ovpn_write_u16(&w, (uint16_t)f->status);
+  ovpn_write_u32(&w, f->arg);
+  ovpn_ipc_write_str(&w, f->text);
+  send_message(e, &w, true);
+}
+
 void control_log(Engine *e, int level, unsigned code, const char *text)
 {
   uint8_t buf[OVPN_IPC_HEADER + OVPN_FAILURE_TEXT_MAX + 16];
@@ -218,8 +238,12 @@ static bool on_link(Engine *e, OvpnReader *r, int *fd)
   unsigned remote = ovpn_read_u16(r), proxy = ovpn_read_u8(r);
   char *host = ovpn_ipc_read_str(r, HOST_MAX);
   uint16_t port = ovpn_read_u16(r), number = ovpn_read_u16(r);
-  unsigned beside = ovpn_read_u8(r);
-  bool ok = host && complete(r) && beside <= 1 && proto <= OVPN_PROTO_TCP &&
+  unsigned beside = ovpn_read_u8(r), mode = ovpn_read_u8(r);
+  struct sockaddr_storage peer;
+  bool fits = ovpn_ipc_read_address(r, true, &peer);
+  fits = fits && mode <= OVPN_LINK_WAITING && (mode == 0 || proto == OVPN_PROTO_UDP) &&
+         (mode == OVPN_LINK_OPEN) == (peer.ss_family != AF_UNSPEC);
+  bool ok = fits && host && complete(r) && beside <= 1 && proto <= OVPN_PROTO_TCP &&
             (family == 4 || family == 6) && mtu <= UINT16_MAX && remote < e->config.n_remotes &&
             proxy <= 1;
   if (ok) {
@@ -231,6 +255,8 @@ static bool on_link(Engine *e, OvpnReader *r, int *fd)
                                .remote = remote,
                                .host = host,
                                .port = port,
+                               .mode = (OvpnIpcLinkMode)mode,
+                               .peer = peer,
                                .fd = *fd});
     *fd = -1;
   }
@@ -408,6 +434,8 @@ static unsigned legal_in(const Engine *e, OvpnIpcType type)
   case OVPN_IPC_CHOSEN:
   case OVPN_IPC_SILENT:
   case OVPN_IPC_LEASE:
+  case OVPN_IPC_PEER:
+  case OVPN_IPC_CALLER_REFUSED:
     return 0; /* our own direction */
   }
   return 0;
@@ -457,6 +485,8 @@ static bool act(Engine *e, OvpnIpcType type, OvpnReader *r, int *fd)
   case OVPN_IPC_CHOSEN:
   case OVPN_IPC_SILENT:
   case OVPN_IPC_LEASE:
+  case OVPN_IPC_PEER:
+  case OVPN_IPC_CALLER_REFUSED:
     return false;
   }
   return false;

@@ -22,6 +22,7 @@ static void end_link(Engine *e)
   revive_end(e);
   lease_end(e);
   worker_forget(&e->worker);
+  caller_end(e);
   ovpn_session_free(e->session);
   e->session = NULL;
   datapath_del_all(&e->dp);
@@ -152,7 +153,7 @@ static void set_peer(Engine *e, const OvpnDataCipher *cipher, int32_t peer_id)
   const OvpnPushed *p = ovpn_session_pushed(e->session);
   const OvpnConfig *c = &e->config;
   bool tcp = e->link.proto == OVPN_PROTO_TCP, one = false;
-  DatapathPeer peer = {.tap = c->tap, .tcp = tcp, .peer = e->link.peer};
+  DatapathPeer peer = {.tap = c->tap, .tcp = tcp, .peer = caller_plain_address(&e->link.peer)};
   set_framing(e, &peer);
   switch (peer.compress) {
   case OVPN_COMP_LZO:
@@ -234,10 +235,10 @@ static OvpnStatus new_key(Engine *e, const OvpnEvent *ev, const OvpnDataCipher *
     return ovpn_data_key_new_static(cipher, auth, ev->key_block, c->secret_dir, c->replay_window,
                                     (uint32_t)time(NULL), engine_random, NULL, ret, f);
   if (ev->epoch)
-    return ovpn_data_key_new_epoch(cipher, ev->key_block, true, ev->key_id, ev->peer_id,
+    return ovpn_data_key_new_epoch(cipher, ev->key_block, !c->tls_server, ev->key_id, ev->peer_id,
                                    c->replay_window, ret, f);
-  OvpnStatus st = ovpn_data_key_new(cipher, auth, ev->key_block, true, ev->key_id, ev->peer_id,
-                                    c->replay_window, engine_random, NULL, ret, f);
+  OvpnStatus st = ovpn_data_key_new(cipher, auth, ev->key_block, !c->tls_server, ev->key_id,
+                                    ev->peer_id, c->replay_window, engine_random, NULL, ret, f);
   if (st == OVPN_OK)
     ovpn_data_key_set_time(*ret, (uint32_t)time(NULL));
   return st;
@@ -385,20 +386,23 @@ static void take_notes(Engine *e)
   memset(&e->dp.notes, 0, sizeof e->dp.notes);
 }
 
-/* What became of a control packet; false: the session is gone. */
-static bool took_control(Engine *e, OvpnStatus st, const uint8_t *pkt, size_t len)
+/* What became of a control packet from that address. false: it was not accepted, or somebody's
+ * call; the session may be gone. */
+static bool took_control(Engine *e, OvpnStatus st, const struct sockaddr_storage *from,
+                         const uint8_t *pkt, size_t len)
 {
   if (st == OVPN_OK)
     revive_alive(e);
-  else if (revive_input(e, pkt, len))
-    return true;
+  else if (revive_input(e, pkt, len) || caller_input(e, from, pkt, len))
+    return false;
   if (st == OVPN_DROP_AUTH)
     e->dp.stats.drops_auth++;
   else if (st == OVPN_DROP_REPLAY)
     e->dp.stats.drops_replay++;
   else if (ovpn_is_drop(st))
     e->dp.stats.drops_other++;
-  return drain_events(e);
+  drain_events(e);
+  return st == OVPN_OK;
 }
 
 static OvpnStatus give_control(void *engine, const uint8_t *pkt, size_t len)
@@ -412,9 +416,18 @@ bool drive_start(Engine *e)
   return worker_start(&e->worker, give_control, e);
 }
 
+bool drive_control(Engine *e, const uint8_t *p, size_t len, const struct sockaddr_storage *from,
+                   bool session)
+{
+  OvpnStatus st = session ? ovpn_session_input(e->session, e->now, p, len) : OVPN_DROP_STATE;
+  return took_control(e, st, from, p, len);
+}
+
+/* false: the session is gone. */
 static bool take_control(Engine *e, const uint8_t *pkt, size_t len)
 {
-  return took_control(e, ovpn_session_input(e->session, e->now, pkt, len), pkt, len);
+  drive_control(e, pkt, len, &e->link.peer, true);
+  return e->session != NULL;
 }
 
 static bool take_waiting(Engine *e)
@@ -437,7 +450,7 @@ void drive_worked(Engine *e)
   OvpnStatus st;
   const WorkerPacket *p;
   if (worker_collect(&e->worker, &st, &p))
-    took_control(e, st, p->data, p->len);
+    took_control(e, st, &e->link.peer, p->data, p->len);
 }
 
 void drive_catch_up(Engine *e)
@@ -445,7 +458,7 @@ void drive_catch_up(Engine *e)
   OvpnStatus st;
   const WorkerPacket *p;
   if (worker_wait(&e->worker, &st, &p))
-    took_control(e, st, p->data, p->len);
+    took_control(e, st, &e->link.peer, p->data, p->len);
   while (take_waiting(e))
     ;
 }
@@ -480,6 +493,7 @@ void drive_settle(Engine *e)
     }
     revive_tick(e);
     race_tick(e);
+    caller_tick(e);
     if (!e->session || !drain_events(e))
       return;
     lease_settle(e);
@@ -501,32 +515,15 @@ uint64_t drive_deadline(const Engine *e)
 {
   uint64_t d = e->session ? ovpn_session_deadline(e->session) : UINT64_MAX;
   uint64_t doubt = revive_deadline(e);
-  uint64_t rivals = race_deadline(e);
+  uint64_t rivals = race_deadline(e), caller = caller_deadline(e);
   d = doubt < d ? doubt : d;
   d = rivals < d ? rivals : d;
   uint64_t lease = lease_deadline(e);
   d = lease < d ? lease : d;
   uint64_t paced = e->session && e->dp.up ? datapath_waits(&e->dp, e->now) : 0;
   d = paced && paced < d ? paced : d;
+  d = caller < d ? caller : d;
   return e->close_deadline && e->close_deadline < d ? e->close_deadline : d;
-}
-
-void drive_link(Engine *e, const DriveLink *l)
-{
-  if (l->beside && !l->proxy && race_open(e)) {
-    race_join(e, l);
-    return;
-  }
-  end_session(e);
-  e->phase = ENGINE_SESSION;
-  e->race.number = l->number;
-  e->race.remote = l->remote;
-  e->race.answered = false;
-  ovpn_config_select(&e->config, l->remote);
-  if (l->proxy)
-    via_start(e, l->proto, l->ipv6, l->host, l->port, l->fd);
-  else
-    drive_open(e, l->proto, l->ipv6, l->fd);
 }
 
 /* What a packet of the TUN or TAP may be with the framing in front of it. */
@@ -541,7 +538,56 @@ static size_t largest_payload(const OvpnConfig *c)
   return n + EXTRA;
 }
 
-OvpnStatus drive_new_session(Engine *e, const Link *l, OvpnSession **ret, OvpnFailure *f)
+static void open_link(Engine *e, const DriveLink *l)
+{
+  OvpnFailure f = {0};
+  memset(&e->dp.notes, 0, sizeof e->dp.notes);
+  bool pieces =
+      e->config.fragment == 0 || datapath_want_fragments(&e->dp, largest_payload(&e->config));
+  if (!link_open(&e->link, l->proto, l->ipv6, l->fd) || !pieces) {
+    ovpn_failure_set(&f, OVPN_FAIL_MEMORY, "link");
+    drive_fail(e, &f);
+    return;
+  }
+  if (l->mode != OVPN_LINK_CONNECTED)
+    link_set_open(&e->link, l->mode == OVPN_LINK_OPEN ? &l->peer : NULL);
+  unsigned mtu =
+      e->config.tun_mtu > e->config.tun_mtu_max ? e->config.tun_mtu : e->config.tun_mtu_max;
+  link_set_mtu(&e->link, mtu);
+  OvpnStatus st = drive_new_session(e, &e->link, NULL, &e->session, &f);
+  if (st == OVPN_OK && !caller_start(e, &f))
+    st = f.status;
+  if (st != OVPN_OK) {
+    ovpn_failure_set(&f, st, "session");
+    drive_fail(e, &f);
+  }
+}
+
+void drive_open(Engine *e, OvpnProto proto, bool ipv6, int fd)
+{
+  open_link(e, &(DriveLink){.proto = proto, .ipv6 = ipv6, .fd = fd});
+}
+
+void drive_link(Engine *e, const DriveLink *l)
+{
+  if (l->beside && !l->proxy && l->mode != OVPN_LINK_WAITING && race_open(e)) {
+    race_join(e, l);
+    return;
+  }
+  end_session(e);
+  e->phase = ENGINE_SESSION;
+  e->race.number = l->number;
+  e->race.remote = l->remote;
+  e->race.answered = false;
+  ovpn_config_select(&e->config, l->remote);
+  if (l->proxy)
+    via_start(e, l->proto, l->ipv6, l->host, l->port, l->fd);
+  else
+    open_link(e, l);
+}
+
+OvpnStatus drive_new_session(Engine *e, const Link *l, const OvpnAccepted *accepted,
+                             OvpnSession **ret, OvpnFailure *f)
 {
   struct timespec wall;
   clock_gettime(CLOCK_REALTIME, &wall);
@@ -551,6 +597,8 @@ OvpnStatus drive_new_session(Engine *e, const Link *l, OvpnSession **ret, OvpnFa
                          .credentials = &e->credentials,
                          .proto = l->proto,
                          .link_ipv6 = l->ipv6,
+                         .waits = !accepted && l->open && l->peer.ss_family == AF_UNSPEC,
+                         .accepted = accepted,
                          .random = engine_random,
                          .wall_time = (uint32_t)wall.tv_sec,
                          .now = e->now};
@@ -577,27 +625,6 @@ void drive_take_over(Engine *e, const Link *l, OvpnSession *s)
   e->cipher = NULL;
   e->link = *l;
   e->session = s;
-}
-
-void drive_open(Engine *e, OvpnProto proto, bool ipv6, int fd)
-{
-  OvpnFailure f = {0};
-  memset(&e->dp.notes, 0, sizeof e->dp.notes);
-  bool pieces =
-      e->config.fragment == 0 || datapath_want_fragments(&e->dp, largest_payload(&e->config));
-  if (!link_open(&e->link, proto, ipv6, fd) || !pieces) {
-    ovpn_failure_set(&f, OVPN_FAIL_MEMORY, "link");
-    drive_fail(e, &f);
-    return;
-  }
-  unsigned mtu =
-      e->config.tun_mtu > e->config.tun_mtu_max ? e->config.tun_mtu : e->config.tun_mtu_max;
-  link_set_mtu(&e->link, mtu);
-  OvpnStatus st = drive_new_session(e, &e->link, &e->session, &f);
-  if (st != OVPN_OK) {
-    ovpn_failure_set(&f, st, "session");
-    drive_fail(e, &f);
-  }
 }
 
 void drive_answer(Engine *e)

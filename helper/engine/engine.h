@@ -8,6 +8,7 @@
 #include "helper/core/ipc.h"
 #include "helper/core/session.h"
 #include "helper/core/signer.h"
+#include "helper/engine/caller.h"
 #include "helper/engine/datapath.h"
 #include "helper/engine/race.h"
 #include "helper/engine/revive.h"
@@ -61,6 +62,7 @@ struct Engine {
   Via via;
   Revive revive;
   Race race;
+  Caller caller;
   Tun tun;
   EngineLease lease;
   Datapath dp;
@@ -94,6 +96,10 @@ void control_send_chosen(Engine *e, uint16_t number);
 void control_send_closed(Engine *e);
 /* SOCKET_WANTED; the address is of the relay */
 void control_send_socket_wanted(Engine *e, bool udp, const OvpnSocksAddress *relay);
+/* PEER and CALLER_REFUSED */
+void control_send_peer(Engine *e, const struct sockaddr_storage *peer);
+void control_send_caller_refused(Engine *e, const struct sockaddr_storage *from,
+                                 const OvpnFailure *f);
 void control_log(Engine *e, int level, unsigned code, const char *text);
 
 /* setup.c */
@@ -116,11 +122,15 @@ struct DriveLink {
   unsigned remote;
   const char *host; /* with a proxy: where it leads to */
   uint16_t port;
+  OvpnIpcLinkMode mode;
+  struct sockaddr_storage peer; /* of OVPN_LINK_OPEN */
   int fd;
 };
 void drive_link(Engine *e, const DriveLink *l);
-/* A session for the options that are selected. */
-OvpnStatus drive_new_session(Engine *e, const Link *l, OvpnSession **ret, OvpnFailure *f);
+/* A session on that link, for the options that are selected; accepted: with a peer that has called,
+ * else NULL. */
+OvpnStatus drive_new_session(Engine *e, const Link *l, const OvpnAccepted *accepted,
+                             OvpnSession **ret, OvpnFailure *f);
 /* Link and session are replaced by others, which are taken. */
 void drive_take_over(Engine *e, const Link *l, OvpnSession *s);
 /* The service is not interested in the present link any more. */
@@ -129,6 +139,10 @@ void drive_drop(Engine *e);
 void drive_replace(Engine *e, OvpnSession *next);
 /* Opens link and session on a connected descriptor and takes it over. */
 void drive_open(Engine *e, OvpnProto proto, bool ipv6, int fd);
+/* A control packet. session: it may be for the present one. true: it was, and was accepted. The
+ * session may be gone afterwards. */
+bool drive_control(Engine *e, const uint8_t *p, size_t len, const struct sockaddr_storage *from,
+                   bool session);
 void drive_answer(Engine *e);
 void drive_tun(Engine *e, int fd, bool tap, unsigned mtu, unsigned flags); /* TUN_x */
 void drive_close(Engine *e);

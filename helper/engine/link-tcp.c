@@ -127,6 +127,12 @@ bool link_open(Link *l, OvpnProto proto, bool ipv6, int fd)
   return false;
 }
 
+void link_set_open(Link *l, const struct sockaddr_storage *peer)
+{
+  l->open = true;
+  l->peer = peer ? *peer : (struct sockaddr_storage){.ss_family = AF_UNSPEC};
+}
+
 void link_preload(Link *l, const uint8_t *p, size_t len)
 {
   memcpy(l->in, p, len);

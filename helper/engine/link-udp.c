@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Packets over a connected UDP socket, many per system call. spec §1.1, §1.3.
+/* Packets over a UDP socket, many per system call. spec §1.1, §1.3.
  *
- * Trust: nothing received is believed here; the kernel filters by source address. Errors that the
- * network causes (ICMP answers, full queues, no route for a moment) never end a session: its own
- * time-outs do. */
+ * Trust: nothing received is believed here; the kernel filters by source address, or, where the
+ * socket is not connected, we do: packets of others are set aside, a bounded number. Errors that
+ * the network causes (ICMP answers, full queues, no route for a moment) never end a session: its
+ * own time-outs do. */
 #include "helper/engine/link.h"
 #include <errno.h>
+#include <linux/errqueue.h>
 #include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -105,20 +107,100 @@ static void remove_heads(Batch *b, OvpnStats *stats)
   b->n = kept;
 }
 
+/* ---- sockets that are not connected ---- */
+
+socklen_t link_address_len(const struct sockaddr_storage *a)
+{
+  return a->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+}
+
+bool link_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+  if (a->ss_family != b->ss_family)
+    return false;
+  if (a->ss_family == AF_INET) {
+    const struct sockaddr_in *x = (const void *)a, *y = (const void *)b;
+    return x->sin_port == y->sin_port && x->sin_addr.s_addr == y->sin_addr.s_addr;
+  }
+  const struct sockaddr_in6 *x = (const void *)a, *y = (const void *)b;
+  return a->ss_family == AF_INET6 && x->sin6_port == y->sin6_port &&
+         x->sin6_scope_id == y->sin6_scope_id &&
+         memcmp(&x->sin6_addr, &y->sin6_addr, sizeof x->sin6_addr) == 0;
+}
+
+/* A buffer holds datagrams of one sender. */
+static void set_aside(Link *l, uint8_t *p, size_t len, size_t size,
+                      const struct sockaddr_storage *from, OvpnStats *stats)
+{
+  stats->link_rx_calls++;
+  stats->link_rx_bytes += len;
+  do {
+    size_t n = size && size < len ? size : len;
+    stats->link_rx_packets++;
+    if (l->n_strays < LINK_STRAYS)
+      l->strays[l->n_strays++] = (Stray){.packet = {.data = p, .len = (uint32_t)n}, .from = *from};
+    else
+      stats->drops_link++;
+    p += n;
+    len -= n;
+  } while (len > 0);
+}
+
+/* Errors of such a socket name the address they are about; those of strangers do not matter. */
+static void drain_errors(Link *l)
+{
+  enum { ERRORS_MAX = 32 };
+  for (int i = 0; i < ERRORS_MAX; i++) {
+    struct sockaddr_storage to = {0};
+    union {
+      char buf[512];
+      struct cmsghdr align;
+    } control;
+    struct msghdr m = {.msg_name = &to,
+                       .msg_namelen = sizeof to,
+                       .msg_control = control.buf,
+                       .msg_controllen = sizeof control.buf};
+    if (recvmsg(l->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+      break;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+      struct sock_extended_err err;
+      bool ours = (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
+                  (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR);
+      if (!ours || c->cmsg_len < CMSG_LEN(sizeof err) || !link_same_address(&to, &l->peer))
+        continue;
+      memcpy(&err, CMSG_DATA(c), sizeof err);
+      note_error(l, (int)err.ee_errno);
+    }
+  }
+  l->errors = false;
+}
+
+void link_send_to(Link *l, const struct sockaddr_storage *to, const uint8_t *p, size_t len)
+{
+  (void)sendto(l->fd, p, len, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)to,
+               link_address_len(to));
+}
+
 static LinkResult udp_recv(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
 {
   struct mmsghdr mm[RECV_BUFFERS];
   struct iovec iov[RECV_BUFFERS];
   RecvControl control[RECV_BUFFERS];
+  struct sockaddr_storage from[RECV_BUFFERS];
   memset(mm, 0, sizeof mm);
+  l->n_strays = 0;
   for (unsigned i = 0; i < RECV_BUFFERS; i++) {
     iov[i] = (struct iovec){batch_room(b, i), PACKET_MAX};
     mm[i].msg_hdr = (struct msghdr){.msg_iov = &iov[i],
                                     .msg_iovlen = 1,
                                     .msg_control = control[i].buf,
-                                    .msg_controllen = sizeof control[i].buf};
+                                    .msg_controllen = sizeof control[i].buf,
+                                    .msg_name = l->open ? &from[i] : NULL,
+                                    .msg_namelen = l->open ? sizeof from[i] : 0};
   }
   batch_reset(b);
+  if (l->errors)
+    drain_errors(l);
   int n = -1;
   /* each failure reports and clears one pending error of the socket; then packets may follow */
   for (int tries = 0; tries < 3 && n < 0; tries++) {
@@ -127,13 +209,21 @@ static LinkResult udp_recv(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
       return LINK_AGAIN;
     if (n < 0 && is_fatal(errno))
       return lost(errno, "receive", f);
-    if (n < 0)
+    if (n < 0 && l->open)
+      drain_errors(l);
+    else if (n < 0)
       note_error(l, errno);
   }
   l->drained = n < RECV_BUFFERS;
-  for (int i = 0; i < n; i++)
-    take_buffer(b, batch_room(b, (unsigned)i), mm[i].msg_len, segment_size(&mm[i].msg_hdr), stats);
-  if (n > 0)
+  for (int i = 0; i < n; i++) {
+    uint8_t *p = batch_room(b, (unsigned)i);
+    size_t size = segment_size(&mm[i].msg_hdr);
+    if (l->open && !link_same_address(&from[i], &l->peer))
+      set_aside(l, p, mm[i].msg_len, size, &from[i], stats);
+    else
+      take_buffer(b, p, mm[i].msg_len, size, stats);
+  }
+  if (l->open ? b->n > 0 : n > 0)
     l->heard = true;
   if (l->head_len)
     remove_heads(b, stats);
@@ -186,6 +276,10 @@ static void add_message(const Link *l, SendCall *c, const Packet *p, unsigned n)
 {
   struct msghdr *m = &c->mm[c->n].msg_hdr;
   *m = (struct msghdr){.msg_iov = &c->iov[c->parts], .msg_iovlen = l->head_len ? 2 * n : n};
+  if (l->open) {
+    m->msg_name = (void *)(uintptr_t)&l->peer;
+    m->msg_namelen = link_address_len(&l->peer);
+  }
   for (unsigned i = 0; i < n; i++) {
     if (l->head_len)
       c->iov[c->parts++] = (struct iovec){(void *)(uintptr_t)l->head, l->head_len};
@@ -239,6 +333,10 @@ static void give_up_segments(Link *l, size_t size, int err, OvpnStats *stats)
   size_t heads = l->ipv6 ? 48 : 28;
   bool known = l->ipv6 ? getsockopt(l->fd, IPPROTO_IPV6, IPV6_MTU, &mtu, &len) == 0
                        : getsockopt(l->fd, IPPROTO_IP, IP_MTU, &mtu, &len) == 0;
+  if (l->open) { /* no connection, so no path to ask about; most have the MTU of Ethernet */
+    known = true;
+    mtu = 1500;
+  }
   if (err != EIO && known && mtu > (int)heads && size > (size_t)mtu - heads) {
     l->segment_max = (size_t)mtu - heads;
     return;
@@ -250,6 +348,8 @@ static void give_up_segments(Link *l, size_t size, int err, OvpnStats *stats)
 static LinkResult udp_send(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
 {
   SendCall c;
+  if (l->open && l->peer.ss_family == AF_UNSPEC)
+    b->first = b->n;  /* nobody is there */
   bool again = false; /* the first packet of this call has met an error of an earlier one */
   while (!batch_empty(b)) {
     int n = send_some(l, b, &c);
@@ -268,7 +368,10 @@ static LinkResult udp_send(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
       give_up_segments(l, c.iov[0].iov_len, err, stats);
       continue;
     }
-    note_error(l, err);
+    if (!l->open || err != ECONNREFUSED)
+      note_error(l, err);
+    if (l->open)
+      drain_errors(l);
     if (err == ECONNREFUSED && !again) {
       again = true; /* it belonged to an earlier packet: this one has not been sent yet */
       continue;

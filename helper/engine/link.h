@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The way to the server: a connected UDP or TCP socket that the root helper made. Batches in,
+/* The way to the peer: a UDP or TCP socket that the root helper made. Batches in,
  * batches out; nothing is queued here but the partly received packet of a TCP stream. spec §1. */
 #pragma once
 #include <netinet/in.h>
@@ -21,6 +21,12 @@ typedef struct LinkOps {
   LinkResult (*send)(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f);
 } LinkOps;
 
+enum { LINK_STRAYS = 32 }; /* of one recv; more are dropped */
+typedef struct Stray {
+  Packet packet;
+  struct sockaddr_storage from;
+} Stray;
+
 struct Link {
   int fd; /* owned, -1 = none */
   const LinkOps *ops;
@@ -33,8 +39,12 @@ struct Link {
   bool heard;         /* something was received */
   bool drained;       /* the last receive took all there was: no need to ask again */
   int last_error;     /* UDP: last errno that was not fatal */
-  /* where packets go, so that they are not led into the tunnel again */
+  /* where packets go, so that they are not led into the tunnel again; AF_UNSPEC = not known yet */
   struct sockaddr_storage peer;
+  /* UDP, not connected: packets of others are set aside until the next recv */
+  bool open, errors; /* errors: the kernel has queued some */
+  unsigned n_strays;
+  Stray strays[LINK_STRAYS];
   /* UDP through a SOCKS proxy: in front of every datagram; head_len 0 = none */
   uint8_t head[OVPN_SOCKS_UDP_HEADER_MAX];
   uint8_t head_len;
@@ -50,6 +60,12 @@ void link_udp_probe(Link *l); /* what the kernel has */
 /* Takes over fd. false = no memory (fd is closed). */
 bool link_open(Link *l, OvpnProto proto, bool ipv6, int fd);
 void link_close(Link *l);
+/* The descriptor is not connected: peer is where packets go, NULL = to nobody yet. */
+void link_set_open(Link *l, const struct sockaddr_storage *peer);
+socklen_t link_address_len(const struct sockaddr_storage *a);
+bool link_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
+/* One datagram to somebody who is not the peer; lost when it cannot go at once. */
+void link_send_to(Link *l, const struct sockaddr_storage *to, const uint8_t *p, size_t len);
 /* TCP: bytes that were received already; at most 64 KiB, before the first recv. */
 void link_preload(Link *l, const uint8_t *p, size_t len);
 /* TCP: packets above this are refused; `mtu` of the tunnel, 0 = not known yet. */

@@ -156,6 +156,8 @@ static void link_batch(Engine *e)
     return;
   e->dp.now = e->now;
   drive_packets(e, datapath_receive(&e->dp, &e->tun, &e->rx));
+  if (e->session && e->link.n_strays)
+    caller_strays(e);
   e->rx_more = e->session && !e->link.drained;
 }
 
@@ -240,6 +242,8 @@ static void turn(Engine *e, const struct epoll_event *ev, int n)
     on[ev[i].data.u32] = ev[i].events;
   if (on[TAG_WORKER])
     drive_worked(e);
+  if (on[TAG_LINK] & EPOLLERR)
+    e->link.errors = e->link.open;
   if (on[TAG_LINK] & EPOLLOUT)
     drive_flush(e);
   if ((on[TAG_LINK] & ~(uint32_t)EPOLLOUT || e->rx_more) && e->session)

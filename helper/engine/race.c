@@ -97,6 +97,10 @@ static bool push(Rival *r, const uint8_t *p, size_t n, OvpnFailure *f)
   uint8_t head[2] = {(uint8_t)(n >> 8), (uint8_t)n};
   struct iovec iov[2] = {{head, sizeof head}, {(void *)(uintptr_t)p, n}};
   struct msghdr m = {.msg_iov = tcp ? iov : iov + 1, .msg_iovlen = tcp ? 2 : 1};
+  if (r->link.open) {
+    m.msg_name = &r->link.peer;
+    m.msg_namelen = link_address_len(&r->link.peer);
+  }
   ssize_t done = sendmsg(r->link.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (done < 0 && !tcp) {
     r->link.refused |= errno == ECONNREFUSED;
@@ -186,8 +190,10 @@ void race_join(Engine *e, const DriveLink *l)
   }
   Rival *r = &e->race.rivals[i];
   *r = (Rival){.link = link, .watch.fd = -1, .number = l->number, .remote = l->remote};
+  if (l->mode == OVPN_LINK_OPEN)
+    link_set_open(&r->link, &l->peer);
   select_remote(e, l->remote);
-  OvpnStatus st = drive_new_session(e, &r->link, &r->session, &f);
+  OvpnStatus st = drive_new_session(e, &r->link, NULL, &r->session, &f);
   bool hello = st == OVPN_OK && ovpn_session_state(r->session) == OVPN_SESSION_RESET_SENT;
   select_remote(e, e->race.remote);
   if (hello) {
@@ -249,6 +255,7 @@ void race_ready(Engine *e, unsigned i)
 {
   Rival *r = &e->race.rivals[i];
   OvpnFailure f = {0};
+  r->link.errors = r->link.open;
   LinkResult got = r->link.ops->recv(&r->link, &e->rx, &e->dp.stats, &f);
   bool won = false;
   select_remote(e, r->remote);

@@ -117,7 +117,7 @@ static void say_hello(Engine *e)
   OvpnFailure f = {0};
   forget_next(r);
   r->hello_at = e->now + (e->now - r->doubt < 2000 * ms ? 500 * ms : pause_between(e));
-  if (drive_new_session(e, &e->link, &r->next, &f) != OVPN_OK)
+  if (drive_new_session(e, &e->link, NULL, &r->next, &f) != OVPN_OK)
     return;
   if (ovpn_session_state(r->next) == OVPN_SESSION_RESET_SENT)
     say(e, r->next, false);
@@ -173,7 +173,7 @@ static void follow_address(Engine *e)
   bool lost = address_lost(e->link.last_error);
   if (e->link.last_error)
     e->link.last_error = 0;
-  if (!lost || e->peer_id < 0 || e->link.head_len || e->now < r->socket_at)
+  if (!lost || e->peer_id < 0 || e->link.head_len || e->link.open || e->now < r->socket_at)
     return;
   r->socket_at = e->now + SOCKET_MS * ms;
   r->socket_wanted = true;

@@ -88,7 +88,7 @@ static void load_keys(Engine *e)
     control_send_need(e, OVPN_NEED_PASSPHRASE, 0, 0, "");
     return;
   }
-  OvpnStatus st = ovpn_tls_context_new(&e->config, phrase, false, &e->tls, &f);
+  OvpnStatus st = ovpn_tls_context_new(&e->config, phrase, e->config.tls_server, &e->tls, &f);
   ovpn_blob_clear(&e->passphrase);
   if (st == OVPN_FAIL_PASSPHRASE) {
     e->phase = ENGINE_PASSPHRASE;

@@ -123,7 +123,7 @@ static void test_remotes(void)
   expect_failure(BASE "<connection>\nremote a\nca y\n</connection>\n",
                  "ca: cannot stand in a connection block");
   expect_failure(BASE "proto-force tcp\n", "proto-force");
-  expect_failure(BASE "remote a 1194 tcp-server\n", "“tcp-server” is not a protocol");
+  expect_failure(BASE "remote a 1194 tcp-server\n", "tcp-server waits for a peer");
   expect_failure(BASE "remote a 70000\n", "remote: “70000” is not a port");
   expect_failure(BASE "remote a/b\n", "not a host name");
   expect_failure(BASE "remote \"a;b c\"\n", "not a host name");

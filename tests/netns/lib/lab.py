@@ -224,7 +224,8 @@ class Server:
     def started(self):
         if self.proc.poll() is not None:
             raise Failed('server %s ended: %s' % (self.name, self.log()[-400:]))
-        return re.search(r'Initialization Sequence Completed|UDPv4 link remote|Listening for incoming TCP', self.log())
+        return re.search(r'Initialization Sequence Completed|UDPv[46] link remote|Listening for incoming TCP|'
+                         r'Attempting to establish TCP', self.log())
 
     def log(self):
         return pki_module.read(self.logfile)

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Waiting for a peer that calls: a UDP socket that the engine listens on, or a TCP one on which
+ * calls are accepted here.
+ *
+ * Trust: whoever connects by TCP is nobody yet. He gets a session with a short time to show who he
+ * is, one after the other; the kernel holds a few more. The listening socket is closed once the
+ * tunnel is up. Invariant: before the first success the limit of the whole attempt ends the
+ * waiting, afterwards nothing does. DESIGN.md §6. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <glib-unix.h>
+#include <glib/gi18n-lib.h>
+#include <string.h>
+#include <unistd.h>
+#include "service/attempt-private.h"
+#include "service/log.h"
+
+enum { DEFAULT_PORT = 1194, AGAIN_MS = 200 };
+
+gboolean nmovpn_attempt_waits(const NmOvpnAttempt *a)
+{
+  return a->config.n_remotes > 0 && nmovpn_attempt_remote(a)->waits;
+}
+
+guint16 nmovpn_attempt_own_port(const NmOvpnAttempt *a)
+{
+  const OvpnConfig *c = &a->config;
+  const char *text = c->local_port ? c->local_port : c->own_port;
+  if (!text)
+    return DEFAULT_PORT;
+  return nmovpn_attempt_parse_port(text, nmovpn_attempt_remote(a)->proto == OVPN_PROTO_TCP);
+}
+
+static void name_peer(NmOvpnAttempt *a, const struct sockaddr_storage *peer)
+{
+  const struct sockaddr_in6 *s6 = (const void *)peer;
+  const struct sockaddr_in *s4 = (const void *)peer;
+  char text[INET6_ADDRSTRLEN] = "?";
+  gboolean v6 = peer->ss_family == AF_INET6;
+  inet_ntop(peer->ss_family, v6 ? (const void *)&s6->sin6_addr : (const void *)&s4->sin_addr, text,
+            sizeof(text));
+  g_free(a->place.server_name);
+  a->place.server_name =
+      g_strdup_printf(v6 ? "[%s]:%u" : "%s:%u", text, g_ntohs(v6 ? s6->sin6_port : s4->sin_port));
+}
+
+/* ---- sockets */
+
+static void close_listener(NmOvpnAttempt *a)
+{
+  nmovpn_attempt_clear_source(&a->listen_source);
+  if (a->listen_fd >= 0)
+    close(a->listen_fd);
+  a->listen_fd = -1;
+}
+
+void nmovpn_attempt_stop_listening(NmOvpnAttempt *a)
+{
+  close_listener(a);
+}
+
+/* local HOST, else any address of the family that proto or the peer's address asks for. */
+static void fill_own(const NmOvpnAttempt *a, guint16 port, struct sockaddr_storage *ret)
+{
+  const OvpnRemote *r = nmovpn_attempt_remote(a);
+  const char *host = a->config.local_host;
+  GInetAddress *peer = a->addresses ? a->addresses->data : NULL;
+  gboolean v6 =
+      r->family == OVPN_AF_INET6 ||
+      (r->family == OVPN_AF_ANY && peer && g_inet_address_get_family(peer) == G_SOCKET_FAMILY_IPV6);
+  g_autoptr(GInetAddress) address =
+      host ? g_inet_address_new_from_string(host)
+           : g_inet_address_new_any(v6 ? G_SOCKET_FAMILY_IPV6 : G_SOCKET_FAMILY_IPV4);
+  nmovpn_attempt_fill_sockaddr(ret, address, port);
+}
+
+/* The peer's address without the form that IPv4 has on an IPv6 socket. */
+static void take_plain(struct sockaddr_storage *ss)
+{
+  struct sockaddr_in6 *s6 = (struct sockaddr_in6 *)(void *)ss;
+  if (ss->ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&s6->sin6_addr))
+    return;
+  struct sockaddr_in s4 = {.sin_family = AF_INET, .sin_port = s6->sin6_port};
+  memcpy(&s4.sin_addr, &s6->sin6_addr.s6_addr[12], 4);
+  *ss = (struct sockaddr_storage){0};
+  memcpy(ss, &s4, sizeof(s4));
+}
+
+/* With remote and without float only that computer may call. */
+static gboolean may_call(const NmOvpnAttempt *a, const struct sockaddr_storage *from)
+{
+  gboolean anybody = a->config.is_float || !*nmovpn_attempt_remote(a)->host, found = anybody;
+  for (const GSList *l = a->addresses; l && !found; l = l->next) {
+    struct sockaddr_storage one;
+    nmovpn_attempt_fill_sockaddr(&one, l->data, 0);
+    gsize at = one.ss_family == AF_INET6 ? G_STRUCT_OFFSET(struct sockaddr_in6, sin6_addr)
+                                         : G_STRUCT_OFFSET(struct sockaddr_in, sin_addr);
+    gsize len = one.ss_family == AF_INET6 ? 16 : 4;
+    found = one.ss_family == from->ss_family &&
+            memcmp((const char *)&one + at, (const char *)from + at, len) == 0;
+  }
+  return found;
+}
+
+static gboolean on_call(gint fd, GIOCondition condition, gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  struct sockaddr_storage from = {0};
+  socklen_t len = sizeof(from);
+  int call = accept4(fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (call < 0)
+    return G_SOURCE_CONTINUE; /* who hung up already */
+  take_plain(&from);
+  if (!may_call(a, &from)) {
+    g_autofree char *peer = g_strdup(a->place.server_name);
+    name_peer(a, &from);
+    nmovpn_log(LOG_NOTICE, "%s called, which is not the address of the peer", a->place.server_name);
+    g_free(a->place.server_name);
+    a->place.server_name = g_steal_pointer(&peer);
+    close(call);
+    return G_SOURCE_CONTINUE;
+  }
+  a->place.server = from;
+  name_peer(a, &from);
+  nmovpn_log(LOG_NOTICE, "%s calls", a->place.server_name);
+  g_clear_pointer(&a->listen_source, g_source_unref);
+  nmovpn_attempt_linked(a, call);
+  return G_SOURCE_REMOVE;
+}
+
+static void watch_listener(NmOvpnAttempt *a)
+{
+  a->server_answered = FALSE;
+  a->session = OVPN_SESSION_INIT;
+  a->listen_source = g_unix_fd_source_new(a->listen_fd, G_IO_IN);
+  g_source_set_callback(a->listen_source, G_SOURCE_FUNC(on_call), a, NULL);
+  g_source_attach(a->listen_source, NULL);
+}
+
+static gboolean on_failed(gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  OvpnFailure f = a->open_failure;
+  g_clear_pointer(&a->listen_source, g_source_unref);
+  nmovpn_attempt_link_failed(a, &f);
+  return G_SOURCE_REMOVE;
+}
+
+static void fail_soon(NmOvpnAttempt *a, const char *why)
+{
+  a->next_address = NULL;
+  a->open_failure = (OvpnFailure){.arg = 1};
+  ovpn_failure_set(&a->open_failure, OVPN_FAIL_CONNECT, "%s", why);
+  a->listen_source = g_idle_source_new();
+  g_source_set_callback(a->listen_source, on_failed, a, NULL);
+  g_source_attach(a->listen_source, NULL);
+}
+
+void nmovpn_attempt_listen(NmOvpnAttempt *a)
+{
+  const OvpnConfig *c = &a->config;
+  const OvpnRemote *r = nmovpn_attempt_remote(a);
+  gboolean tcp = r->proto == OVPN_PROTO_TCP;
+  guint16 port = nmovpn_attempt_own_port(a);
+  g_autoptr(GError) error = NULL;
+  close_listener(a);
+  nmovpn_attempt_clear_source(&a->state_timer); /* the limit of the attempt holds */
+  a->place.server = (struct sockaddr_storage){0};
+  if (port == 0) {
+    g_autofree char *why =
+        g_strdup_printf(_("the port “%s” is neither a number nor a known service"),
+                        c->local_port ? c->local_port : c->own_port);
+    fail_soon(a, why);
+    return;
+  }
+  NmOvpnBrokerLink link = {.mode = OVPN_BROKER_LISTEN,
+                           .tcp = tcp,
+                           .v6only = c->bind_v6only,
+                           .has_local = TRUE,
+                           .pmtu_disc = (guint)(c->mtu_disc + 1),
+                           .mark = c->mark,
+                           .sndbuf = c->sndbuf,
+                           .rcvbuf = c->rcvbuf,
+                           .bind_dev = c->bind_dev};
+  fill_own(a, port, &link.local);
+  int fd = nmovpn_broker_open_link(a->broker, &link, &error);
+  if (fd < 0) {
+    fail_soon(a, error->message);
+    return;
+  }
+  a->place.server.ss_family = link.local.ss_family;
+  nmovpn_log(LOG_NOTICE, "waiting for the peer%s%s to call on %s port %u", *r->host ? " " : "",
+             r->host, tcp ? "TCP" : "UDP", port);
+  if (!tcp) {
+    nmovpn_attempt_linked(a, fd);
+    return;
+  }
+  a->listen_fd = fd;
+  watch_listener(a);
+}
+
+/* ---- what comes of it */
+
+static gboolean on_again(gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  nmovpn_attempt_try_remote(a);
+  return G_SOURCE_REMOVE;
+}
+
+void nmovpn_attempt_wait_again(NmOvpnAttempt *a)
+{
+  nmovpn_attempt_drop_link(a);
+  if (a->listen_fd >= 0 && a->state == NMOVPN_ATTEMPT_NEGOTIATING) { /* others may have called */
+    nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_LINKING);
+    watch_listener(a);
+    return;
+  }
+  nmovpn_attempt_cancel_link(a);
+  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RECONNECTING);
+  a->state_timer = g_timeout_source_new(AGAIN_MS);
+  g_source_set_callback(a->state_timer, on_again, a, NULL);
+  g_source_attach(a->state_timer, NULL);
+}
+
+void nmovpn_attempt_on_peer(NmOvpnEngine *e, const struct sockaddr_storage *peer,
+                            gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  gboolean up = a->state == NMOVPN_ATTEMPT_UP;
+  if (!up && a->state != NMOVPN_ATTEMPT_NEGOTIATING && a->state != NMOVPN_ATTEMPT_CONFIGURING)
+    return;
+  a->place.server = *peer;
+  name_peer(a, peer);
+  if (!up) {
+    nmovpn_log(LOG_NOTICE, "the peer is %s", a->place.server_name);
+    return;
+  }
+  nmovpn_log(LOG_NOTICE, "the address of the peer is now %s", a->place.server_name);
+  nmovpn_attempt_report(a);
+}
+
+void nmovpn_attempt_on_caller_refused(NmOvpnEngine *e, const struct sockaddr_storage *from,
+                                      const OvpnFailure *f, gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  g_autofree char *peer = g_strdup(a->place.server_name);
+  name_peer(a, from);
+  g_autofree char *sentence = nmovpn_attempt_sentence(a, f);
+  nmovpn_log(LOG_WARNING, "%s called: %s", a->place.server_name, sentence);
+  if (!a->was_up)
+    nmovpn_attempt_note_failure(a, f, a->place.server_name); /* told when nobody else calls */
+  g_free(a->place.server_name);
+  a->place.server_name = g_steal_pointer(&peer);
+}
