@@ -100,8 +100,10 @@ void ovpn_event_clear(OvpnEvent *e)
 {
 }
 
-OvpnStatus drive_new_session(Engine *e, const Link *l, OvpnSession **ret, OvpnFailure *f)
+OvpnStatus drive_new_session(Engine *e, const Link *l, const OvpnAccepted *accepted,
+                             OvpnSession **ret, OvpnFailure *f)
 {
+  (void)accepted;
   if (seen.no_session)
     return ovpn_failure_set(f, OVPN_FAIL_MEMORY, "none");
   seen.sessions++;
