@@ -39,6 +39,7 @@ class Request(ctypes.Structure):
             _fields_ = [("tap", ctypes.c_uint8), ("vnet_hdr", ctypes.c_uint8), ("name", ctypes.c_char * 16)]
         class Link(ctypes.Structure):
             _fields_ = [("tcp", ctypes.c_uint8), ("has_local", ctypes.c_uint8), ("pmtu_disc", ctypes.c_uint8),
+                        ("mode", ctypes.c_uint8), ("v6only", ctypes.c_uint8),
                         ("mark", ctypes.c_uint32), ("sndbuf", ctypes.c_uint32), ("rcvbuf", ctypes.c_uint32),
                         ("remote", ctypes.c_uint64 * 16), ("local", ctypes.c_uint64 * 16), ("bind_dev", ctypes.c_char * 16)]
         class File(ctypes.Structure):
@@ -267,7 +268,7 @@ port 1194
 
     def link(self, e, proto="udp", addr="192.0.2.1"):
         fd = self.helper.link(proto, addr)
-        e.send("LINK", struct.pack(">BBIHBHHHB", proto == "tcp", 6 if ":" in addr else 4, 0, 0, 0, 0, 0, 1, 0), fd)
+        e.send("LINK", struct.pack(">BBIHBHHHBBBH", proto == "tcp", 6 if ":" in addr else 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0), fd)
         os.close(fd)
 
     def give_tun(self, e, pushed, tap=False):
