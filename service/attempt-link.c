@@ -15,7 +15,8 @@
 
 enum {
   NETWORK_WAIT_MS = 250,
-  NETWORK_WAITS = 40 /* ten seconds */
+  NETWORK_WAITS = 40, /* ten seconds */
+  PORT_WAITS = 20
 };
 
 /* Service names too, as OpenVPN's remote accepts them. */
@@ -308,10 +309,19 @@ static gboolean on_open_failed(gpointer user_data)
 
 /* At login the VPN can be started while the network below still waits for its address. Only worth
  * the time when there is no other server or address to go to. */
+/* A connection that was taken down a moment ago still says goodbye on its port. */
+gboolean nmovpn_attempt_wait_for_port(NmOvpnAttempt *a, const GError *error)
+{
+  return g_error_matches(error, NMOVPN_BROKER_ERROR, NMOVPN_BROKER_ERROR_BUSY) &&
+         a->network_waits++ < PORT_WAITS;
+}
+
 static gboolean may_wait_for_network(NmOvpnAttempt *a, const GError *error)
 {
-  return g_error_matches(error, NMOVPN_BROKER_ERROR, NMOVPN_BROKER_ERROR_NO_NETWORK) &&
-         !a->next_address && a->config.n_remotes == 1 && a->network_waits++ < NETWORK_WAITS;
+  return (nmovpn_attempt_wait_for_port(a, error) ||
+          (g_error_matches(error, NMOVPN_BROKER_ERROR, NMOVPN_BROKER_ERROR_NO_NETWORK) &&
+           a->network_waits++ < NETWORK_WAITS)) &&
+         !a->next_address && a->config.n_remotes == 1;
 }
 
 static gboolean on_network_wait(gpointer user_data)

@@ -15,7 +15,7 @@
 #include "service/attempt-private.h"
 #include "service/log.h"
 
-enum { DEFAULT_PORT = 1194, AGAIN_MS = 200 };
+enum { DEFAULT_PORT = 1194, AGAIN_MS = 200, PORT_WAIT_MS = 250 };
 
 gboolean nmovpn_attempt_waits(const NmOvpnAttempt *a)
 {
@@ -156,6 +156,14 @@ static void fail_soon(NmOvpnAttempt *a, const char *why)
   g_source_attach(a->listen_source, NULL);
 }
 
+static gboolean on_port_wait(gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  g_clear_pointer(&a->listen_source, g_source_unref);
+  nmovpn_attempt_listen(a);
+  return G_SOURCE_REMOVE;
+}
+
 void nmovpn_attempt_listen(NmOvpnAttempt *a)
 {
   const OvpnConfig *c = &a->config;
@@ -184,10 +192,17 @@ void nmovpn_attempt_listen(NmOvpnAttempt *a)
                            .bind_dev = c->bind_dev};
   fill_own(a, port, &link.local);
   int fd = nmovpn_broker_open_link(a->broker, &link, &error);
+  if (fd < 0 && nmovpn_attempt_wait_for_port(a, error)) {
+    a->listen_source = g_timeout_source_new(PORT_WAIT_MS);
+    g_source_set_callback(a->listen_source, on_port_wait, a, NULL);
+    g_source_attach(a->listen_source, NULL);
+    return;
+  }
   if (fd < 0) {
     fail_soon(a, error->message);
     return;
   }
+  a->network_waits = 0;
   a->place.server.ss_family = link.local.ss_family;
   nmovpn_log(LOG_NOTICE, "waiting for the peer%s%s to call on %s port %u", *r->host ? " " : "",
              r->host, tcp ? "TCP" : "UDP", port);

@@ -205,9 +205,10 @@ void nmovpn_attempt_fill_sockaddr(struct sockaddr_storage *ss, GInetAddress *add
 /* attempt-listen.c */
 gboolean nmovpn_attempt_waits(const NmOvpnAttempt *a);   /* for the peer to call */
 guint16 nmovpn_attempt_own_port(const NmOvpnAttempt *a); /* where it does */
-void nmovpn_attempt_listen(NmOvpnAttempt *a);            /* LINKING -> linked, or link_failed */
-void nmovpn_attempt_wait_again(NmOvpnAttempt *a);        /* after a call that came to nothing */
-void nmovpn_attempt_stop_listening(NmOvpnAttempt *a);    /* it is there */
+gboolean nmovpn_attempt_wait_for_port(NmOvpnAttempt *a, const GError *error); /* shall we? */
+void nmovpn_attempt_listen(NmOvpnAttempt *a);         /* LINKING -> linked, or link_failed */
+void nmovpn_attempt_wait_again(NmOvpnAttempt *a);     /* after a call that came to nothing */
+void nmovpn_attempt_stop_listening(NmOvpnAttempt *a); /* it is there */
 void nmovpn_attempt_on_peer(NmOvpnEngine *e, const struct sockaddr_storage *peer,
                             gpointer user_data);
 void nmovpn_attempt_on_caller_refused(NmOvpnEngine *e, const struct sockaddr_storage *from,

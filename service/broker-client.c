@@ -251,7 +251,8 @@ static void link_explain(const NmOvpnBrokerLink *link, int err, GError **error)
   else if (link->has_local && (err == EADDRNOTAVAIL || err == EADDRINUSE || err == EACCES ||
                                link->mode == OVPN_BROKER_LISTEN)) {
     g_autofree char *local = address_text(&link->local);
-    g_set_error(error, NMOVPN_BROKER_ERROR, NMOVPN_BROKER_ERROR_LINK,
+    g_set_error(error, NMOVPN_BROKER_ERROR,
+                err == EADDRINUSE ? NMOVPN_BROKER_ERROR_BUSY : NMOVPN_BROKER_ERROR_LINK,
                 _("The local address %s cannot be used: %s"), local, g_strerror(err));
   } else if (err == ENETUNREACH || err == EADDRNOTAVAIL || err == ENETDOWN) {
     g_set_error(error, NMOVPN_BROKER_ERROR, NMOVPN_BROKER_ERROR_NO_NETWORK,

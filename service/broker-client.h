@@ -20,6 +20,7 @@ typedef enum {
   NMOVPN_BROKER_ERROR_DEVICE,  /* the tunnel device cannot be created */
   NMOVPN_BROKER_ERROR_LINK,    /* the socket cannot be opened or connected */
   NMOVPN_BROKER_ERROR_NO_NETWORK, /* the same, because there is no route or address: may come yet */
+  NMOVPN_BROKER_ERROR_BUSY,       /* the same, because another socket has the local port */
   NMOVPN_BROKER_ERROR_PROTOCOL,   /* an argument that cannot be sent, or a reply that is not one */
 } NmOvpnBrokerError;
 
