@@ -327,17 +327,22 @@ void editor_servers_defaults(Editor *e)
   }
 }
 
-/* Lines of <connection> blocks name servers too. */
-static gboolean named_elsewhere(Editor *e)
+/* The lines that have no field: blocks name servers too, and of two equal peers one may wait for
+ * the other to call. */
+static gboolean needs_no_server(Editor *e)
 {
   ovpn_auto_option_list extra = {0};
   g_autoptr(NMSettingVpn) vpn = NM_SETTING_VPN(g_object_ref_sink(nm_setting_vpn_new()));
   const char *text = editor_get(e, NMOVPN_KEY_EXTRA_OPTIONS);
+  if (editor_type(e) == TYPE_STATIC_KEY && !e->is_new)
+    return TRUE;
   if (!text)
     return FALSE;
   nm_setting_vpn_add_data_item(vpn, NMOVPN_KEY_EXTRA_OPTIONS, text);
   profile_parse_extra(vpn, &extra, NULL);
-  return ovpn_option_list_last(&extra, OVPN_OPT_REMOTE) != NULL;
+  return ovpn_option_list_last(&extra, OVPN_OPT_REMOTE) ||
+         ovpn_option_list_last(&extra, OVPN_OPT_TLS_SERVER) ||
+         ovpn_option_list_last(&extra, OVPN_OPT_TLS_CLIENT);
 }
 
 const char *editor_servers_error(Editor *e)
@@ -349,7 +354,7 @@ const char *editor_servers_error(Editor *e)
     if (s->error)
       return s->error;
   }
-  if (!editor_get(e, KEY_REMOTE) && !named_elsewhere(e))
+  if (!editor_get(e, KEY_REMOTE) && !needs_no_server(e))
     return _("Enter the host name or address of the server");
   return NULL;
 }

@@ -398,6 +398,23 @@ static void test_servers(void)
   g_object_unref(e);
 }
 
+/* Only of two equal peers one may wait for the other. */
+static void test_no_server(void)
+{
+  g_autoptr(NMConnection) peer = take("tls-client\nlport 5000\nifconfig 10.8.0.2 10.8.0.1\nca a\n"
+                                      "cert b\nkey c\n");
+  NMVpnEditor *e = open_editor(peer);
+  g_autofree char *none = error_of(e, peer);
+  CHECK(!none);
+  g_object_unref(e);
+  g_autoptr(NMConnection) client = take("client\nremote h\nca a\ncert b\nkey c\n");
+  e = open_editor(client);
+  gtk_editable_set_text(server_entry(e, "server-0", FALSE), "");
+  g_autofree char *missing = error_of(e, client);
+  CHECK_STR(missing, "Enter the host name or address of the server");
+  g_object_unref(e);
+}
+
 static gboolean is_visible(NMVpnEditor *e, const char *name)
 {
   GtkWidget *w = field(e, name);
@@ -960,6 +977,7 @@ int main(int argc, char **argv)
     test_rows("password-tls", 60);
     test_rows("static-key", 60);
     test_servers();
+    test_no_server();
     test_types();
     test_special();
     test_fingerprints();
