@@ -38,8 +38,8 @@ static void peer_begin(Peer *p, bool server, const char *tls_auth)
     CHECK(ovpn_blob_set(&p->config.files[OVPN_FILE_TLS_AUTH].content, tls_auth, strlen(tls_auth)));
     CHECK(ovpn_static_key_parse(tls_auth, strlen(tls_auth), key, &f) == OVPN_OK);
   }
-  CHECK(ovpn_wrap_init(&p->wrap, tls_auth ? OVPN_WRAP_TLS_AUTH : OVPN_WRAP_NONE, key,
-                       OVPN_DIR_NONE, "SHA1", NULL, WALL) == OVPN_OK);
+  CHECK(ovpn_wrap_init(&p->wrap, tls_auth ? OVPN_WRAP_TLS_AUTH : OVPN_WRAP_NONE, key, OVPN_DIR_NONE,
+                       "SHA1", NULL, WALL) == OVPN_OK);
   CHECK(ovpn_welcome_new(&p->config, fixed_random, NULL, WALL, p->now, &p->welcome, &f) == OVPN_OK);
 }
 
