@@ -307,18 +307,18 @@ static gboolean on_open_failed(gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* At login the VPN can be started while the network below still waits for its address. Only worth
- * the time when there is no other server or address to go to. */
 /* A connection that was taken down a moment ago still says goodbye on its port. */
-gboolean nmovpn_attempt_wait_for_port(NmOvpnAttempt *a, const GError *error)
+gboolean nmovpn_attempt_may_wait_for_port(NmOvpnAttempt *a, const GError *error)
 {
   return g_error_matches(error, NMOVPN_BROKER_ERROR, NMOVPN_BROKER_ERROR_BUSY) &&
          a->network_waits++ < PORT_WAITS;
 }
 
+/* At login the VPN can be started while the network below still waits for its address. Only worth
+ * the time when there is no other server or address to go to. */
 static gboolean may_wait_for_network(NmOvpnAttempt *a, const GError *error)
 {
-  return (nmovpn_attempt_wait_for_port(a, error) ||
+  return (nmovpn_attempt_may_wait_for_port(a, error) ||
           (g_error_matches(error, NMOVPN_BROKER_ERROR, NMOVPN_BROKER_ERROR_NO_NETWORK) &&
            a->network_waits++ < NETWORK_WAITS)) &&
          !a->next_address && a->config.n_remotes == 1;

@@ -192,7 +192,7 @@ void nmovpn_attempt_listen(NmOvpnAttempt *a)
                            .bind_dev = c->bind_dev};
   fill_own(a, port, &link.local);
   int fd = nmovpn_broker_open_link(a->broker, &link, &error);
-  if (fd < 0 && nmovpn_attempt_wait_for_port(a, error)) {
+  if (fd < 0 && nmovpn_attempt_may_wait_for_port(a, error)) {
     a->listen_source = g_timeout_source_new(PORT_WAIT_MS);
     g_source_set_callback(a->listen_source, on_port_wait, a, NULL);
     g_source_attach(a->listen_source, NULL);

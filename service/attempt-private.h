@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Shared by attempt.c (states, engine events, timers), attempt-ask.c (passwords),
- * attempt-signin.c (servers that take their time), attempt-prepare.c
- * (profile and files) and attempt-link.c (addresses and sockets). Only attempt.c changes the state.
- */
+/* What the files of an attempt (attempt*.c) share; above its functions stands whose they are. Only
+ * attempt.c changes the state. */
 #pragma once
 #include <gio/gio.h>
 #include "helper/core/config.h"
@@ -37,13 +35,7 @@ typedef struct NmOvpnPlace {
   guint16 number;     /* of the link that the engine was given, 0 = none */
 } NmOvpnPlace;
 
-typedef struct NmOvpnRival NmOvpnRival;           /* attempt-moved.c */
-void nmovpn_attempt_look_again(NmOvpnAttempt *a); /* the server that is in use has fallen silent */
-void nmovpn_attempt_stop_looking(NmOvpnAttempt *a);
-
-/* attempt-race.c */
-/* While the tunnel is up: another address of its server is asked, quietly. Takes fd. */
-void nmovpn_race_ask(NmOvpnAttempt *a, const struct sockaddr_storage *server, int fd);
+typedef struct NmOvpnRival NmOvpnRival; /* attempt-race.c */
 
 struct NmOvpnAttempt {
   NmOvpnBroker *broker;
@@ -161,6 +153,12 @@ gboolean nmovpn_race_step_back(NmOvpnAttempt *a); /* one of those aside is the f
 gboolean nmovpn_race_failed(NmOvpnAttempt *a, guint number, const OvpnFailure *f);
 gboolean nmovpn_race_chosen(NmOvpnAttempt *a, guint number); /* FALSE: nobody's number */
 void nmovpn_attempt_drop_link(NmOvpnAttempt *a); /* the engine's link of the front one */
+/* While the tunnel is up: another address of its server is asked, quietly. Takes fd. */
+void nmovpn_race_ask(NmOvpnAttempt *a, const struct sockaddr_storage *server, int fd);
+
+/* attempt-moved.c */
+void nmovpn_attempt_look_again(NmOvpnAttempt *a); /* the server that is in use has fallen silent */
+void nmovpn_attempt_stop_looking(NmOvpnAttempt *a);
 
 /* attempt-pushed.c */
 void nmovpn_attempt_pushed(NmOvpnEngine *e, const OvpnOptionList *pushed, gpointer user_data);
@@ -199,16 +197,16 @@ void nmovpn_attempt_watch_connecting(NmOvpnAttempt *a);
 void nmovpn_attempt_socket_wanted(NmOvpnAttempt *a, gboolean udp, const guint8 *ip, guint ip_len,
                                   guint16 port);
 
+/* TRUE: that port is in use, but may be free in a moment. Counts how often it was so. */
+gboolean nmovpn_attempt_may_wait_for_port(NmOvpnAttempt *a, const GError *error);
 guint16 nmovpn_attempt_parse_port(const char *text, gboolean tcp); /* 0 = none */
-void nmovpn_attempt_fill_sockaddr(struct sockaddr_storage *ss, GInetAddress *address, guint16 port);
 
 /* attempt-listen.c */
 gboolean nmovpn_attempt_waits(const NmOvpnAttempt *a);   /* for the peer to call */
 guint16 nmovpn_attempt_own_port(const NmOvpnAttempt *a); /* where it does */
-gboolean nmovpn_attempt_wait_for_port(NmOvpnAttempt *a, const GError *error); /* shall we? */
-void nmovpn_attempt_listen(NmOvpnAttempt *a);         /* LINKING -> linked, or link_failed */
-void nmovpn_attempt_wait_again(NmOvpnAttempt *a);     /* after a call that came to nothing */
-void nmovpn_attempt_stop_listening(NmOvpnAttempt *a); /* it is there */
+void nmovpn_attempt_listen(NmOvpnAttempt *a);            /* LINKING -> linked, or link_failed */
+void nmovpn_attempt_wait_again(NmOvpnAttempt *a);        /* after a call that came to nothing */
+void nmovpn_attempt_stop_listening(NmOvpnAttempt *a);    /* it is there */
 void nmovpn_attempt_on_peer(NmOvpnEngine *e, const struct sockaddr_storage *peer,
                             gpointer user_data);
 void nmovpn_attempt_on_caller_refused(NmOvpnEngine *e, const struct sockaddr_storage *from,
