@@ -151,9 +151,7 @@ static gboolean on_bad_port(gpointer user_data)
 
 static void idle(NmOvpnAttempt *a, GSourceFunc f)
 {
-  a->link_source = g_idle_source_new();
-  g_source_set_callback(a->link_source, f, a, NULL);
-  g_source_attach(a->link_source, NULL);
+  nmovpn_attempt_attach(&a->link_source, g_idle_source_new(), f, a);
 }
 
 static void look_up(NmOvpnAttempt *a)
@@ -293,9 +291,9 @@ static gboolean on_tcp_writable(gint fd, GIOCondition condition, gpointer user_d
 
 void nmovpn_attempt_watch_connecting(NmOvpnAttempt *a)
 {
-  a->link_source = g_unix_fd_source_new(a->place.fd, G_IO_OUT | G_IO_ERR | G_IO_HUP);
-  g_source_set_callback(a->link_source, G_SOURCE_FUNC(on_tcp_writable), a, NULL);
-  g_source_attach(a->link_source, NULL);
+  nmovpn_attempt_attach(&a->link_source,
+                        g_unix_fd_source_new(a->place.fd, G_IO_OUT | G_IO_ERR | G_IO_HUP),
+                        G_SOURCE_FUNC(on_tcp_writable), a);
 }
 
 static gboolean on_open_failed(gpointer user_data)
@@ -305,6 +303,12 @@ static gboolean on_open_failed(gpointer user_data)
   g_clear_pointer(&a->link_source, g_source_unref);
   nmovpn_attempt_link_failed(a, &f);
   return G_SOURCE_REMOVE;
+}
+
+void nmovpn_attempt_fail_link_soon(NmOvpnAttempt *a, const OvpnFailure *f)
+{
+  a->open_failure = *f;
+  idle(a, on_open_failed);
 }
 
 /* A connection that was taken down a moment ago still says goodbye on its port. */
@@ -328,9 +332,18 @@ static gboolean on_network_wait(gpointer user_data)
 {
   NmOvpnAttempt *a = user_data;
   g_clear_pointer(&a->link_source, g_source_unref);
+  if (nmovpn_attempt_waits(a)) {
+    nmovpn_attempt_listen(a);
+    return G_SOURCE_REMOVE;
+  }
   a->next_address = a->addresses;
   nmovpn_attempt_open_link(a);
   return G_SOURCE_REMOVE;
+}
+
+void nmovpn_attempt_wait_for_network(NmOvpnAttempt *a)
+{
+  nmovpn_attempt_start_timer_ms(a, &a->link_source, NETWORK_WAIT_MS, on_network_wait);
 }
 
 static NmOvpnBrokerLink link_to_server(const NmOvpnAttempt *a,
@@ -379,12 +392,11 @@ static void open_socket(NmOvpnAttempt *a, gboolean tcp)
   if (fd >= 0)
     a->network_waits = 0;
   if (fd < 0 && !a->socket_wanted && may_wait_for_network(a, error)) {
-    a->link_source = g_timeout_source_new(NETWORK_WAIT_MS);
-    g_source_set_callback(a->link_source, on_network_wait, a, NULL);
-    g_source_attach(a->link_source, NULL);
+    nmovpn_attempt_wait_for_network(a);
   } else if (fd < 0) {
-    nmovpn_attempt_connect_failure(a, &a->place, &a->open_failure, error->message);
-    idle(a, on_open_failed);
+    OvpnFailure f;
+    nmovpn_attempt_connect_failure(a, &a->place, &f, error->message);
+    nmovpn_attempt_fail_link_soon(a, &f);
   } else if (!tcp) {
     connected(a, fd);
   } else {

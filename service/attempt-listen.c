@@ -15,7 +15,7 @@
 #include "service/attempt-private.h"
 #include "service/log.h"
 
-enum { DEFAULT_PORT = 1194, AGAIN_MS = 200, PORT_WAIT_MS = 250 };
+enum { DEFAULT_PORT = 1194, AGAIN_MS = 200 };
 
 gboolean nmovpn_attempt_waits(const NmOvpnAttempt *a)
 {
@@ -132,36 +132,16 @@ static void watch_listener(NmOvpnAttempt *a)
 {
   a->server_answered = FALSE;
   a->session = OVPN_SESSION_INIT;
-  a->listen_source = g_unix_fd_source_new(a->listen_fd, G_IO_IN);
-  g_source_set_callback(a->listen_source, G_SOURCE_FUNC(on_call), a, NULL);
-  g_source_attach(a->listen_source, NULL);
-}
-
-static gboolean on_failed(gpointer user_data)
-{
-  NmOvpnAttempt *a = user_data;
-  OvpnFailure f = a->open_failure;
-  g_clear_pointer(&a->listen_source, g_source_unref);
-  nmovpn_attempt_link_failed(a, &f);
-  return G_SOURCE_REMOVE;
+  nmovpn_attempt_attach(&a->listen_source, g_unix_fd_source_new(a->listen_fd, G_IO_IN),
+                        G_SOURCE_FUNC(on_call), a);
 }
 
 static void fail_soon(NmOvpnAttempt *a, const char *why)
 {
+  OvpnFailure f = {.arg = 1};
+  ovpn_failure_set(&f, OVPN_FAIL_CONNECT, "%s", why);
   a->next_address = NULL;
-  a->open_failure = (OvpnFailure){.arg = 1};
-  ovpn_failure_set(&a->open_failure, OVPN_FAIL_CONNECT, "%s", why);
-  a->listen_source = g_idle_source_new();
-  g_source_set_callback(a->listen_source, on_failed, a, NULL);
-  g_source_attach(a->listen_source, NULL);
-}
-
-static gboolean on_port_wait(gpointer user_data)
-{
-  NmOvpnAttempt *a = user_data;
-  g_clear_pointer(&a->listen_source, g_source_unref);
-  nmovpn_attempt_listen(a);
-  return G_SOURCE_REMOVE;
+  nmovpn_attempt_fail_link_soon(a, &f);
 }
 
 void nmovpn_attempt_listen(NmOvpnAttempt *a)
@@ -193,9 +173,7 @@ void nmovpn_attempt_listen(NmOvpnAttempt *a)
   fill_own(a, port, &link.local);
   int fd = nmovpn_broker_open_link(a->broker, &link, &error);
   if (fd < 0 && nmovpn_attempt_may_wait_for_port(a, error)) {
-    a->listen_source = g_timeout_source_new(PORT_WAIT_MS);
-    g_source_set_callback(a->listen_source, on_port_wait, a, NULL);
-    g_source_attach(a->listen_source, NULL);
+    nmovpn_attempt_wait_for_network(a);
     return;
   }
   if (fd < 0) {
@@ -216,13 +194,6 @@ void nmovpn_attempt_listen(NmOvpnAttempt *a)
 
 /* ---- what comes of it */
 
-static gboolean on_again(gpointer user_data)
-{
-  NmOvpnAttempt *a = user_data;
-  nmovpn_attempt_try_remote(a);
-  return G_SOURCE_REMOVE;
-}
-
 void nmovpn_attempt_wait_again(NmOvpnAttempt *a)
 {
   nmovpn_attempt_drop_link(a);
@@ -231,11 +202,7 @@ void nmovpn_attempt_wait_again(NmOvpnAttempt *a)
     watch_listener(a);
     return;
   }
-  nmovpn_attempt_cancel_link(a);
-  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RECONNECTING);
-  a->state_timer = g_timeout_source_new(AGAIN_MS);
-  g_source_set_callback(a->state_timer, on_again, a, NULL);
-  g_source_attach(a->state_timer, NULL);
+  nmovpn_attempt_retry_soon(a, AGAIN_MS);
 }
 
 void nmovpn_attempt_on_peer(NmOvpnEngine *e, const struct sockaddr_storage *peer,

@@ -21,14 +21,6 @@ enum {
   QUICK_ROUND_SECONDS = 26, /* no second round after so much time */
 };
 
-static void start_timer_ms(NmOvpnAttempt *a, GSource **slot, guint ms, GSourceFunc f)
-{
-  nmovpn_attempt_clear_source(slot);
-  *slot = g_timeout_source_new(ms);
-  g_source_set_callback(*slot, f, a, NULL);
-  g_source_attach(*slot, NULL);
-}
-
 /* Remotes and addresses (of the list) that are still to be tried after this one. */
 static guint choices_after(const NmOvpnAttempt *a, GSList *addresses)
 {
@@ -96,7 +88,7 @@ void nmovpn_attempt_start_turn(NmOvpnAttempt *a, gint64 until)
 {
   gint64 left = (until - g_get_monotonic_time()) / 1000;
   a->link_until = until;
-  start_timer_ms(a, &a->state_timer, left > 0 ? (guint)left : 0, on_address_timeout);
+  nmovpn_attempt_start_timer_ms(a, &a->state_timer, left > 0 ? (guint)left : 0, on_address_timeout);
 }
 
 static void start_turn(NmOvpnAttempt *a, GSList *later)
@@ -164,6 +156,13 @@ static gboolean on_backoff(gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+void nmovpn_attempt_retry_soon(NmOvpnAttempt *a, guint ms)
+{
+  nmovpn_attempt_cancel_link(a);
+  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RECONNECTING);
+  nmovpn_attempt_start_timer_ms(a, &a->state_timer, ms, on_backoff);
+}
+
 /* A server that is restarted is often back at once: the first tries come quickly. After that,
  * connect-retry and its doubling spare one that is away. */
 static const guint pauses[] = {0, 150, 300, 500, 700};
@@ -178,10 +177,8 @@ static gboolean reconnect_soon(NmOvpnAttempt *a)
 {
   if (!may_be_quick(a))
     return FALSE;
-  nmovpn_attempt_cancel_link(a);
   nmovpn_race_end(a);
-  nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RECONNECTING);
-  start_timer_ms(a, &a->state_timer, pauses[a->quick++], on_backoff);
+  nmovpn_attempt_retry_soon(a, pauses[a->quick++]);
   return TRUE;
 }
 

@@ -123,11 +123,16 @@ void nmovpn_attempt_set_state(NmOvpnAttempt *a, NmOvpnAttemptState s);
 char *nmovpn_attempt_sentence(const NmOvpnAttempt *a, const OvpnFailure *f);
 gboolean nmovpn_attempt_start_engine(NmOvpnAttempt *a, GError **error);
 void nmovpn_attempt_clear_source(GSource **s);
+/* Takes the source; what was in the slot before ends. A callback that ends its source clears the
+ * slot. */
+void nmovpn_attempt_attach(GSource **slot, GSource *source, GSourceFunc f, gpointer data);
 void nmovpn_attempt_start_timer(NmOvpnAttempt *a, GSource **slot, guint seconds, GSourceFunc f);
+void nmovpn_attempt_start_timer_ms(NmOvpnAttempt *a, GSource **slot, guint ms, GSourceFunc f);
 
 /* attempt-next.c */
 void nmovpn_attempt_reconnect(NmOvpnAttempt *a, const OvpnFailure *f); /* it was up */
-void nmovpn_attempt_try_remote(NmOvpnAttempt *a); /* the current one, from its name on */
+void nmovpn_attempt_try_remote(NmOvpnAttempt *a);           /* the current one, from its name on */
+void nmovpn_attempt_retry_soon(NmOvpnAttempt *a, guint ms); /* the same, after a pause */
 void nmovpn_attempt_start_limit(NmOvpnAttempt *a);
 void nmovpn_attempt_stop_limit(NmOvpnAttempt *a);
 void nmovpn_attempt_fail_internal(NmOvpnAttempt *a, const char *what);
@@ -197,6 +202,10 @@ void nmovpn_attempt_watch_connecting(NmOvpnAttempt *a);
 void nmovpn_attempt_socket_wanted(NmOvpnAttempt *a, gboolean udp, const guint8 *ip, guint ip_len,
                                   guint16 port);
 
+/* link_failed() once the caller has returned. */
+void nmovpn_attempt_fail_link_soon(NmOvpnAttempt *a, const OvpnFailure *f);
+/* A moment; then the socket is opened anew. */
+void nmovpn_attempt_wait_for_network(NmOvpnAttempt *a);
 /* TRUE: that port is in use, but may be free in a moment. Counts how often it was so. */
 gboolean nmovpn_attempt_may_wait_for_port(NmOvpnAttempt *a, const GError *error);
 guint16 nmovpn_attempt_parse_port(const char *text, gboolean tcp); /* 0 = none */

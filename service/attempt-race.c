@@ -85,10 +85,7 @@ static gboolean on_race_timer(gpointer user_data);
 
 static void wake(NmOvpnAttempt *a, guint ms)
 {
-  nmovpn_attempt_clear_source(&a->race_timer);
-  a->race_timer = g_timeout_source_new(ms);
-  g_source_set_callback(a->race_timer, on_race_timer, a, NULL);
-  g_source_attach(a->race_timer, NULL);
+  nmovpn_attempt_start_timer_ms(a, &a->race_timer, ms, on_race_timer);
 }
 
 /* One of those aside is of no use; its place may be taken by the next. Frees the rival. */
@@ -163,9 +160,9 @@ static gboolean on_rival_writable(gint fd, GIOCondition condition, gpointer user
 
 static void watch_connecting(NmOvpnRival *r)
 {
-  r->source = g_unix_fd_source_new(r->place.fd, G_IO_OUT | G_IO_ERR | G_IO_HUP);
-  g_source_set_callback(r->source, G_SOURCE_FUNC(on_rival_writable), r, NULL);
-  g_source_attach(r->source, NULL);
+  nmovpn_attempt_attach(&r->source,
+                        g_unix_fd_source_new(r->place.fd, G_IO_OUT | G_IO_ERR | G_IO_HUP),
+                        G_SOURCE_FUNC(on_rival_writable), r);
 }
 
 static void step_aside(NmOvpnAttempt *a)
@@ -185,9 +182,8 @@ static void step_aside(NmOvpnAttempt *a)
   a->place.number = 0;
   if (r->place.fd >= 0)
     watch_connecting(r);
-  r->timer = g_timeout_source_new(left > 0 ? (guint)left : 0);
-  g_source_set_callback(r->timer, on_rival_timeout, r, NULL);
-  g_source_attach(r->timer, NULL);
+  nmovpn_attempt_attach(&r->timer, g_timeout_source_new(left > 0 ? (guint)left : 0),
+                        on_rival_timeout, r);
   a->rivals = g_slist_append(a->rivals, r);
 }
 
@@ -281,9 +277,8 @@ void nmovpn_race_ask(NmOvpnAttempt *a, const struct sockaddr_storage *server, in
   r->place.number = 0;
   a->rivals = g_slist_append(a->rivals, r); /* so it is beside */
   if (nmovpn_attempt_send_link(a, &r->place, fd, NULL)) {
-    r->timer = g_timeout_source_new_seconds(QUIET_SECONDS);
-    g_source_set_callback(r->timer, on_rival_timeout, r, NULL);
-    g_source_attach(r->timer, NULL);
+    nmovpn_attempt_attach(&r->timer, g_timeout_source_new_seconds(QUIET_SECONDS), on_rival_timeout,
+                          r);
   } else {
     a->rivals = g_slist_remove(a->rivals, r);
     rival_free(r);

@@ -24,21 +24,6 @@ enum {
   COME_BACK_MIN = 1,
 };
 
-static void clear_source(GSource **s)
-{
-  if (*s)
-    g_source_destroy(*s);
-  g_clear_pointer(s, g_source_unref);
-}
-
-static void start_timer(NmOvpnAttempt *a, GSource **slot, guint milliseconds, GSourceFunc f)
-{
-  clear_source(slot);
-  *slot = g_timeout_source_new(milliseconds);
-  g_source_set_callback(*slot, f, a, NULL);
-  g_source_attach(*slot, NULL);
-}
-
 static gboolean is_live(OvpnNeed need)
 {
   return need == OVPN_NEED_BROWSER || need == OVPN_NEED_PATIENCE || need == OVPN_NEED_QUESTION;
@@ -51,7 +36,7 @@ gboolean nmovpn_attempt_is_waiting(const NmOvpnAttempt *a)
 
 void nmovpn_attempt_end_wait(NmOvpnAttempt *a)
 {
-  clear_source(&a->wait_timer);
+  nmovpn_attempt_clear_source(&a->wait_timer);
   if (!nmovpn_attempt_is_waiting(a))
     return;
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_NEGOTIATING);
@@ -60,7 +45,7 @@ void nmovpn_attempt_end_wait(NmOvpnAttempt *a)
 
 void nmovpn_attempt_forget_signin(NmOvpnAttempt *a)
 {
-  clear_source(&a->wait_timer);
+  nmovpn_attempt_clear_source(&a->wait_timer);
   nmovpn_secrets_set(&a->page, NULL);
   g_clear_pointer(&a->refusal, g_free);
   a->wait_until = 0;
@@ -97,7 +82,7 @@ static gboolean on_patience(gpointer user_data)
   const char *hints[] = {NMOVPN_HINT_PATIENCE, nmovpn_secrets_challenge_hint(TRUE), NULL};
   NmOvpnAttempt *a = user_data;
   g_autofree char *text = patience_text(a);
-  clear_source(&a->wait_timer);
+  nmovpn_attempt_clear_source(&a->wait_timer);
   if (a->state == NMOVPN_ATTEMPT_NEGOTIATING && a->interactive)
     nmovpn_attempt_ask(a, OVPN_NEED_PATIENCE, FALSE, text, hints,
                        _("the server waits until the sign-in is confirmed"));
@@ -113,7 +98,7 @@ void nmovpn_attempt_go_on_waiting(NmOvpnAttempt *a)
     delay = 1;
   nmovpn_attempt_stop_limit(a);
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_NEGOTIATING);
-  start_timer(a, &a->wait_timer, (guint)delay * 1000, on_patience);
+  nmovpn_attempt_start_timer_ms(a, &a->wait_timer, (guint)delay * 1000, on_patience);
 }
 
 static void note_wait(NmOvpnAttempt *a, const NmOvpnQuestion *q)
@@ -128,7 +113,7 @@ static void needs_patience(NmOvpnAttempt *a, const NmOvpnQuestion *q)
   note_wait(a, q);
   nmovpn_log(LOG_NOTICE, "the server needs up to %u s to decide about the sign-in", q->seconds);
   if (a->state == NMOVPN_ATTEMPT_NEGOTIATING)
-    start_timer(a, &a->wait_timer, PATIENCE_SECONDS * 1000, on_patience);
+    nmovpn_attempt_start_timer_ms(a, &a->wait_timer, PATIENCE_SECONDS * 1000, on_patience);
 }
 
 static void needs_browser(NmOvpnAttempt *a, const NmOvpnQuestion *q)
@@ -273,7 +258,7 @@ static void come_back_later(NmOvpnAttempt *a, const OvpnFailure *f)
   nmovpn_log(LOG_WARNING, "%s", sentence);
   nmovpn_log(LOG_NOTICE, "trying again in %u s", seconds);
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RECONNECTING);
-  start_timer(a, &a->state_timer, seconds * 1000, on_come_back);
+  nmovpn_attempt_start_timer_ms(a, &a->state_timer, seconds * 1000, on_come_back);
 }
 
 /* A wrong answer to a question need not mean a wrong password: once more with it. */

@@ -30,9 +30,7 @@ static void ask_pin_later(NmOvpnAttempt *a, gboolean wrong)
 {
   a->pin_refused = wrong;
   nmovpn_attempt_forget_signin(a);
-  a->wait_timer = g_idle_source_new();
-  g_source_set_callback(a->wait_timer, on_ask_pin, a, NULL);
-  g_source_attach(a->wait_timer, NULL);
+  nmovpn_attempt_attach(&a->wait_timer, g_idle_source_new(), on_ask_pin, a);
 }
 
 gboolean nmovpn_attempt_open_token(NmOvpnAttempt *a, gboolean *ret_wait, GError **error)

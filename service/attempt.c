@@ -52,12 +52,22 @@ void nmovpn_attempt_clear_source(GSource **s)
   g_clear_pointer(s, g_source_unref);
 }
 
-void nmovpn_attempt_start_timer(NmOvpnAttempt *a, GSource **slot, guint seconds, GSourceFunc f)
+void nmovpn_attempt_attach(GSource **slot, GSource *source, GSourceFunc f, gpointer data)
 {
   nmovpn_attempt_clear_source(slot);
-  *slot = g_timeout_source_new_seconds(seconds);
-  g_source_set_callback(*slot, f, a, NULL);
-  g_source_attach(*slot, NULL);
+  *slot = source;
+  g_source_set_callback(source, f, data, NULL);
+  g_source_attach(source, NULL);
+}
+
+void nmovpn_attempt_start_timer(NmOvpnAttempt *a, GSource **slot, guint seconds, GSourceFunc f)
+{
+  nmovpn_attempt_attach(slot, g_timeout_source_new_seconds(seconds), f, a);
+}
+
+void nmovpn_attempt_start_timer_ms(NmOvpnAttempt *a, GSource **slot, guint ms, GSourceFunc f)
+{
+  nmovpn_attempt_attach(slot, g_timeout_source_new(ms), f, a);
 }
 
 void nmovpn_attempt_set_state(NmOvpnAttempt *a, NmOvpnAttemptState s)
