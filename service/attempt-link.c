@@ -10,6 +10,7 @@
 #include <netdb.h>
 #include <string.h>
 #include <unistd.h>
+#include "helper/core/address.h"
 #include "service/log.h"
 #include "service/uplink.h"
 
@@ -206,18 +207,8 @@ void nmovpn_attempt_resolve(NmOvpnAttempt *a)
 
 void nmovpn_attempt_fill_sockaddr(struct sockaddr_storage *ss, GInetAddress *address, guint16 port)
 {
-  *ss = (struct sockaddr_storage){0};
-  if (g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV6) {
-    struct sockaddr_in6 *s6 = (struct sockaddr_in6 *)(void *)ss;
-    s6->sin6_family = AF_INET6;
-    s6->sin6_port = g_htons(port);
-    memcpy(&s6->sin6_addr, g_inet_address_to_bytes(address), 16);
-  } else {
-    struct sockaddr_in *s4 = (struct sockaddr_in *)(void *)ss;
-    s4->sin_family = AF_INET;
-    s4->sin_port = g_htons(port);
-    memcpy(&s4->sin_addr, g_inet_address_to_bytes(address), 4);
-  }
+  ovpn_address_make(ss, g_inet_address_to_bytes(address), g_inet_address_get_native_size(address),
+                    port);
 }
 
 /* local HOST and lport PORT; only literal addresses of the same family. */
@@ -439,13 +430,6 @@ static void open_again(NmOvpnAttempt *a)
     close(fd);
 }
 
-static void set_address(struct sockaddr_storage *ss, const guint8 *ip, guint ip_len, guint16 port)
-{
-  g_autoptr(GInetAddress) address =
-      g_inet_address_new_from_bytes(ip, ip_len == 16 ? G_SOCKET_FAMILY_IPV6 : G_SOCKET_FAMILY_IPV4);
-  nmovpn_attempt_fill_sockaddr(ss, address, port);
-}
-
 /* The engine is past its first connection to the proxy and needs another socket: that of the relay,
  * or a new one to the proxy. */
 void nmovpn_attempt_socket_wanted(NmOvpnAttempt *a, gboolean udp, const guint8 *ip, guint ip_len,
@@ -458,11 +442,9 @@ void nmovpn_attempt_socket_wanted(NmOvpnAttempt *a, gboolean udp, const guint8 *
     return;
   a->socket_wanted = TRUE;
   if (udp && ip_len)
-    set_address(&a->place.server, ip, ip_len, port);
-  else if (udp && a->place.server.ss_family == AF_INET6)
-    ((struct sockaddr_in6 *)(void *)&a->place.server)->sin6_port = g_htons(port);
+    ovpn_address_make(&a->place.server, ip, ip_len, port);
   else if (udp)
-    ((struct sockaddr_in *)(void *)&a->place.server)->sin_port = g_htons(port);
+    ovpn_address_set_port(&a->place.server, port);
   open_socket(a, !udp);
 }
 

@@ -12,6 +12,7 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 #include <unistd.h>
+#include "helper/core/address.h"
 #include "service/attempt-private.h"
 #include "service/log.h"
 
@@ -33,15 +34,14 @@ guint16 nmovpn_attempt_own_port(const NmOvpnAttempt *a)
 
 static void name_peer(NmOvpnAttempt *a, const struct sockaddr_storage *peer)
 {
-  const struct sockaddr_in6 *s6 = (const void *)peer;
-  const struct sockaddr_in *s4 = (const void *)peer;
+  gsize len;
   char text[INET6_ADDRSTRLEN] = "?";
-  gboolean v6 = peer->ss_family == AF_INET6;
-  inet_ntop(peer->ss_family, v6 ? (const void *)&s6->sin6_addr : (const void *)&s4->sin_addr, text,
-            sizeof(text));
+  const guint8 *bytes = ovpn_address_bytes(peer, &len);
+  if (bytes)
+    inet_ntop(peer->ss_family, bytes, text, sizeof(text));
   g_free(a->place.server_name);
   a->place.server_name =
-      g_strdup_printf(v6 ? "[%s]:%u" : "%s:%u", text, g_ntohs(v6 ? s6->sin6_port : s4->sin_port));
+      g_strdup_printf(len == 16 ? "[%s]:%u" : "%s:%u", text, ovpn_address_port(peer));
 }
 
 /* ---- sockets */
@@ -74,18 +74,6 @@ static void fill_own(const NmOvpnAttempt *a, guint16 port, struct sockaddr_stora
   nmovpn_attempt_fill_sockaddr(ret, address, port);
 }
 
-/* The peer's address without the form that IPv4 has on an IPv6 socket. */
-static void take_plain(struct sockaddr_storage *ss)
-{
-  struct sockaddr_in6 *s6 = (struct sockaddr_in6 *)(void *)ss;
-  if (ss->ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&s6->sin6_addr))
-    return;
-  struct sockaddr_in s4 = {.sin_family = AF_INET, .sin_port = s6->sin6_port};
-  memcpy(&s4.sin_addr, &s6->sin6_addr.s6_addr[12], 4);
-  *ss = (struct sockaddr_storage){0};
-  memcpy(ss, &s4, sizeof(s4));
-}
-
 /* With remote and without float only that computer may call. */
 static gboolean may_call(const NmOvpnAttempt *a, const struct sockaddr_storage *from)
 {
@@ -93,11 +81,7 @@ static gboolean may_call(const NmOvpnAttempt *a, const struct sockaddr_storage *
   for (const GSList *l = a->addresses; l && !found; l = l->next) {
     struct sockaddr_storage one;
     nmovpn_attempt_fill_sockaddr(&one, l->data, 0);
-    gsize at = one.ss_family == AF_INET6 ? G_STRUCT_OFFSET(struct sockaddr_in6, sin6_addr)
-                                         : G_STRUCT_OFFSET(struct sockaddr_in, sin_addr);
-    gsize len = one.ss_family == AF_INET6 ? 16 : 4;
-    found = one.ss_family == from->ss_family &&
-            memcmp((const char *)&one + at, (const char *)from + at, len) == 0;
+    found = ovpn_address_same_host(&one, from);
   }
   return found;
 }
@@ -110,7 +94,7 @@ static gboolean on_call(gint fd, GIOCondition condition, gpointer user_data)
   int call = accept4(fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (call < 0)
     return G_SOURCE_CONTINUE; /* who hung up already */
-  take_plain(&from);
+  from = ovpn_address_plain(&from);
   if (!may_call(a, &from)) {
     g_autofree char *peer = g_strdup(a->place.server_name);
     name_peer(a, &from);

@@ -2,8 +2,7 @@
 /* A UDP server that has fallen silent may have moved: its name is looked up again while the tunnel
  * is up, and its other addresses are asked beside the old one. The engine decides: it changes over
  * when one of them answers and the old one does not (helper/engine/race.c). DESIGN.md §6. */
-#include <netinet/in.h>
-#include <string.h>
+#include "helper/core/address.h"
 #include "service/attempt-private.h"
 #include "service/log.h"
 
@@ -14,16 +13,6 @@ void nmovpn_attempt_stop_looking(NmOvpnAttempt *a)
   if (a->looking)
     g_cancellable_cancel(a->looking);
   g_clear_object(&a->looking);
-}
-
-static gboolean same_address(const struct sockaddr_storage *x, const struct sockaddr_storage *y)
-{
-  const struct sockaddr_in *x4 = (const void *)x, *y4 = (const void *)y;
-  const struct sockaddr_in6 *x6 = (const void *)x, *y6 = (const void *)y;
-  if (x->ss_family != y->ss_family)
-    return FALSE;
-  return x->ss_family == AF_INET6 ? memcmp(&x6->sin6_addr, &y6->sin6_addr, 16) == 0
-                                  : x4->sin_addr.s_addr == y4->sin_addr.s_addr;
 }
 
 static void ask(NmOvpnAttempt *a, GInetAddress *address)
@@ -53,7 +42,8 @@ static void on_found(GObject *source, GAsyncResult *result, gpointer user_data)
   for (GList *l = found; l && a->state == NMOVPN_ATTEMPT_UP && asked < ASKED_MAX; l = l->next) {
     struct sockaddr_storage server;
     nmovpn_attempt_fill_sockaddr(&server, l->data, a->place.port);
-    if (!nmovpn_attempt_family_fits(a, l->data) || same_address(&server, &a->place.server))
+    if (!nmovpn_attempt_family_fits(a, l->data) ||
+        ovpn_address_same_host(&server, &a->place.server))
       continue;
     ask(a, l->data);
     asked++;

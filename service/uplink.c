@@ -5,9 +5,9 @@
  *
  * Trusts the kernel's tables; a line that does not fit is left out. DESIGN.md §6. */
 #include "service/uplink.h"
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include "helper/core/address.h"
 
 typedef struct Route {
   guint8 net[16];
@@ -50,13 +50,6 @@ static gboolean parse6(const char *line, Route *ret)
   return TRUE;
 }
 
-static gboolean covers(const Route *r, const guint8 *to)
-{
-  guint whole = r->bits / 8, rest = r->bits % 8;
-  return memcmp(r->net, to, whole) == 0 &&
-         (rest == 0 || (r->net[whole] ^ to[whole]) >> (8 - rest) == 0);
-}
-
 static gboolean better(const Route *a, const Route *b)
 {
   return !b->device[0] || a->bits > b->bits || (a->bits == b->bits && a->metric < b->metric);
@@ -66,14 +59,14 @@ char *nmovpn_uplink_from_text(const char *text, const char *tunnel,
                               const struct sockaddr_storage *server)
 {
   gboolean six = server->ss_family == AF_INET6;
-  const void *to =
-      six ? (const void *)&((const struct sockaddr_in6 *)(const void *)server)->sin6_addr
-          : (const void *)&((const struct sockaddr_in *)(const void *)server)->sin_addr;
+  gsize len;
+  const guint8 *to = ovpn_address_bytes(server, &len);
   g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
   Route all = {0}, past = {0};
   for (char **l = lines; *l; l++) {
     Route r = {0};
-    if (!(six ? parse6(*l, &r) : parse4(*l, &r)) || !covers(&r, to) || strcmp(r.device, "lo") == 0)
+    if (!to || !(six ? parse6(*l, &r) : parse4(*l, &r)) || !ovpn_prefix_covers(r.net, r.bits, to) ||
+        strcmp(r.device, "lo") == 0)
       continue;
     if (better(&r, &all))
       all = r;

@@ -7,6 +7,7 @@
  * background in ARCHITECTURE §6. */
 #include "helper/core/ipc.h"
 #include <stdlib.h>
+#include "helper/core/address.h"
 
 int ovpn_ipc_fds(uint16_t type)
 {
@@ -127,14 +128,12 @@ void ovpn_ipc_read_blob(OvpnReader *r, OvpnBlob *b, size_t max)
 
 void ovpn_ipc_write_address(OvpnWriter *w, const struct sockaddr_storage *a)
 {
-  const struct sockaddr_in6 *s6 = (const void *)a;
-  const struct sockaddr_in *s4 = (const void *)a;
-  bool v6 = a && a->ss_family == AF_INET6;
-  unsigned len = !a ? 0 : v6 ? 16 : 4;
+  size_t len = 0;
+  const uint8_t *bytes = a ? ovpn_address_bytes(a, &len) : NULL;
   ovpn_write_u8(w, (uint8_t)len);
-  if (len)
-    ovpn_write_bytes(w, v6 ? (const void *)&s6->sin6_addr : (const void *)&s4->sin_addr, len);
-  ovpn_write_u16(w, !a ? 0 : ntohs(v6 ? s6->sin6_port : s4->sin_port));
+  if (bytes)
+    ovpn_write_bytes(w, bytes, len);
+  ovpn_write_u16(w, a ? ovpn_address_port(a) : 0);
 }
 
 bool ovpn_ipc_read_address(OvpnReader *r, bool may_miss, struct sockaddr_storage *ret)
@@ -145,14 +144,6 @@ bool ovpn_ipc_read_address(OvpnReader *r, bool may_miss, struct sockaddr_storage
   if (!r->ok || !(len == 4 || len == 16 || (len == 0 && may_miss)))
     return false;
   ovpn_read_copy(r, ip, len);
-  uint16_t port = htons(ovpn_read_u16(r));
-  struct sockaddr_in s4 = {.sin_family = AF_INET, .sin_port = port};
-  struct sockaddr_in6 s6 = {.sin6_family = AF_INET6, .sin6_port = port};
-  memcpy(&s4.sin_addr, ip, sizeof s4.sin_addr);
-  memcpy(&s6.sin6_addr, ip, sizeof s6.sin6_addr);
-  if (len == 4)
-    memcpy(ret, &s4, sizeof s4);
-  else if (len == 16)
-    memcpy(ret, &s6, sizeof s6);
+  ovpn_address_make(ret, ip, len, ovpn_read_u16(r));
   return r->ok;
 }

@@ -11,6 +11,7 @@
 #include "helper/engine/caller.h"
 #include <string.h>
 #include <time.h>
+#include "helper/core/address.h"
 #include "helper/core/packet.h"
 #include "helper/engine/engine.h"
 
@@ -43,28 +44,15 @@ void caller_end(Engine *e)
   e->caller = (Caller){0};
 }
 
-struct sockaddr_storage caller_plain_address(const struct sockaddr_storage *a)
-{
-  const struct sockaddr_in6 *s6 = (const void *)a;
-  struct sockaddr_storage ret = *a;
-  if (a->ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&s6->sin6_addr))
-    return ret;
-  struct sockaddr_in s4 = {.sin_family = AF_INET, .sin_port = s6->sin6_port};
-  memcpy(&s4.sin_addr, &s6->sin6_addr.s6_addr[12], sizeof s4.sin_addr);
-  ret = (struct sockaddr_storage){0};
-  memcpy(&ret, &s4, sizeof s4);
-  return ret;
-}
-
 static void move_to(Engine *e, const struct sockaddr_storage *to)
 {
   Link *l = &e->link;
-  if (link_same_address(to, &l->peer))
+  if (ovpn_address_same(to, &l->peer))
     return;
   if (l->open)
     l->peer = *to;
   l->heard = true;
-  e->dp.peer.peer = caller_plain_address(to);
+  e->dp.peer.peer = ovpn_address_plain(to);
   control_send_peer(e, &e->dp.peer.peer);
 }
 
@@ -78,7 +66,7 @@ static void refuse(Engine *e)
   while (!told && ovpn_session_pop_event(c->next, &ev)) {
     told = ev.type == OVPN_EVENT_FAILED;
     if (told) {
-      struct sockaddr_storage from = caller_plain_address(&c->from);
+      struct sockaddr_storage from = ovpn_address_plain(&c->from);
       control_send_caller_refused(e, &from, &ev.failure);
     }
     ovpn_event_clear(&ev);
@@ -113,16 +101,13 @@ static void pump(Engine *e)
 /* The bytes that stand for an address in an id. */
 static size_t address_bytes(const struct sockaddr_storage *a, uint8_t ret[18])
 {
-  bool v6 = a->ss_family == AF_INET6;
-  const struct sockaddr_in6 *s6 = (const void *)a;
-  const struct sockaddr_in *s4 = (const void *)a;
-  const void *port = v6 ? &s6->sin6_port : &s4->sin_port;
-  memcpy(ret, port, 2);
-  if (v6)
-    memcpy(ret + 2, &s6->sin6_addr, 16);
-  else
-    memcpy(ret + 2, &s4->sin_addr, 4);
-  return v6 ? 18 : 6;
+  size_t len;
+  const uint8_t *bytes = ovpn_address_bytes(a, &len);
+  uint16_t port = ovpn_address_port(a);
+  memcpy(ret, &port, sizeof port);
+  if (len)
+    memcpy(ret + sizeof port, bytes, len);
+  return sizeof port + len;
 }
 
 static void begin_next(Engine *e, const OvpnAccepted *a, const struct sockaddr_storage *from,
@@ -149,7 +134,7 @@ bool caller_input(Engine *e, const struct sockaddr_storage *from, const uint8_t 
   size_t n = 0;
   if (!c->welcome || e->phase != ENGINE_SESSION)
     return false;
-  if (c->next && link_same_address(from, &c->from) &&
+  if (c->next && ovpn_address_same(from, &c->from) &&
       ovpn_session_input(c->next, e->now, p, len) != OVPN_DROP_SESSION_ID) {
     pump(e);
     return true;
@@ -183,7 +168,7 @@ static bool stray_data(Engine *e, const Packet *p)
 static void stray(Engine *e, const Stray *s)
 {
   bool unknown = e->link.peer.ss_family == AF_UNSPEC, may_move = unknown || e->config.is_float;
-  bool own = link_same_address(&s->from, &e->link.peer); /* since the packet before this one */
+  bool own = ovpn_address_same(&s->from, &e->link.peer); /* since the packet before this one */
   const Packet *p = &s->packet;
   if (p->len == 0) {
     e->dp.stats.drops_format++;

@@ -22,5 +22,3 @@ bool caller_input(Engine *e, const struct sockaddr_storage *from, const uint8_t 
 void caller_strays(Engine *e);
 void caller_tick(Engine *e);
 uint64_t caller_deadline(const Engine *e); /* UINT64_MAX = none */
-/* The peer's address, as other programs of this computer would write it. */
-struct sockaddr_storage caller_plain_address(const struct sockaddr_storage *a);

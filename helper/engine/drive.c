@@ -7,6 +7,7 @@
  * reported once, after the last packets (alerts) were tried; the TUN outlives sessions, keys never
  * do. spec §6.5, §16.3. */
 #include "helper/engine/engine.h"
+#include "helper/core/address.h"
 #include "helper/core/cipher-names.h"
 #include "helper/core/packet.h"
 #include <malloc.h>
@@ -153,7 +154,7 @@ static void set_peer(Engine *e, const OvpnDataCipher *cipher, int32_t peer_id)
   const OvpnPushed *p = ovpn_session_pushed(e->session);
   const OvpnConfig *c = &e->config;
   bool tcp = e->link.proto == OVPN_PROTO_TCP, one = false;
-  DatapathPeer peer = {.tap = c->tap, .tcp = tcp, .peer = caller_plain_address(&e->link.peer)};
+  DatapathPeer peer = {.tap = c->tap, .tcp = tcp, .peer = ovpn_address_plain(&e->link.peer)};
   set_framing(e, &peer);
   switch (peer.compress) {
   case OVPN_COMP_LZO:

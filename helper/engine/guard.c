@@ -6,7 +6,7 @@
  * The prefixes come from the service. Groups and neighbours on the link are always let through. */
 #include "helper/engine/guard.h"
 #include <stdlib.h>
-#include <string.h>
+#include "helper/core/address.h"
 
 void guard_clear(Guard *g)
 {
@@ -37,14 +37,6 @@ bool guard_read(Guard *g, OvpnReader *r)
   return true;
 }
 
-static bool within(const GuardPrefix *p, const uint8_t addr[16])
-{
-  unsigned whole = p->bits / 8, rest = p->bits % 8;
-  if (memcmp(p->net, addr, whole) != 0)
-    return false;
-  return rest == 0 || (p->net[whole] ^ addr[whole]) >> (8 - rest) == 0;
-}
-
 bool guard_lets(const Guard *g, const uint8_t *pkt, size_t len)
 {
   const uint8_t *to = pkt + 24;
@@ -53,7 +45,7 @@ bool guard_lets(const Guard *g, const uint8_t *pkt, size_t len)
   if (to[0] == 0xff || (to[0] == 0xfe && (to[1] & 0xc0) == 0x80))
     return true;
   for (size_t i = 0; i < g->n; i++)
-    if (within(&g->let[i], to))
+    if (ovpn_prefix_covers(g->let[i].net, g->let[i].bits, to))
       return true;
   return false;
 }

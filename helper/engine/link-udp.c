@@ -11,6 +11,7 @@
 #include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "helper/core/address.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
@@ -109,25 +110,6 @@ static void remove_heads(Batch *b, OvpnStats *stats)
 
 /* ---- sockets that are not connected ---- */
 
-socklen_t link_address_len(const struct sockaddr_storage *a)
-{
-  return a->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-}
-
-bool link_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-  if (a->ss_family != b->ss_family)
-    return false;
-  if (a->ss_family == AF_INET) {
-    const struct sockaddr_in *x = (const void *)a, *y = (const void *)b;
-    return x->sin_port == y->sin_port && x->sin_addr.s_addr == y->sin_addr.s_addr;
-  }
-  const struct sockaddr_in6 *x = (const void *)a, *y = (const void *)b;
-  return a->ss_family == AF_INET6 && x->sin6_port == y->sin6_port &&
-         x->sin6_scope_id == y->sin6_scope_id &&
-         memcmp(&x->sin6_addr, &y->sin6_addr, sizeof x->sin6_addr) == 0;
-}
-
 /* A buffer holds datagrams of one sender. */
 static void set_aside(Link *l, uint8_t *p, size_t len, size_t size,
                       const struct sockaddr_storage *from, OvpnStats *stats)
@@ -166,7 +148,7 @@ static void drain_errors(Link *l)
       struct sock_extended_err err;
       bool ours = (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
                   (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR);
-      if (!ours || c->cmsg_len < CMSG_LEN(sizeof err) || !link_same_address(&to, &l->peer))
+      if (!ours || c->cmsg_len < CMSG_LEN(sizeof err) || !ovpn_address_same(&to, &l->peer))
         continue;
       memcpy(&err, CMSG_DATA(c), sizeof err);
       note_error(l, (int)err.ee_errno);
@@ -178,7 +160,7 @@ static void drain_errors(Link *l)
 void link_send_to(Link *l, const struct sockaddr_storage *to, const uint8_t *p, size_t len)
 {
   (void)sendto(l->fd, p, len, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)to,
-               link_address_len(to));
+               ovpn_address_len(to));
 }
 
 static LinkResult udp_recv(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
@@ -218,7 +200,7 @@ static LinkResult udp_recv(Link *l, Batch *b, OvpnStats *stats, OvpnFailure *f)
   for (int i = 0; i < n; i++) {
     uint8_t *p = batch_room(b, (unsigned)i);
     size_t size = segment_size(&mm[i].msg_hdr);
-    if (l->open && !link_same_address(&from[i], &l->peer))
+    if (l->open && !ovpn_address_same(&from[i], &l->peer))
       set_aside(l, p, mm[i].msg_len, size, &from[i], stats);
     else
       take_buffer(b, p, mm[i].msg_len, size, stats);
@@ -278,7 +260,7 @@ static void add_message(const Link *l, SendCall *c, const Packet *p, unsigned n)
   *m = (struct msghdr){.msg_iov = &c->iov[c->parts], .msg_iovlen = l->head_len ? 2 * n : n};
   if (l->open) {
     m->msg_name = (void *)(uintptr_t)&l->peer;
-    m->msg_namelen = link_address_len(&l->peer);
+    m->msg_namelen = ovpn_address_len(&l->peer);
   }
   for (unsigned i = 0; i < n; i++) {
     if (l->head_len)

@@ -62,8 +62,6 @@ bool link_open(Link *l, OvpnProto proto, bool ipv6, int fd);
 void link_close(Link *l);
 /* The descriptor is not connected: peer is where packets go, NULL = to nobody yet. */
 void link_set_open(Link *l, const struct sockaddr_storage *peer);
-socklen_t link_address_len(const struct sockaddr_storage *a);
-bool link_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 /* One datagram to somebody who is not the peer; lost when it cannot go at once. */
 void link_send_to(Link *l, const struct sockaddr_storage *to, const uint8_t *p, size_t len);
 /* TCP: bytes that were received already; at most 64 KiB, before the first recv. */

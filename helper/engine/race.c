@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "helper/core/address.h"
 #include "helper/core/packet.h"
 #include "helper/engine/engine.h"
 
@@ -99,7 +100,7 @@ static bool push(Rival *r, const uint8_t *p, size_t n, OvpnFailure *f)
   struct msghdr m = {.msg_iov = tcp ? iov : iov + 1, .msg_iovlen = tcp ? 2 : 1};
   if (r->link.open) {
     m.msg_name = &r->link.peer;
-    m.msg_namelen = link_address_len(&r->link.peer);
+    m.msg_namelen = ovpn_address_len(&r->link.peer);
   }
   ssize_t done = sendmsg(r->link.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (done < 0 && !tcp) {
