@@ -370,6 +370,11 @@ void ovpn_session_close(OvpnSession *s, uint64_t now)
   ovpn_session_tick(s, now);
 }
 
+const OvpnFailure *ovpn_session_failure(const OvpnSession *s)
+{
+  return &s->failure;
+}
+
 bool ovpn_session_pop_event(OvpnSession *s, OvpnEvent *ret)
 {
   if (s->n_events > 0) {

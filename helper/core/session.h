@@ -122,6 +122,8 @@ size_t ovpn_session_output(OvpnSession *s, uint64_t now, uint8_t *buf, size_t ca
 uint64_t ovpn_session_deadline(const OvpnSession *s); /* absolute ns, UINT64_MAX = none */
 void ovpn_session_tick(OvpnSession *s, uint64_t now);
 bool ovpn_session_pop_event(OvpnSession *s, OvpnEvent *ret); /* caller clears the event */
+/* Why it is dead, before and after the event; OVPN_OK: it is not, or it was closed. */
+const OvpnFailure *ovpn_session_failure(const OvpnSession *s);
 /* Credentials arrived in params->credentials: go on. */
 void ovpn_session_answer(OvpnSession *s, uint64_t now);
 /* The answer to OVPN_NEED_QUESTION goes to the server; dropped when it does not wait any more. */

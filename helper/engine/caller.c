@@ -61,16 +61,10 @@ static void move_to(Engine *e, const struct sockaddr_storage *to)
 static void refuse(Engine *e)
 {
   Caller *c = &e->caller;
-  OvpnEvent ev = {0};
-  bool told = false;
-  while (!told && ovpn_session_pop_event(c->next, &ev)) {
-    told = ev.type == OVPN_EVENT_FAILED;
-    if (told) {
-      struct sockaddr_storage from = ovpn_address_plain(&c->from);
-      control_send_caller_refused(e, &from, &ev.failure);
-    }
-    ovpn_event_clear(&ev);
-  }
+  const OvpnFailure *f = ovpn_session_failure(c->next);
+  struct sockaddr_storage from = ovpn_address_plain(&c->from);
+  if (f->status != OVPN_OK)
+    control_send_caller_refused(e, &from, f);
   forget_next(c);
 }
 

@@ -69,26 +69,11 @@ static void report(Engine *e, uint16_t number, const OvpnFailure *f)
 static void lose(Engine *e, unsigned i, const OvpnFailure *cause)
 {
   Rival *r = &e->race.rivals[i];
-  OvpnFailure f = {0};
-  OvpnEvent ev = {0};
-  while (!cause && ovpn_session_pop_event(r->session, &ev)) {
-    if (ev.type == OVPN_EVENT_FAILED)
-      f = ev.failure;
-    ovpn_event_clear(&ev);
-  }
-  if (cause)
-    f = *cause;
-  if (f.status == OVPN_OK)
-    ovpn_failure_set(&f, OVPN_FAIL_NO_ANSWER, "%s", "");
+  OvpnFailure f = cause ? *cause : *ovpn_session_failure(r->session);
+  ovpn_failure_set(&f, OVPN_FAIL_NO_ANSWER, "%s", "");
   uint16_t number = r->number;
   leave(e, i);
   report(e, number, &f);
-}
-
-/* The options of the remote hold for as long as its session is at work. */
-static void select_remote(Engine *e, unsigned remote)
-{
-  ovpn_config_select(&e->config, remote);
 }
 
 /* A hello is small and the socket new: what does not go out at once is said again anyway. */
@@ -135,7 +120,7 @@ static bool attend(Engine *e, unsigned i)
 {
   Rival *r = &e->race.rivals[i];
   OvpnFailure f = {0};
-  select_remote(e, r->remote);
+  ovpn_config_select(&e->config, r->remote);
   if (ovpn_session_deadline(r->session) <= e->now)
     ovpn_session_tick(r->session, e->now);
   bool alive = ovpn_session_state(r->session) != OVPN_SESSION_DEAD;
@@ -145,7 +130,7 @@ static bool attend(Engine *e, unsigned i)
     alive = false;
     refused(&f);
   }
-  select_remote(e, e->race.remote);
+  ovpn_config_select(&e->config, e->race.remote);
   if (!alive)
     lose(e, i, f.status ? &f : NULL);
   return alive;
@@ -193,10 +178,10 @@ void race_join(Engine *e, const DriveLink *l)
   *r = (Rival){.link = link, .watch.fd = -1, .number = l->number, .remote = l->remote};
   if (l->mode == OVPN_LINK_OPEN)
     link_set_open(&r->link, &l->peer);
-  select_remote(e, l->remote);
+  ovpn_config_select(&e->config, l->remote);
   OvpnStatus st = drive_new_session(e, &r->link, NULL, &r->session, &f);
   bool hello = st == OVPN_OK && ovpn_session_state(r->session) == OVPN_SESSION_RESET_SENT;
-  select_remote(e, e->race.remote);
+  ovpn_config_select(&e->config, e->race.remote);
   if (hello) {
     attend(e, i);
     return;
@@ -216,7 +201,7 @@ static void take_over(Engine *e, unsigned i)
   e->race.number = r.number;
   e->race.remote = r.remote;
   e->race.answered = false;
-  select_remote(e, r.remote);
+  ovpn_config_select(&e->config, r.remote);
 }
 
 bool race_succeed(Engine *e)
@@ -259,10 +244,10 @@ void race_ready(Engine *e, unsigned i)
   r->link.errors = r->link.open;
   LinkResult got = r->link.ops->recv(&r->link, &e->rx, &e->dp.stats, &f);
   bool won = false;
-  select_remote(e, r->remote);
+  ovpn_config_select(&e->config, r->remote);
   for (unsigned k = 0; got == LINK_OK && !won && k < e->rx.n; k++)
     won = ovpn_session_input(r->session, e->now, e->rx.p[k].data, e->rx.p[k].len) == OVPN_OK;
-  select_remote(e, e->race.remote);
+  ovpn_config_select(&e->config, e->race.remote);
   if (won && (!e->dp.up || revive_gives_way(e))) {
     take_over(e, i);
     e->rx_more = e->link.proto == OVPN_PROTO_TCP; /* more of the same read may be there */

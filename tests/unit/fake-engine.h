@@ -15,7 +15,7 @@ struct OvpnSession {
   bool silent, can_probe; /* silent: there is nothing to say */
   unsigned probes, hellos, answered;
   uint64_t deadline;
-  OvpnStatus failure;
+  OvpnFailure failure;
 };
 
 static struct {
@@ -86,18 +86,11 @@ uint64_t ovpn_session_deadline(const OvpnSession *s)
 void ovpn_session_tick(OvpnSession *s, uint64_t now)
 {
   s->state = OVPN_SESSION_DEAD;
-  s->failure = OVPN_FAIL_NO_ANSWER;
+  s->failure.status = OVPN_FAIL_NO_ANSWER;
 }
-bool ovpn_session_pop_event(OvpnSession *s, OvpnEvent *ret)
+const OvpnFailure *ovpn_session_failure(const OvpnSession *s)
 {
-  if (!s->failure)
-    return false;
-  *ret = (OvpnEvent){.type = OVPN_EVENT_FAILED, .failure = {.status = s->failure}};
-  s->failure = OVPN_OK;
-  return true;
-}
-void ovpn_event_clear(OvpnEvent *e)
-{
+  return &s->failure;
 }
 
 OvpnStatus drive_new_session(Engine *e, const Link *l, const OvpnAccepted *accepted,
