@@ -74,7 +74,8 @@ struct Engine {
   int alarm;            /* timerfd of the clock that goes on while the computer sleeps */
   uint64_t alarm_at;    /* 0 = not set */
   uint64_t sleep_until; /* what the loop has waited for, UINT64_MAX = nothing in particular */
-  uint64_t slept;       /* ns that the computer slept since it was started */
+  uint64_t slept;       /* ns that the computer slept since it was started, when looked at last */
+  uint64_t looked;      /* when it was asked whether this process was away */
   Watch ipc_watch, link_watch, tun_watch, via_watch, worker_watch;
   uint64_t now;
   uint8_t msg[OVPN_IPC_MAX];
@@ -166,7 +167,6 @@ void lease_end(Engine *e); /* with the session */
 void lease_release(Engine *e);
 
 /* loop.c */
-uint64_t loop_clock(void);
 bool loop_init(Engine *e);
 void loop_forget_link(Engine *e); /* before its descriptor is closed */
 void loop_forget_tun(Engine *e);

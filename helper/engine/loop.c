@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The event loop: data first, control after each batch, timers last. DESIGN §5.
  *
- * Invariants: the clock is read once per turn; a turn moves at most one batch in and one out, so
- * that neither direction waits long for the other (several large ones each way gained nothing, and
- * at saturation cost a fifth of the round trip); the TUN is read only while the tunnel is up and
- * tx is empty (back-pressure); while the worker has the session only payload moves, and everything
- * else waits in the sockets; descriptors leave the epoll set before they are closed, for the
- * service may hold copies of them. */
+ * Invariants: a turn has one time, that of its beginning, and no packet asks for another (the clock
+ * is read once more before the loop waits, because a turn may take long); a turn moves at most one
+ * batch in and one out, so that neither direction waits long for the other (several large ones each
+ * way gained nothing, and at saturation cost a fifth of the round trip); the TUN is read only while
+ * the tunnel is up and tx is empty (back-pressure); while the worker has the session only payload
+ * moves, and everything else waits in the sockets; descriptors leave the epoll set before they are
+ * closed, for the service may hold copies of them. */
 #include "helper/engine/engine.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -31,11 +32,18 @@ enum {
   TAGS = TAG_RIVAL + RACE_RIVALS
 };
 
-uint64_t loop_clock(void)
+static uint64_t read_clock(clockid_t id)
 {
   struct timespec t;
-  clock_gettime(CLOCK_BOOTTIME, &t);
+  clock_gettime(id, &t);
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* How long the computer has slept since it was started. */
+static uint64_t time_slept(uint64_t now)
+{
+  uint64_t mono = read_clock(CLOCK_MONOTONIC);
+  return now > mono ? now - mono : 0;
 }
 
 /* CBC asks for 16 bytes per packet: the system is asked for many at once. What was given out is
@@ -105,6 +113,8 @@ bool loop_init(Engine *e)
   e->alarm = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
   struct epoll_event ev = {.events = EPOLLIN, .data.u32 = TAG_ALARM};
   e->sleep_until = UINT64_MAX;
+  e->looked = read_clock(CLOCK_BOOTTIME);
+  e->slept = time_slept(e->looked);
   race_init(e);
   return e->epoll >= 0 && e->alarm >= 0 && epoll_ctl(e->epoll, EPOLL_CTL_ADD, e->alarm, &ev) == 0 &&
          watch(e, &e->ipc_watch, e->ipc, EPOLLIN, TAG_IPC) && batch_init(&e->rx) &&
@@ -215,23 +225,20 @@ static int timeout_ms(Engine *e)
   if (e->rx_more || (e->dp.pending && wants_tun(e)))
     return 0;
   e->sleep_until = d;
-  return wait_ms(e, d, loop_clock());
+  return wait_ms(e, d, read_clock(CLOCK_BOOTTIME));
 }
 
-static uint64_t sleeping_clock(void)
-{
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-/* Has the computer slept, or was this process stopped, since the loop began to wait? */
+/* Has the computer slept, or was this process stopped, since this was asked last? */
 static bool was_away(Engine *e)
 {
-  uint64_t mono = sleeping_clock(), slept = e->now > mono ? e->now - mono : 0;
-  bool woken = e->slept && slept > e->slept + WOKEN;
+  bool soon = e->now < e->looked + WOKEN; /* then it cannot have slept for so long */
+  e->looked = e->now;
+  if (soon)
+    return false;
+  uint64_t slept = time_slept(e->now);
+  bool woken = slept > e->slept + WOKEN;
   bool late = e->sleep_until != UINT64_MAX && e->now > e->sleep_until + STOPPED;
-  e->slept = slept ? slept : 1;
+  e->slept = slept;
   return woken || late;
 }
 
@@ -271,7 +278,7 @@ void loop_run(Engine *e)
     int n = epoll_wait(e->epoll, ev, TAGS, timeout_ms(e));
     if (n < 0 && errno != EINTR)
       return;
-    e->now = loop_clock();
+    e->now = read_clock(CLOCK_BOOTTIME);
     if (e->alarm_at && e->now >= e->alarm_at) /* it rings until it is set anew */
       set_alarm(e, 0);
     if (!e->worker.busy && was_away(e))
