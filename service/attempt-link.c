@@ -7,6 +7,7 @@
 #include "service/attempt-private.h"
 #include <glib-unix.h>
 #include <glib/gi18n-lib.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,9 +42,7 @@ static const char *wanted_host(const NmOvpnAttempt *a)
 gboolean nmovpn_attempt_family_fits(const NmOvpnAttempt *a, GInetAddress *address)
 {
   const OvpnRemote *r = nmovpn_attempt_remote(a);
-  const char *local = a->config.local_host;
-  if (local &&
-      (strchr(local, ':') != NULL) != (g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV6))
+  if (a->locals && !nmovpn_attempt_local(a, g_inet_address_get_family(address)))
     return FALSE;
   if (a->place.via_proxy && a->place.target)
     return TRUE;
@@ -111,8 +110,10 @@ static void take_addresses(NmOvpnAttempt *a, GList *found)
   } else if (a->addresses)
     nmovpn_attempt_resolved(a);
   else
-    resolve_failed(a, r->family == OVPN_AF_INET6 ? _("it has no IPv6 address")
-                                                 : _("it has no IPv4 address"));
+    resolve_failed(a, r->family == OVPN_AF_INET6 ||
+                              (a->locals && !nmovpn_attempt_local(a, G_SOCKET_FAMILY_IPV4))
+                          ? _("it has no IPv6 address")
+                          : _("it has no IPv4 address"));
 }
 
 static void on_resolved(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -129,11 +130,39 @@ static void on_resolved(GObject *source, GAsyncResult *result, gpointer user_dat
     take_addresses(a, found);
 }
 
+static const char scope_key[] = "nm-ovpn-scope";
+
+/* Newer GLib knows scopes itself, older does not; so it never sees one. */
+GInetAddress *nmovpn_attempt_parse_address(const char *host)
+{
+  const char *zone = strchr(host, '%');
+  g_autofree char *bare = zone ? g_strndup(host, (gsize)(zone - host)) : NULL;
+  GInetAddress *address = g_inet_address_new_from_string(bare ? bare : host);
+  guint64 index = 0;
+  if (!address || !zone)
+    return address;
+  if (!g_ascii_string_to_unsigned(zone + 1, 10, 1, G_MAXINT32, &index, NULL))
+    index = if_nametoindex(zone + 1);
+  if (g_inet_address_get_family(address) != G_SOCKET_FAMILY_IPV6)
+    g_clear_object(&address);
+  else
+    g_object_set_data(G_OBJECT(address), scope_key, GUINT_TO_POINTER((guint)index));
+  return address;
+}
+
 static gboolean on_numeric(gpointer user_data)
 {
   NmOvpnAttempt *a = user_data;
-  GInetAddress *address = g_inet_address_new_from_string(wanted_host(a));
+  const char *host = wanted_host(a), *zone = strchr(host, '%');
+  GInetAddress *address = nmovpn_attempt_parse_address(host);
   g_clear_pointer(&a->link_source, g_source_unref);
+  if (zone && !g_object_get_data(G_OBJECT(address), scope_key)) {
+    g_autofree char *why =
+        g_strdup_printf(_("There is no network interface “%s” to connect through"), zone + 1);
+    g_object_unref(address);
+    resolve_failed(a, why);
+    return G_SOURCE_REMOVE;
+  }
   take_addresses(a, g_list_append(NULL, address));
   return G_SOURCE_REMOVE;
 }
@@ -160,7 +189,8 @@ static void look_up(NmOvpnAttempt *a)
   const OvpnRemote *r = nmovpn_attempt_remote(a);
   const char *host = wanted_host(a);
   gboolean server = host == r->host;
-  if (g_hostname_is_ip_address(host)) {
+  g_autoptr(GInetAddress) literal = nmovpn_attempt_parse_address(host);
+  if (literal) {
     idle(a, on_numeric);
     return;
   }
@@ -196,7 +226,13 @@ void nmovpn_attempt_resolve(NmOvpnAttempt *a)
   /* Only datagrams need the address of the server: a proxy knows names. */
   if (a->place.via_proxy && r->proto == OVPN_PROTO_TCP)
     a->place.target = g_strdup(r->host);
-  if (!*r->host) {
+  if (!nmovpn_attempt_find_local(a))
+    nmovpn_attempt_find_server(a);
+}
+
+void nmovpn_attempt_find_server(NmOvpnAttempt *a)
+{
+  if (!*nmovpn_attempt_remote(a)->host) {
     nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_LINKING);
     nmovpn_attempt_listen(a);
   } else if (a->place.port == 0 || (a->place.via_proxy && a->place.proxy_port == 0))
@@ -209,9 +245,10 @@ void nmovpn_attempt_fill_sockaddr(struct sockaddr_storage *ss, GInetAddress *add
 {
   ovpn_address_make(ss, g_inet_address_to_bytes(address), g_inet_address_get_native_size(address),
                     port);
+  ovpn_address_set_scope(ss, GPOINTER_TO_UINT(g_object_get_data(G_OBJECT(address), scope_key)));
 }
 
-/* local HOST and lport PORT; only literal addresses of the same family. */
+/* local HOST and lport PORT. */
 static gboolean fill_local(const NmOvpnAttempt *a, NmOvpnBrokerLink *link)
 {
   const OvpnConfig *c = &a->config;
@@ -220,13 +257,13 @@ static gboolean fill_local(const NmOvpnAttempt *a, NmOvpnBrokerLink *link)
     return FALSE; /* it is for the datagrams */
   if (c->local_port)
     g_ascii_string_to_unsigned(c->local_port, 10, 0, 65535, &port, NULL);
-  if (!c->local_host && port == 0)
+  if (!a->locals && port == 0)
     return FALSE;
   GSocketFamily family =
       link->remote.ss_family == AF_INET6 ? G_SOCKET_FAMILY_IPV6 : G_SOCKET_FAMILY_IPV4;
-  g_autoptr(GInetAddress) address = c->local_host ? g_inet_address_new_from_string(c->local_host)
-                                                  : g_inet_address_new_any(family);
-  if (!address || g_inet_address_get_family(address) != family)
+  g_autoptr(GInetAddress) any = g_inet_address_new_any(family);
+  GInetAddress *address = a->locals ? nmovpn_attempt_local(a, family) : any;
+  if (!address)
     return FALSE;
   nmovpn_attempt_fill_sockaddr(&link->local, address, (guint16)port);
   return TRUE;

@@ -63,15 +63,16 @@ void nmovpn_attempt_stop_listening(NmOvpnAttempt *a)
 static void fill_own(const NmOvpnAttempt *a, guint16 port, struct sockaddr_storage *ret)
 {
   const OvpnRemote *r = nmovpn_attempt_remote(a);
-  const char *host = a->config.local_host;
   GInetAddress *peer = a->addresses ? a->addresses->data : NULL;
   gboolean v6 =
       r->family == OVPN_AF_INET6 ||
       (r->family == OVPN_AF_ANY && peer && g_inet_address_get_family(peer) == G_SOCKET_FAMILY_IPV6);
-  g_autoptr(GInetAddress) address =
-      host ? g_inet_address_new_from_string(host)
-           : g_inet_address_new_any(v6 ? G_SOCKET_FAMILY_IPV6 : G_SOCKET_FAMILY_IPV4);
-  nmovpn_attempt_fill_sockaddr(ret, address, port);
+  GSocketFamily family = v6 ? G_SOCKET_FAMILY_IPV6 : G_SOCKET_FAMILY_IPV4;
+  g_autoptr(GInetAddress) any = g_inet_address_new_any(family);
+  GInetAddress *own = nmovpn_attempt_local(a, family);
+  if (!own && a->locals)
+    own = a->locals->data;
+  nmovpn_attempt_fill_sockaddr(ret, own ? own : any, port);
 }
 
 /* With remote and without float only that computer may call. */

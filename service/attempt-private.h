@@ -62,6 +62,7 @@ struct NmOvpnAttempt {
   size_t tried;       /* remotes that failed since the last success */
   GCancellable *resolving;
   GSList *addresses, *next_address; /* GInetAddress of the current remote */
+  GSList *locals;                   /* GInetAddress of ours that local names; NULL = any */
   gboolean socket_wanted; /* the connection that is being made is the answer to the engine */
   int listen_fd;          /* TCP socket on which the peer calls; -1 */
   GSource *listen_source;
@@ -186,8 +187,18 @@ gboolean nmovpn_attempt_prepare(NmOvpnAttempt *a, GError **error);
 gboolean nmovpn_attempt_feed_engine(NmOvpnAttempt *a, GError **error);
 void nmovpn_attempt_close_files(NmOvpnAttempt *a);
 
+/* attempt-local.c */
+/* TRUE: the name of `local` is looked up first, then nmovpn_attempt_find_server() is called. */
+gboolean nmovpn_attempt_find_local(NmOvpnAttempt *a);
+/* One of a->locals of that family, borrowed; NULL: there is none. */
+GInetAddress *nmovpn_attempt_local(const NmOvpnAttempt *a, GSocketFamily family);
+void nmovpn_attempt_forget_local(NmOvpnAttempt *a);
+
 /* attempt-link.c */
 void nmovpn_attempt_resolve(NmOvpnAttempt *a);
+void nmovpn_attempt_find_server(NmOvpnAttempt *a); /* the part of it behind `local` */
+/* An address, also with %scope behind it; NULL: a name. */
+GInetAddress *nmovpn_attempt_parse_address(const char *host);
 void nmovpn_attempt_open_link(NmOvpnAttempt *a); /* to next_address */
 void nmovpn_attempt_cancel_link(NmOvpnAttempt *a);
 gboolean nmovpn_attempt_family_fits(const NmOvpnAttempt *a, GInetAddress *address);

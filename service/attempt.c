@@ -509,6 +509,7 @@ void nmovpn_attempt_free(NmOvpnAttempt *a)
   if (a->have_pushed)
     ovpn_pushed_clear(&a->pushed);
   nmovpn_attempt_forget_lease(a);
+  nmovpn_attempt_forget_local(a);
   if (a->have_netconfig)
     nmovpn_netconfig_clear(&a->netconfig);
   g_clear_pointer(&a->names, nmovpn_route_names_free);

@@ -187,6 +187,32 @@ static GVariant *routes6(NmOvpnNetconfig *n, const OvpnPushed *p, const struct s
   return g_variant_builder_end(&all);
 }
 
+static gboolean usable_port(const OvpnDnsServer *s, const OvpnDnsAddr *a)
+{
+  return a->port == 0 || a->port == (s->transport == 1 ? 853 : 53);
+}
+
+static gboolean usable_family(const OvpnPushed *p, const OvpnDnsAddr *a)
+{
+  return a->family == AF_INET ? p->has_v4 : p->has_v6;
+}
+
+/* Says which of its addresses are of no use; TRUE: there are others. */
+static gboolean note_left_out(NmOvpnNetconfig *n, const OvpnPushed *p, const OvpnDnsServer *s)
+{
+  gboolean any = FALSE;
+  for (size_t i = 0; i < s->n_addrs; i++) {
+    if (!usable_port(s, &s->addrs[i]))
+      note(n, _("A DNS server on port %u was left out: NetworkManager knows only the usual port."),
+           s->addrs[i].port);
+    else if (!usable_family(p, &s->addrs[i]))
+      note(n, _("A DNS server was left out because the tunnel does not have its kind of address."));
+    else
+      any = TRUE;
+  }
+  return any;
+}
+
 /* NetworkManager knows one list per connection, so the first server group it can use wins. */
 static const OvpnDnsServer *pick_dns(NmOvpnNetconfig *n, const OvpnPushed *p)
 {
@@ -194,10 +220,22 @@ static const OvpnDnsServer *pick_dns(NmOvpnNetconfig *n, const OvpnPushed *p)
     const OvpnDnsServer *s = &p->dns[i];
     if (s->transport == 2)
       note(n, _("A DNS server was left out because it speaks only DNS over HTTPS."));
-    else if (s->n_addrs > 0)
+    else if (note_left_out(n, p, s))
       return s;
   }
   return NULL;
+}
+
+static void note_metrics(NmOvpnNetconfig *n, const OvpnPushed *p)
+{
+  gboolean any = FALSE;
+  for (size_t i = 0; i < p->n_routes4; i++)
+    any |= p->routes4[i].has_metric && !p->routes4[i].via_net_gateway;
+  for (size_t i = 0; i < p->n_routes6; i++)
+    any |= p->routes6[i].has_metric && !p->routes6[i].via_net_gateway;
+  if (any)
+    note(n, _("The metrics of the VPN's routes are not used: NetworkManager gives all routes that "
+              "come from a VPN plugin the metric of the connection (ipv4.route-metric)."));
 }
 
 /* What NetworkManager does not take from a VPN plugin. */
@@ -222,11 +260,6 @@ static void note_dhcp(NmOvpnNetconfig *n, unsigned unused)
     note(n, _("The VPN sent a dhcp-option that only has a meaning on other systems."));
 }
 
-static gboolean usable_port(const OvpnDnsServer *s, const OvpnDnsAddr *a)
-{
-  return a->port == 0 || a->port == (s->transport == 1 ? 853 : 53);
-}
-
 /* TRUE when there is a DNS server of that family. */
 static gboolean has_dns(const OvpnDnsServer *s, int family)
 {
@@ -236,19 +269,14 @@ static gboolean has_dns(const OvpnDnsServer *s, int family)
   return FALSE;
 }
 
-static void add_dns(NmOvpnNetconfig *n, GVariantBuilder *b, const OvpnDnsServer *s, int family)
+static void add_dns(GVariantBuilder *b, const OvpnDnsServer *s, int family)
 {
   gboolean any = FALSE;
   GVariantBuilder list;
   g_variant_builder_init(&list, family == AF_INET ? G_VARIANT_TYPE("au") : G_VARIANT_TYPE("aay"));
   for (size_t i = 0; s && i < s->n_addrs; i++) {
-    if (s->addrs[i].family != family)
+    if (s->addrs[i].family != family || !usable_port(s, &s->addrs[i]))
       continue;
-    if (!usable_port(s, &s->addrs[i])) {
-      note(n, _("A DNS server on port %u was left out: NetworkManager knows only the usual port."),
-           s->addrs[i].port);
-      continue;
-    }
     any = TRUE;
     if (family == AF_INET)
       g_variant_builder_add(&list, "u", s->addrs[i].v4.s_addr);
@@ -316,7 +344,7 @@ static GVariant *build4(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in,
     add(&b, NM_VPN_PLUGIN_IP4_CONFIG_ROUTES, routes4(n, in));
   if (in->default_route_auto)
     add(&b, NM_VPN_PLUGIN_IP4_CONFIG_NEVER_DEFAULT, g_variant_new_boolean(!wants_default4(p)));
-  add_dns(n, &b, dns, AF_INET);
+  add_dns(&b, dns, AF_INET);
   add_domains(&b, p, dns, AF_INET);
   if (p->n_wins) {
     GVariantBuilder wins;
@@ -341,7 +369,7 @@ static GVariant *build6(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in,
   if (in->default_route_auto)
     add(&b, NM_VPN_PLUGIN_IP6_CONFIG_NEVER_DEFAULT,
         g_variant_new_boolean(!wants_default6(p) && !n->let6));
-  add_dns(n, &b, dns, AF_INET6);
+  add_dns(&b, dns, AF_INET6);
   add_domains(&b, p, dns, AF_INET6);
   return g_variant_ref_sink(g_variant_builder_end(&b));
 }
@@ -358,6 +386,11 @@ static gboolean takes_all_ipv4(const NmOvpnNetconfigInput *in)
     const OvpnRoute4 *r = &p->routes4[i];
     if (!r->via_net_gateway && r->prefix == 1)
       halves |= r->net.s_addr ? 2 : 1;
+  }
+  for (guint i = 0; in->ip4 && i < nm_setting_ip_config_get_num_routes(in->ip4); i++) {
+    NMIPRoute *r = nm_setting_ip_config_get_route(in->ip4, i); /* import puts them there */
+    if (nm_ip_route_get_prefix(r) == 1)
+      halves |= g_str_has_prefix(nm_ip_route_get_dest(r), "128.") ? 2 : 1;
   }
   if (halves == 3)
     return TRUE;
@@ -467,6 +500,7 @@ gboolean nmovpn_netconfig_build(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *
   if (dns)
     note_dns(n, dns);
   note_dhcp(n, p->dhcp_unused);
+  note_metrics(n, p);
   if (p->has_v4)
     n->ip4 = build4(n, in, dns);
   if (p->has_v6 && in->guard_ipv6 && takes_all_ipv4(in) && !takes_all_ipv6(in)) {
@@ -491,10 +525,6 @@ gboolean nmovpn_netconfig_build(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *
   if (!n->ip6 && (p->redirect & OVPN_REDIRECT_IPV6))
     note(n, _("The server asks for all IPv6 traffic but gave no IPv6 address: IPv6 does not use "
               "the tunnel."));
-  for (size_t i = 0; dns && i < dns->n_addrs; i++)
-    if (dns->addrs[i].family == (p->has_v6 ? AF_UNSPEC : AF_INET6) ||
-        (dns->addrs[i].family == AF_INET && !p->has_v4))
-      note(n, _("A DNS server was left out because the tunnel does not have its kind of address."));
   n->generic = build_generic(n, in);
   return TRUE;
 }
@@ -508,6 +538,7 @@ void nmovpn_netconfig_read_connection(NmOvpnNetconfigInput *in, NMConnection *co
   in->default_route_auto = nmovpn_profile_default_route_auto(vpn);
   in->never_default4 = ip4 && nm_setting_ip_config_get_never_default(ip4);
   /* Who told NetworkManager to leave IPv6 alone, means it. */
+  in->ip4 = ip4;
   in->ip6 = ip6;
   in->guard_ipv6 = nmovpn_profile_ipv6_guard(vpn) &&
                    !(ip6 && nm_setting_ip_config_get_never_default(ip6)) &&

@@ -22,10 +22,10 @@ typedef struct NmOvpnNetconfigInput {
   guint mtu;
   gboolean default_route_auto; /* default-route=auto in the profile */
   gboolean never_default4;     /* ipv4.never-default */
-  guint32 local_net;      /* network order: the network that leads to the server, for block-local */
-  guint local_prefix;     /* of it; 0 = not known */
-  gboolean guard_ipv6;    /* a tunnel for all IPv4 keeps IPv6 from going past it */
-  NMSettingIPConfig *ip6; /* of the connection: its own routes; NULL; borrowed */
+  guint32 local_net;   /* network order: the network that leads to the server, for block-local */
+  guint local_prefix;  /* of it; 0 = not known */
+  gboolean guard_ipv6; /* a tunnel for all IPv4 keeps IPv6 from going past it */
+  NMSettingIPConfig *ip4, *ip6; /* of the connection: their own routes; NULL; borrowed */
 } NmOvpnNetconfigInput;
 
 /* Fills default_route_auto, never_default4 and guard_ipv6 from the connection. */

@@ -5,7 +5,9 @@
  * What does not mean the same stays a line: routes by name, by way of another gateway or on TAP
  * (NetworkManager would take them for on-link), a default route, IPv6 name servers (NetworkManager
  * forgets them when the tunnel has no IPv6), and everything once the file has an option that
- * changes the meaning of others (route-metric, dns). Export writes it all back. DESIGN §7. */
+ * changes the meaning of others (route-gateway, dns). The metric of route-metric goes to each route
+ * that has none, as NetworkManager takes no metrics from a plugin; the line stays too, for routes
+ * of the server. Export writes it all back. DESIGN §7. */
 #include "ovpn-build.h"
 
 #include "service/profile-private.h"
@@ -50,14 +52,24 @@ static gboolean has_ipv4_dns(const OvpnOptionList *l)
   return FALSE;
 }
 
+/* -1: none given; -2: not one that NetworkManager can hold. */
+static gint64 metric_of(const OvpnOption *o, guint at)
+{
+  gint64 n = -1;
+  if (at >= o->argc || !strcmp(o->argv[at], "default"))
+    return -1;
+  return ovpn_option_number(o->argv[at], 0, G_MAXINT32, &n) ? n : -2;
+}
+
 void profile_ip_init(ProfileIp *ip, const OvpnOptionList *l, NMSettingIPConfig *ip4,
                      NMSettingIPConfig *ip6)
 {
   *ip = (ProfileIp){.ip4 = ip4, .ip6 = ip6};
   if (!ip4 || !ip6)
     return;
-  ip->routes = !is_tap(l) && !profile_last_global(l, OVPN_OPT_ROUTE_METRIC) &&
-               !profile_last_global(l, OVPN_OPT_ROUTE_GATEWAY) &&
+  const OvpnOption *metric = profile_last_global(l, OVPN_OPT_ROUTE_METRIC);
+  ip->metric = metric ? metric_of(metric, 1) : -1;
+  ip->routes = !is_tap(l) && ip->metric >= -1 && !profile_last_global(l, OVPN_OPT_ROUTE_GATEWAY) &&
                !profile_last_global(l, OVPN_OPT_ROUTE_IPV6_GATEWAY);
   ip->dns = !profile_last_global(l, OVPN_OPT_DNS) && has_ipv4_dns(l);
   ip->never_default = find_never_default(l);
@@ -66,15 +78,6 @@ void profile_ip_init(ProfileIp *ip, const OvpnOptionList *l, NMSettingIPConfig *
 static gboolean is_tunnel_gateway(const OvpnOption *o, guint at)
 {
   return at >= o->argc || !strcmp(o->argv[at], "default") || !strcmp(o->argv[at], "vpn_gateway");
-}
-
-/* -1: none given; -2: not one that NetworkManager can hold. */
-static gint64 metric_of(const OvpnOption *o, guint at)
-{
-  gint64 n = -1;
-  if (at >= o->argc || !strcmp(o->argv[at], "default"))
-    return -1;
-  return ovpn_option_number(o->argv[at], 0, G_MAXINT32, &n) ? n : -2;
 }
 
 static gboolean add_route(NMSettingIPConfig *ip, int family, const char *net, guint prefix,
@@ -92,7 +95,7 @@ static gboolean take_route4(const ProfileIp *ip, const OvpnOption *o)
 {
   struct in_addr net, mask = {.s_addr = INADDR_NONE};
   char text[INET_ADDRSTRLEN];
-  gint64 metric = metric_of(o, 4);
+  gint64 own = metric_of(o, 4), metric = own == -1 ? ip->metric : own;
   if (o->argc < 2 || o->argc > 5 || metric < -1 || !is_tunnel_gateway(o, 3) ||
       inet_pton(AF_INET, o->argv[1], &net) != 1)
     return FALSE;
@@ -109,7 +112,7 @@ static gboolean take_route4(const ProfileIp *ip, const OvpnOption *o)
 static gboolean take_route6(const ProfileIp *ip, const OvpnOption *o)
 {
   struct in6_addr net;
-  gint64 metric = metric_of(o, 3), prefix = 128;
+  gint64 own = metric_of(o, 3), metric = own == -1 ? ip->metric : own, prefix = 128;
   if (o->argc < 2 || o->argc > 4 || metric < -1 || !is_tunnel_gateway(o, 2))
     return FALSE;
   g_auto(GStrv) parts = g_strsplit(o->argv[1], "/", 2);

@@ -114,6 +114,7 @@ gboolean profile_is_inline_marker(const char *arg);
 typedef struct ProfileIp {
   NMSettingIPConfig *ip4, *ip6;    /* NULL: everything stays a line */
   gboolean routes, dns;            /* these mean the same in NetworkManager */
+  gint64 metric;                   /* of routes that name none; -1 = NetworkManager's */
   const OvpnOption *never_default; /* the line that ipv4.never-default stands for */
 } ProfileIp;
 void profile_ip_init(ProfileIp *ip, const OvpnOptionList *l, NMSettingIPConfig *ip4,

@@ -61,10 +61,16 @@ socklen_t ovpn_address_len(const struct sockaddr_storage *a)
                                    : 0;
 }
 
-static uint32_t scope(const struct sockaddr_storage *a)
+uint32_t ovpn_address_scope(const struct sockaddr_storage *a)
 {
   return a->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)(const void *)a)->sin6_scope_id
                                   : 0;
+}
+
+void ovpn_address_set_scope(struct sockaddr_storage *a, uint32_t scope)
+{
+  if (a->ss_family == AF_INET6)
+    ((struct sockaddr_in6 *)(void *)a)->sin6_scope_id = scope;
 }
 
 bool ovpn_address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
@@ -78,7 +84,7 @@ bool ovpn_address_same_host(const struct sockaddr_storage *a, const struct socka
 bool ovpn_address_same(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
   return ovpn_address_same_host(a, b) && ovpn_address_port(a) == ovpn_address_port(b) &&
-         scope(a) == scope(b);
+         ovpn_address_scope(a) == ovpn_address_scope(b);
 }
 
 struct sockaddr_storage ovpn_address_plain(const struct sockaddr_storage *a)

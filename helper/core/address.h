@@ -14,6 +14,9 @@ bool ovpn_address_make(struct sockaddr_storage *ret, const void *bytes, size_t l
 const uint8_t *ovpn_address_bytes(const struct sockaddr_storage *a, size_t *ret_len);
 uint16_t ovpn_address_port(const struct sockaddr_storage *a); /* host order; 0 = none */
 void ovpn_address_set_port(struct sockaddr_storage *a, uint16_t port);
+/* The interface that a link-local IPv6 address belongs to; 0 = none. */
+uint32_t ovpn_address_scope(const struct sockaddr_storage *a);
+void ovpn_address_set_scope(struct sockaddr_storage *a, uint32_t scope);
 /* What system calls want for it; 0 = there is none. */
 socklen_t ovpn_address_len(const struct sockaddr_storage *a);
 

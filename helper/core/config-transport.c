@@ -7,7 +7,6 @@
  */
 #include "helper/core/config.h"
 #include "helper/core/config-parts.h"
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,11 +17,7 @@
 OvpnStatus ovpn_on_local(ConfigApply *a, const OvpnOption *o, const Row *row)
 {
   (void)row;
-  unsigned char ip[16];
   const char *host = arg(o, 1);
-  if (strcmp(host, "*") != 0 && inet_pton(AF_INET, host, ip) != 1 &&
-      inet_pton(AF_INET6, host, ip) != 1)
-    return bad(a, o, host, "is not an address of this computer");
   OvpnStatus s = set_text(a, &a->c->local_host, strcmp(host, "*") == 0 ? NULL : host);
   return s == OVPN_OK && arg(o, 2) ? set_text(a, &a->c->local_port, arg(o, 2)) : s;
 }

@@ -134,6 +134,8 @@ void ovpn_ipc_write_address(OvpnWriter *w, const struct sockaddr_storage *a)
   if (bytes)
     ovpn_write_bytes(w, bytes, len);
   ovpn_write_u16(w, a ? ovpn_address_port(a) : 0);
+  if (len == 16)
+    ovpn_write_u32(w, ovpn_address_scope(a));
 }
 
 bool ovpn_ipc_read_address(OvpnReader *r, bool may_miss, struct sockaddr_storage *ret)
@@ -145,5 +147,7 @@ bool ovpn_ipc_read_address(OvpnReader *r, bool may_miss, struct sockaddr_storage
     return false;
   ovpn_read_copy(r, ip, len);
   ovpn_address_make(ret, ip, len, ovpn_read_u16(r));
+  if (len == 16)
+    ovpn_address_set_scope(ret, ovpn_read_u32(r));
   return r->ok;
 }

@@ -102,8 +102,8 @@ OvpnStatus ovpn_ipc_open(const uint8_t *msg, size_t len, uint16_t *ret_type, Ovp
  * r->ok = false on error, longer than max, or a NUL inside). */
 void ovpn_ipc_write_str(OvpnWriter *w, const char *s); /* NULL = empty */
 char *ovpn_ipc_read_str(OvpnReader *r, size_t max);
-/* u8 0, 4 or 16 | address | u16 port; NULL = none. read: without one *ret is AF_UNSPEC, which is an
- * error unless `may_miss`. */
+/* u8 0, 4 or 16 | address | u16 port | with 16: u32 scope; NULL = none. read: without one *ret is
+ * AF_UNSPEC, which is an error unless `may_miss`. */
 void ovpn_ipc_write_address(OvpnWriter *w, const struct sockaddr_storage *a);
 bool ovpn_ipc_read_address(OvpnReader *r, bool may_miss, struct sockaddr_storage *ret);
 /* For secrets: same wire form; the old content of *b is wiped. */

@@ -11,6 +11,7 @@ typedef struct Fixture {
   struct sockaddr_storage server;
   NmOvpnNetconfig out;
   gboolean never4, guard;
+  NMSettingIPConfig *settings4;
   guint32 local_net;
   guint local_prefix;
 } Fixture;
@@ -53,6 +54,7 @@ static void build(Fixture *x, gboolean automatic)
                              .default_route_auto = automatic,
                              .never_default4 = x->never4,
                              .guard_ipv6 = x->guard,
+                             .ip4 = x->settings4,
                              .local_net = x->local_net,
                              .local_prefix = x->local_prefix};
   nmovpn_netconfig_clear(&x->out);
@@ -162,7 +164,7 @@ static void test_routes(Fixture *x, gconstpointer unused)
     const guint32 *have = g_variant_get_fixed_array(r, &n, sizeof(guint32));
     g_assert_cmpmem(have, n * 4, want[i], 16);
   }
-  g_assert_cmpuint(x->out.notes->len, ==, 1);
+  g_assert_cmpuint(x->out.notes->len, ==, 2); /* outside the tunnel, metrics */
 
   OvpnRoute6 r6[] = {{.net = ip6("2001:db8::"), .prefix = 32, .has_metric = true, .metric = 9}};
   x->pushed.has_v6 = true;
@@ -206,6 +208,27 @@ static void test_dns(Fixture *x, gconstpointer unused)
   g_assert_cmpuint(x->out.notes->len, ==, 3); /* DoH, port, no IPv6 in the tunnel */
 }
 
+/* A group without an address that is of use does not hide the next one. */
+static void test_dns_next(Fixture *x, gconstpointer unused)
+{
+  OvpnDnsServer dns[] = {
+      {.n_addrs = 1, .addrs = {{.family = AF_INET, .v4 = ip4("10.8.0.1"), .port = 5353}}},
+      {.n_addrs = 1, .addrs = {{.family = AF_INET6, .v6 = ip6("fd00::1")}}},
+      {.n_addrs = 1, .addrs = {{.family = AF_INET, .v4 = ip4("10.8.0.3")}}},
+  };
+  subnet4(x);
+  x->pushed.dns = dns;
+  x->pushed.n_dns = G_N_ELEMENTS(dns);
+  build(x, FALSE);
+  g_autoptr(GVariant) servers =
+      g_variant_lookup_value(x->out.ip4, NM_VPN_PLUGIN_IP4_CONFIG_DNS, G_VARIANT_TYPE("au"));
+  g_assert_nonnull(servers);
+  guint32 one = 0;
+  g_variant_get_child(servers, 0, "u", &one);
+  g_assert_cmpuint(one, ==, ip4("10.8.0.3").s_addr);
+  g_assert_cmpuint(x->out.notes->len, ==, 2);
+}
+
 static void test_block_ipv6(Fixture *x, gconstpointer unused)
 {
   subnet4(x);
@@ -244,6 +267,14 @@ static void test_guard(Fixture *x, gconstpointer unused)
   halves[1].via_net_gateway = true;
   guarded(x, TRUE, FALSE);
   x->pushed.n_routes4 = 0;
+  x->settings4 = NM_SETTING_IP_CONFIG(nm_setting_ip4_config_new());
+  for (int i = 0; i < 2; i++) { /* of the profile, where import puts them */
+    NMIPRoute *half = nm_ip_route_new(AF_INET, i ? "128.0.0.0" : "0.0.0.0", 1, NULL, -1, NULL);
+    nm_setting_ip_config_add_route(x->settings4, half);
+    nm_ip_route_unref(half);
+    guarded(x, TRUE, i == 1);
+  }
+  g_clear_object(&x->settings4);
   x->never4 = x->guard = FALSE;
   guarded(x, TRUE, FALSE);
 }
@@ -351,6 +382,7 @@ int main(int argc, char **argv)
   T(default_route);
   T(routes);
   T(dns);
+  T(dns_next);
   T(block_ipv6);
   T(block_local);
   T(guard);

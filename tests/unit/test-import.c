@@ -184,8 +184,10 @@ static void test_settings(void)
   check_settings("route www.example.org", "", "route www.example.org");
   check_settings("route 10.0.0.0 255.0.0.0 10.8.0.1", "", "route 10.0.0.0 255.0.0.0 10.8.0.1");
   check_settings("dev tap\nroute 10.0.0.0 255.0.0.0", "", "route 10.0.0.0 255.0.0.0");
-  check_settings("route-metric 5\nroute 10.0.0.0 255.0.0.0", "",
-                 "route-metric 5\\nroute 10.0.0.0 255.0.0.0");
+  check_settings("route-metric 5\nroute 10.0.0.0 255.0.0.0\nroute 10.2.0.0 255.255.0.0 default 7\n"
+                 "route-ipv6 2001:db8::/32",
+                 "ipv4.route=10.0.0.0/8@5 ipv4.route=10.2.0.0/16@7 ipv6.route=2001:db8::/32@5",
+                 "route-metric 5");
   check_settings("dhcp-option DNS 10.0.0.1\ndhcp-option DOMAIN a.example\n"
                  "dhcp-option DOMAIN-SEARCH b.example\ndhcp-option DOMAIN-ROUTE c.example",
                  "ipv4.dns=10.0.0.1 ipv4.search=a.example ipv4.search=b.example "
