@@ -28,6 +28,10 @@
 #define TCP_NOTSENT_LOWAT 25
 #endif
 
+#ifndef TCP_RTO_MAX_MS
+#define TCP_RTO_MAX_MS 44
+#endif
+
 enum { UDP_RCVBUF = 2 * 1024 * 1024, UDP_SNDBUF = 1024 * 1024, TCP_UNSENT = 32 * 1024 };
 
 bool broker_ifname_valid(const char name[16])
@@ -149,6 +153,16 @@ static socklen_t address_get(const struct sockaddr_storage *from, struct sockadd
   return 0;
 }
 
+/* When a path that was interrupted works again, the kernel should notice soon: its pauses double up
+ * to two minutes (RFC 6298), which holds up the whole tunnel. A wish, from Linux 6.15 on; it would
+ * give up earlier, too, by so many tries, so it is given the time that these took before. */
+static void set_short_pauses(int fd)
+{
+  enum { PAUSE_MAX = 2000, GIVE_UP = 900000 }; /* ms */
+  if (set_int(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, PAUSE_MAX))
+    set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, GIVE_UP);
+}
+
 static bool link_configure(int fd, const OvpnBrokerRequest *q, bool ipv6)
 {
   bool tcp = q->link.tcp;
@@ -167,6 +181,8 @@ static bool link_configure(int fd, const OvpnBrokerRequest *q, bool ipv6)
     return false;
   if (tcp) /* a wish: what the network does not take yet waits in front of the tunnel */
     set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, TCP_UNSENT);
+  if (tcp)
+    set_short_pauses(fd);
   if (!tcp)
     set_int(fd, IPPROTO_UDP, UDP_GRO, 1); /* a wish: several datagrams per read */
   return set_pmtu(fd, ipv6, tcp, q->link.pmtu_disc);

@@ -260,6 +260,7 @@ for _i in range(0, len(_paths), 40):
     add('links', 'round-trips-%d' % (_i // 40 + 1), round_trips(_paths[_i:_i + 40]))
 
 
+import links_addresses  # noqa: E402,F401
 import links_dhcp  # noqa: E402,F401
 import links_dynamic  # noqa: E402,F401
 import links_p2p  # noqa: E402,F401

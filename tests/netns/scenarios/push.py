@@ -151,6 +151,8 @@ dns('split-ipv6-only', ['!server', '!topology', 'mode server', 'tls-server'] + V
 dns('lowest-number', modern('server 2 address 10.9.9.2', 'server 1 address 10.9.9.1'), {('10.9.9.1',): []})
 dns('of-the-wrong-kind', modern('server 1 address 10.9.9.9 fd60:9::9'), {('10.9.9.9',): []}, 'left out')
 dns('other-port', modern('server 1 address 10.9.9.9:5353 10.9.9.8'), {('10.9.9.8',): []}, '5353')
+dns('next-group', modern('server 1 address 10.9.9.9:5353', 'server 2 address fd60:9::9', 'server 3 address 10.9.9.3'),
+    {('10.9.9.3',): []}, 'left out')
 dns('over-tls', modern('server 1 address 10.9.9.9', 'server 1 transport DoT', 'server 1 dnssec yes'),
     {('10.9.9.9',): []}, '(?s)dns-over-tls.*DNSSEC')
 dns('route-of-dhcp-option', pushes('dhcp-option DNS 10.9.9.9', 'dhcp-option DOMAIN d.test',

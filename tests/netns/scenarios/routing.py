@@ -73,6 +73,14 @@ def no_ipv6_past_two_halves(l):
 
 
 @scenario
+def no_ipv6_past_two_halves_of_the_profile(l):
+    """Import puts them into ipv4.routes."""
+    def then(s, name):
+        check(leaked(l) == 0, 'IPv6 went past the tunnel')
+    with_server(l, 'leak-own-halves', [], ['route 0.0.0.0 128.0.0.0', 'route 128.0.0.0 128.0.0.0'], then=then)
+
+
+@scenario
 def no_ipv6_past_a_tunnel_of_small_packets(l):
     """Below 1280 bytes Linux has no IPv6 on a device."""
     def then(s, name):
@@ -208,6 +216,39 @@ def default_route_as_a_route(l):
         check('dev veth0' in l.run('ip', 'route', 'get', S4), 'the server itself stays outside')
     with_server(l, 'route-all', [], ['route 0.0.0.0 0.0.0.0'], then=then)
     with_server(l, 'route-all-pushed', pushes('route 0.0.0.0 0.0.0.0'), then=then)
+
+
+@scenario
+def metrics(l):
+    """Those of the profile count, with route-metric too; that those of the server do not, is said."""
+    mark = l.mark()
+
+    def then(s, name):
+        out = l.run('ip', 'route', 'show', 'dev', l.device(s))
+        check(re.search(r'198\.18\.61\.0/24 .*metric 61', out) and re.search(r'198\.18\.62\.0/24 .*metric 44', out), out)
+        check(re.search(r'198\.18\.63\.0/24 .*metric 50', out), out)
+        check('metrics of the VPN' in l.log_since(mark), 'nothing is said about the metric of the server')
+    with_server(l, 'metrics', pushes('route 198.18.63.0 255.255.255.0 vpn_gateway 63'),
+                ['route-metric 44', 'route 198.18.61.0 255.255.255.0 vpn_gateway 61', 'route 198.18.62.0 255.255.255.0'],
+                then=then)
+
+
+@scenario
+def gateways_of_routes(l):
+    """The words for gateways. What NetworkManager cannot do is said: a full tunnel takes those routes too."""
+    mark = l.mark()
+
+    def then(s, name):
+        dev = l.device(s)
+        out = l.run('ip', 'route')
+        check('198.18.64.0/24 dev ' + dev in out or '198.18.64.0/24 via ' + s.tun4 in out, out)
+        check('198.18.65.0/24' not in out and '198.18.66.0/24' not in out, out)
+        check('dev veth0' in l.run('ip', 'route', 'get', S4), 'the server itself stays outside')
+        told = re.findall(r'The route to (\S+) outside the tunnel cannot be set', l.log_since(mark))
+        check(sorted(told) == ['198.18.65.0/24', '198.18.66.0/24'], 'told: %s' % told)
+    with_server(l, 'gateways', pushes(
+        'redirect-gateway def1', 'route 198.18.65.0 255.255.255.0 net_gateway', 'route remote_host 255.255.255.255 net_gateway'),
+        ['route 198.18.64.0 255.255.255.0 vpn_gateway', 'route 198.18.66.0 255.255.255.0 net_gateway'], then=then)
 
 
 @scenario

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from lab import C4, S4, check, wait_for
+from lab import C4, S4, Skipped, check, wait_for
 from life import Up
 from registry import add, scenario
 
@@ -103,13 +103,13 @@ NFT = ('table inet path { chain i { type filter hook input priority 0; %s; }; '
        'chain o { type filter hook output priority 0; %s; }; }')
 
 
-def path_rule(l, rule):
+def path_rule(l, rule, proto='udp'):
     """A rule for the packets of OpenVPN in both directions; None takes it away."""
     l.on_server('nft', 'delete', 'table', 'inet', 'path', ok=False)
     if rule:
         path = l.scratch + '/path.nft'
         with open(path, 'w') as f:
-            f.write(NFT % ('udp dport 11940-12100 ' + rule, 'udp sport 11940-12100 ' + rule))
+            f.write(NFT % ('%s dport 11940-12100 %s' % (proto, rule), '%s sport 11940-12100 %s' % (proto, rule)))
         l.on_server('nft', '-f', path)
 
 
@@ -121,6 +121,24 @@ def outage_of_ten_seconds(l):
     def event(_):
         path_rule(l, 'drop')
         time.sleep(10)
+        path_rule(l, None)
+    try:
+        interrupted(l, s, event, LATE)
+    finally:
+        path_rule(l, None)
+    check(s.log().count('Peer Connection Initiated') <= 1, 'a new session was made')
+
+
+@scenario
+def outage_over_tcp(l):
+    """After thirteen seconds the kernel would next look after twelve more; we ask it to look every two."""
+    if tuple(map(int, re.findall(r'\d+', os.uname().release)[:2])) < (6, 15):
+        raise Skipped('the kernel does not know TCP_RTO_MAX_MS')
+    s = l.server('outage-tcp', ['keepalive 10 60'], proto='tcp')
+
+    def event(_):
+        path_rule(l, 'drop', 'tcp')
+        time.sleep(13)
         path_rule(l, None)
     try:
         interrupted(l, s, event, LATE)
