@@ -135,26 +135,19 @@ static gboolean key_file_is_encrypted(NMSettingVpn *vpn)
  * there. A hint, or -r, says that the saved one was wrong. */
 static void add_saved(NMSettingVpn *vpn, const Arguments *args, gboolean key_is_encrypted)
 {
-  static const struct {
-    NmOvpnNeeds need;
-    const char *key;
-  } table[] = {
-      {NMOVPN_NEEDS_PASSWORD, NMOVPN_SECRET_PASSWORD},
-      {NMOVPN_NEEDS_CERT_PASS, NMOVPN_SECRET_CERT_PASS},
-      {NMOVPN_NEEDS_PROXY_PASSWORD, NMOVPN_SECRET_PROXY_PASSWORD},
-  };
   guint missing = (guint)nmovpn_profile_needs(vpn, key_is_encrypted, TRUE);
   if (args->reprompt || args->hints->len > 1)
     return;
-  for (guint i = 0; i < G_N_ELEMENTS(table); i++) {
+  for (guint i = 0; i < REQUEST_NEEDS; i++) {
+    const char *key = request_needs[i].key;
     NMSettingSecretFlags flags = NM_SETTING_SECRET_FLAG_NONE;
-    if (!(missing & (guint)table[i].need) ||
-        !nm_setting_get_secret_flags(NM_SETTING(vpn), table[i].key, &flags, NULL) ||
+    if (!request_needs[i].kept || !(missing & (guint)request_needs[i].need) ||
+        !nm_setting_get_secret_flags(NM_SETTING(vpn), key, &flags, NULL) ||
         flags != NM_SETTING_SECRET_FLAG_AGENT_OWNED)
       continue;
-    char *value = keyring_lookup(args->uuid, table[i].key, args->interactive);
+    char *value = keyring_lookup(args->uuid, key, args->interactive);
     if (value)
-      nm_setting_vpn_add_secret(vpn, table[i].key, value);
+      nm_setting_vpn_add_secret(vpn, key, value);
     ovpn_secret_free(value);
   }
 }

@@ -187,27 +187,26 @@ static gboolean add_hinted(Request *r, NMSettingVpn *vpn, const char *hint)
   return TRUE;
 }
 
+const RequestNeed request_needs[REQUEST_NEEDS] = {
+    {NMOVPN_NEEDS_USERNAME, NMOVPN_KEY_USERNAME, FALSE},
+    {NMOVPN_NEEDS_PASSWORD, NMOVPN_SECRET_PASSWORD, TRUE},
+    {NMOVPN_NEEDS_STATIC_CHALLENGE, NMOVPN_SECRET_CHALLENGE, FALSE},
+    {NMOVPN_NEEDS_CERT_PASS, NMOVPN_SECRET_CERT_PASS, TRUE},
+    {NMOVPN_NEEDS_PROXY_PASSWORD, NMOVPN_SECRET_PROXY_PASSWORD, TRUE},
+};
+
 static void add_needed(Request *r, NMSettingVpn *vpn, RequestFlags flags, gboolean hinted)
 {
-  static const struct {
-    NmOvpnNeeds need;
-    const char *key;
-  } table[] = {
-      {NMOVPN_NEEDS_USERNAME, NMOVPN_KEY_USERNAME},
-      {NMOVPN_NEEDS_PASSWORD, NMOVPN_SECRET_PASSWORD},
-      {NMOVPN_NEEDS_STATIC_CHALLENGE, NMOVPN_SECRET_CHALLENGE},
-      {NMOVPN_NEEDS_CERT_PASS, NMOVPN_SECRET_CERT_PASS},
-      {NMOVPN_NEEDS_PROXY_PASSWORD, NMOVPN_SECRET_PROXY_PASSWORD},
-  };
   guint all = (guint)nmovpn_profile_needs(vpn, flags.key_is_encrypted, FALSE);
   guint missing = (guint)nmovpn_profile_needs(vpn, flags.key_is_encrypted, TRUE);
-  for (guint i = 0; i < G_N_ELEMENTS(table); i++) {
-    gboolean echo = FALSE, ask = !hinted && (flags.reprompt || (missing & (guint)table[i].need));
-    const char *value = nm_setting_vpn_get_secret(vpn, table[i].key);
-    if (!(all & (guint)table[i].need) || find(r, table[i].key) || (hinted && !value))
+  for (guint i = 0; i < REQUEST_NEEDS; i++) {
+    const char *key = request_needs[i].key, *value = nm_setting_vpn_get_secret(vpn, key);
+    guint need = (guint)request_needs[i].need;
+    gboolean echo = FALSE, ask = !hinted && (flags.reprompt || (missing & need));
+    if (!(all & need) || find(r, key) || (hinted && !value))
       continue;
-    g_autofree char *label = label_for(vpn, table[i].key, &echo);
-    RequestItem *item = add(r, table[i].key, label, value);
+    g_autofree char *label = label_for(vpn, key, &echo);
+    RequestItem *item = add(r, key, label, value);
     item->should_ask = ask;
     item->echo = echo;
   }

@@ -2,6 +2,7 @@
 /* What to ask for and what is already known: pure. */
 #pragma once
 #include <NetworkManager.h>
+#include "service/profile.h"
 
 typedef struct RequestItem {
   char *key; /* name of the secret in the answer */
@@ -24,6 +25,15 @@ typedef struct RequestFlags {
   gboolean reprompt;         /* -r: what is stored was wrong */
   gboolean key_is_encrypted; /* see nmovpn_profile_needs */
 } RequestFlags;
+
+/* What a profile can need, in the order in which it is asked. */
+typedef struct RequestNeed {
+  NmOvpnNeeds need;
+  const char *key;
+  gboolean kept; /* in the key ring, if the person wants it */
+} RequestNeed;
+enum { REQUEST_NEEDS = 5 };
+extern const RequestNeed request_needs[REQUEST_NEEDS];
 
 Request *request_new(NMSettingVpn *vpn, const char *name, const char *const *hints,
                      RequestFlags flags);
