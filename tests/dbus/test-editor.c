@@ -140,20 +140,14 @@ static void identical(const char *name, NMConnection *c)
 
 static void test_identity(const char *directory)
 {
-  GDir *dir = g_dir_open(directory, 0, NULL);
-  guint n = 0;
-  for (const char *name; dir && (name = g_dir_read_name(dir));) {
-    if (!g_str_has_suffix(name, ".ovpn") || g_str_has_prefix(name, "bad-"))
-      continue;
-    g_autofree char *path = g_build_filename(directory, name, NULL);
-    g_autoptr(NMConnection) c = nmovpn_import_file(path, NULL);
+  g_autoptr(GPtrArray) paths = samples(directory, FALSE);
+  for (guint i = 0; i < paths->len; i++) {
+    g_autoptr(NMConnection) c = nmovpn_import_file(paths->pdata[i], NULL);
     CHECK(c);
     if (c)
-      identical(name, c);
-    n++;
+      identical(strrchr(paths->pdata[i], G_DIR_SEPARATOR) + 1, c);
   }
-  g_dir_close(dir);
-  CHECK(n > 10);
+  CHECK(paths->len > 10);
 }
 
 static void test_unknown(void)

@@ -7,8 +7,8 @@
 
 #include "check.h"
 #include "helper/core/config.h"
-#include "properties/import.h"
 #include "service/profile-private.h"
+#include "take.h"
 
 /* What its pages always write, whatever is chosen. */
 static const char *const always[][2] = {{"proto-tcp", "no"},
@@ -193,21 +193,18 @@ static void readable(const char *file, const char *key, const char *value)
 
 static void test_imports(const char *directory)
 {
-  GDir *dir = g_dir_open(directory, 0, NULL);
+  g_autoptr(GPtrArray) paths = samples(directory, FALSE);
   guint n = 0;
-  for (const char *name; dir && (name = g_dir_read_name(dir));) {
-    if (!g_str_has_suffix(name, ".ovpn") || g_str_has_prefix(name, "bad-"))
-      continue;
-    g_autofree char *path = g_build_filename(directory, name, NULL);
+  for (guint k = 0; k < paths->len; k++) {
+    const char *path = paths->pdata[k];
     g_autoptr(NMConnection) c = nmovpn_import_file(path, NULL);
     NMSettingVpn *vpn = c ? nm_connection_get_setting_vpn(c) : NULL;
     guint len = 0;
     g_autofree const char **keys = vpn ? nm_setting_vpn_get_data_keys(vpn, &len) : NULL;
     for (guint i = 0; i < len; i++)
-      readable(name, keys[i], nm_setting_vpn_get_data_item(vpn, keys[i]));
+      readable(path, keys[i], nm_setting_vpn_get_data_item(vpn, keys[i]));
     n += len > 0;
   }
-  g_dir_close(dir);
   CHECK(n > 10);
 }
 

@@ -5,8 +5,8 @@
  * are written anew: read the difference before you commit it. */
 #include "check.h"
 #include "properties/export.h"
-#include "properties/import.h"
 #include "service/profile.h"
+#include "take.h"
 
 static void add_item(const char *key, const char *value, gpointer list)
 {
@@ -102,38 +102,31 @@ static char *describe(const char *dir, const char *file)
   return g_strjoinv("@DIR@", parts);
 }
 
-static void check_sample(const char *dir, const char *name)
+static void check_sample(const char *dir, const char *file)
 {
-  g_autofree char *file = g_build_filename(dir, name, NULL);
   g_autofree char *stem = g_strndup(file, strlen(file) - strlen(".ovpn"));
   g_autofree char *expect = g_strconcat(stem, ".expect", NULL);
   g_autofree char *got = describe(dir, file), *want = NULL;
   if (g_getenv("OVPN_WRITE_EXPECT")) {
     CHECK(g_file_set_contents(expect, got, -1, NULL));
   } else if (!g_file_get_contents(expect, &want, NULL, NULL)) {
-    fprintf(stderr, "%s has no expectations\n", name);
+    fprintf(stderr, "%s has no expectations\n", file);
     check_failed_++;
   } else if (strcmp(want, got)) {
-    fprintf(stderr, "%s: expected\n%s--- but got\n%s", name, want, got);
+    fprintf(stderr, "%s: expected\n%s--- but got\n%s", file, want, got);
     check_failed_++;
   }
 }
 
 int main(int argc, char **argv)
 {
-  g_autoptr(GDir) dir = argc > 1 ? g_dir_open(argv[1], 0, NULL) : NULL;
-  g_autofree char *path = argc > 1 ? g_canonicalize_filename(argv[1], NULL) : NULL;
-  unsigned n = 0;
-  CHECK(dir != NULL);
-  for (const char *name; dir && (name = g_dir_read_name(dir));) {
-    if (!g_str_has_suffix(name, ".ovpn"))
-      continue;
-    check_sample(path, name);
-    n++;
-  }
-  CHECK(n >= 150);
+  g_autofree char *dir = g_canonicalize_filename(argc > 1 ? argv[1] : ".", NULL);
+  g_autoptr(GPtrArray) paths = samples(dir, TRUE);
+  for (guint i = 0; i < paths->len; i++)
+    check_sample(dir, paths->pdata[i]);
+  CHECK(paths->len >= 150);
   if (check_failed_)
     fprintf(stderr, "If the new results are right: OVPN_WRITE_EXPECT=1 %s %s, then git diff\n",
-            argv[0], path);
+            argv[0], dir);
   TEST_END();
 }
