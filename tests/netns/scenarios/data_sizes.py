@@ -96,6 +96,22 @@ def stock(l, s, text, sdev, program=('openvpn',)):
         wait_for('the stock client is gone', lambda: 'stock0' not in l.tunnels())
 
 
+def both_clients(l, s, text, program=('openvpn',)):
+    """What openvpn's own client and ours make of a profile: the MSS of knock() and the MTU, of each. The server's device
+    is mss0."""
+    want = stock(l, s, text, 'mss0', program)
+    name = l.import_profile(text)
+    try:
+        rc, out, _ = l.up(name)
+        check(rc == 0, out)
+        dev = wait_for('the device', lambda: next(iter(l.tunnels()), None))
+        a, b, mtu = addresses(l, dev)
+        return want, knock(l, s, dev, (a, b), 'mss0') + [mtu]
+    finally:
+        l.down(name)
+        l.delete(name)
+
+
 def mss(tag, server_lines, rows, proto='udp', remote=None, both=(), kind='tun', program=('openvpn',)):
     def f(l):
         net6 = 'server-ipv6 fd60:%x::/64' % (l.server_count + 1)
@@ -105,15 +121,7 @@ def mss(tag, server_lines, rows, proto='udp', remote=None, both=(), kind='tun', 
         try:
             for row in rows:
                 lines = ['!dev', 'dev ' + kind] + list(both) + [x for x in row.split('; ') if x]
-                want = stock(l, s, l.profile(s, lines, remote=remote), 'mss0', program)
-                name = l.import_profile(l.profile(s, lines, remote=remote))
-                rc, out, _ = l.up(name)
-                check(rc == 0, out)
-                dev = wait_for('the device', lambda: next(iter(l.tunnels()), None))
-                a, b, mtu = addresses(l, dev)
-                got = knock(l, s, dev, (a, b), 'mss0') + [mtu]
-                l.down(name)
-                l.delete(name)
+                want, got = both_clients(l, s, l.profile(s, lines, remote=remote), program)
                 if got != want:
                     wrong.append('%s: openvpn %s, we %s' % (row or 'default', want, got))
         finally:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """TAP into a bridged network whose DHCP server gives the addresses: a bridge on the server's host, and behind it a host
 of the far network."""
+import contextlib
 import json
 import os
 import subprocess
@@ -79,13 +80,18 @@ class Lan:
             rows = [json.loads(x) for x in f if x.endswith('\n')]
         return [x for x in rows if kind in (None, x['type'])]
 
-    def profile(self, lines=(), **settings):
-        return self.l.import_profile(self.l.profile(self.server, ['!dev', 'dev tap'] + list(lines)), **settings)
-
-
-def _end(l, name):
-    l.down(name)
-    l.delete(name)
+    @contextlib.contextmanager
+    def up(self, lines=(), text=None, **settings):
+        """The name of a connection that is up; taken down and deleted at the end."""
+        text = text or self.l.profile(self.server, ['!dev', 'dev tap'] + list(lines))
+        name = self.l.import_profile(text, **settings)
+        try:
+            rc, out, _ = self.l.up(name)
+            check(rc == 0, 'up: ' + out)
+            yield name
+        finally:
+            self.l.down(name)
+            self.l.delete(name)
 
 
 def _udhcpd(lan):
@@ -124,10 +130,7 @@ def dhcp_of_the_far_network(l):
     """Address, DNS and routes as leased by udhcpd; unicast and broadcast; the same the next time."""
     with Lan(l) as lan:
         _udhcpd(lan)
-        name = lan.profile()
-        try:
-            rc, out, _ = l.up(name)
-            check(rc == 0, 'up: ' + out)
+        with lan.up() as name:
             dev = l.device(lan.server)
             address = l.tunnels()[dev][0][0]
             check(address.startswith(NET + '1'), address)
@@ -142,8 +145,6 @@ def dhcp_of_the_far_network(l):
             l.down(name)
             rc, out, _ = l.up(name)
             check(rc == 0 and _has(l, address), 'another address than %s: %s %s' % (address, out, l.tunnels()))
-        finally:
-            _end(l, name)
 
 
 def _options(**more):
@@ -176,10 +177,8 @@ def dhcp_renewed(l):
     """T1 after two seconds: confirmed, then with another route, another address, and after a NAK; released at the end."""
     with Lan(l) as lan:
         lan.serve(lease=90, t1=2, t2=80, options=_options(routes=[('198.18.7.0/24', NET + '2')]))
-        name = lan.profile(['push-peer-info'])
-        try:
-            rc, out, _ = l.up(name)
-            check(rc == 0 and _has(l, NET + '50'), 'up: %s %s' % (out, l.tunnels()))
+        with lan.up(['push-peer-info']) as name:
+            check(_has(l, NET + '50'), l.tunnels())
             dev, mark = l.device(lan.server), l.mark()
             wait_for('a renewal', lambda: 'confirmed ' + NET + '50' in l.log_since(mark), 15)
             row = [x for x in lan.seen('REQUEST') if x['address']][0]
@@ -199,8 +198,6 @@ def dhcp_renewed(l):
             l.down(name)
             last = wait_for('the release', lambda: lan.seen('RELEASE'), 5)[-1]
             check(last['address'] == NET + '52' and last['server'] == HOST, last)
-        finally:
-            _end(l, name)
 
 
 @scenario
@@ -208,10 +205,7 @@ def dhcp_lost(l):
     """The DHCP server is gone: the lease ends, the reason is told; with the server the address comes back."""
     with Lan(l) as lan:
         lan.serve(lease=10)
-        name = lan.profile()
-        try:
-            rc, out, _ = l.up(name)
-            check(rc == 0, 'up: ' + out)
+        with lan.up():
             mark = l.mark()
             lan.serve(request='no', offer='no')
             wait_for('the end of the lease', lambda: 'did not renew the address' in l.log_since(mark), 30)
@@ -219,8 +213,6 @@ def dhcp_lost(l):
             wait_for('the lease again', lambda: 'leased ' + NET + '50' in l.log_since(mark), 30)
             wait_for('the tunnel again', lambda: 'CONFIGURING -> UP' in l.log_since(mark), 10)
             l.ping(lan.server)
-        finally:
-            _end(l, name)
 
 
 @scenario
@@ -228,10 +220,7 @@ def dhcp_after_server_restart(l):
     """The openvpn server restarts: the address is used at once and confirmed; one that is refused is replaced."""
     with Lan(l, ['keepalive 1 4', 'explicit-exit-notify 1']) as lan:
         lan.serve()
-        name = lan.profile()
-        try:
-            rc, out, _ = l.up(name)
-            check(rc == 0, 'up: ' + out)
+        with lan.up():
             dev = l.device(lan.server)
             for answer in ('ack', 'nak'):
                 lan.serve(address=NET + ('50' if answer == 'ack' else '53'), request=answer)
@@ -246,8 +235,6 @@ def dhcp_after_server_restart(l):
                 lan.serve(address=NET + ('50' if answer == 'ack' else '53'))
                 wait_for('the address', lambda: _has(l, NET + ('50' if answer == 'ack' else '53'), dev), 30)
                 l.ping(lan.server)
-        finally:
-            _end(l, name)
 
 
 @scenario
@@ -267,18 +254,13 @@ def dhcp_and_what_the_server_pushes(l):
     with Lan(l, push, 'server-bridge nogw') as lan:
         lan.serve(options=_options(dns=HOST, domain='far.test',
                                    routes=[('198.18.7.0/24', NET + '2'), ('0.0.0.0/0', HOST)]))
-        name = lan.profile()
-        try:
-            rc, out, _ = l.up(name)
-            check(rc == 0, 'up: ' + out)
+        with lan.up() as name:
             dev, routes = l.device(lan.server), _routes(l)
             for want in ('198.18.9.0/24 via %s dev %s' % (HOST, dev), '198.18.7.0/24 via %s2' % NET,
                          'default via %s dev %s' % (HOST, dev)):
                 check(want in routes, '%s is not in %s' % (want, routes))
             check(l.field(name, 'IP4.DNS') == '198.18.9.53', l.field(name, 'IP4.DNS'))
             check(l.field(name, 'IP4.DOMAIN') == 'far.test', l.field(name, 'IP4.DOMAIN'))
-        finally:
-            _end(l, name)
 
 
 @scenario
@@ -286,16 +268,11 @@ def tap_with_addresses_of_the_settings(l):
     """ipv4.method=manual: nobody is asked by DHCP."""
     with Lan(l) as lan:
         lan.serve(offer='no')
-        name = lan.profile(['lladdr 02:00:5e:00:53:07'], ipv4__method='manual', ipv4__addresses=NET + '60/24')
-        try:
-            rc, out, _ = l.up(name)
-            check(rc == 0 and _has(l, NET + '60'), 'up: %s %s' % (out, l.tunnels()))
+        with lan.up(['lladdr 02:00:5e:00:53:07'], ipv4__method='manual', ipv4__addresses=NET + '60/24'):
+            check(_has(l, NET + '60'), l.tunnels())
             l.ping(lan.server)
             check(not lan.seen(), lan.seen())
             check('02:00:5e:00:53:07' in l.run('ip', 'link', 'show', l.device(lan.server)), 'lladdr was not obeyed')
-        finally:
-            _end(l, name)
-
 
 
 @scenario
@@ -310,10 +287,7 @@ def ipv6_of_the_far_network(l):
         's.sendto(p, ("ff02::1", 0, 0, socket.if_nametoindex("eth0")))')
     with Lan(l) as lan:
         lan.serve()
-        name = lan.profile()
-        try:
-            rc, out, _ = l.up(name)
-            check(rc == 0, 'up: ' + out)
+        with lan.up():
             dev = l.device(lan.server)
 
             def advertised():
@@ -322,8 +296,6 @@ def ipv6_of_the_far_network(l):
             wait_for('an address of the advertised network', advertised, 15, 0.3)
             routes = l.run('ip', '-6', 'route', 'get', '2001:db8::1')
             check('dev veth0' in routes, 'IPv6 goes to the far network: ' + routes)
-        finally:
-            _end(l, name)
 
 
 @scenario
@@ -338,12 +310,8 @@ def dhcp_with_a_static_key(l):
         with open(key) as f:
             text = '\n'.join(['dev tap', 'proto udp', 'nobind', 'remote %s %d' % (S4, lan.server.port), 'key-direction 1',
                               'cipher AES-256-CBC', 'auth SHA256', '<secret>', f.read().strip(), '</secret>', ''])
-        name = l.import_profile(text)
-        try:
-            rc, out, _ = l.up(name)
-            check(rc == 0 and _has(l, NET + '50'), 'up: %s %s' % (out, l.tunnels()))
+        with lan.up(text=text) as name:
+            check(_has(l, NET + '50'), l.tunnels())
             l.ping(lan.server)
             l.down(name)
             wait_for('the release', lambda: lan.seen('RELEASE'), 5)
-        finally:
-            _end(l, name)

@@ -38,6 +38,14 @@ def leaked(l):
     return int(l.run('/usr/bin/python3', '-c', SNIFF).strip())
 
 
+def blocked(l):
+    """Nothing goes past the tunnel, and programs are told at once."""
+    n = leaked(l)
+    check(n == 0, '%d IPv6 packets went past the tunnel' % n)
+    rc, told = l.run('/usr/bin/python3', '-c', 'import socket; socket.create_connection(("2001:db8::1", 80), 5)', ok=False)
+    check(rc and 'nreachable' in told, 'connecting by IPv6: ' + told[-200:])
+
+
 @scenario
 def no_ipv6_past_a_full_tunnel(l):
     check(leaked(l) > 0, 'the capture sees IPv6 when there is no tunnel')
@@ -45,11 +53,7 @@ def no_ipv6_past_a_full_tunnel(l):
 
     def then(s, name):
         check('dev ' + l.device(s) in default_dev(l), default_dev(l))
-        n = leaked(l)
-        check(n == 0, '%d IPv6 packets went past the tunnel' % n)
-        rc, told = l.run('/usr/bin/python3', '-c', 'import socket; socket.create_connection(("2001:db8::1", 80), 5)',
-                         ok=False)
-        check(rc and 'nreachable' in told, 'connecting by IPv6: ' + told[-200:])
+        blocked(l)
         check('IPv6 is blocked' in l.log_since(mark), 'the log says why')
         l.ping(s)
     with_server(l, 'leak', pushes('redirect-gateway def1'), then=then)
@@ -100,11 +104,7 @@ def no_ipv6_past_a_tunnel_with_some_ipv6(l):
     l.on_server('ip', 'address', 'add', 'fd61:79::1/128', 'dev', 'lo', ok=False)
 
     def then(s, name):
-        n = leaked(l)
-        check(n == 0, '%d IPv6 packets went past the tunnel' % n)
-        rc, told = l.run('/usr/bin/python3', '-c', 'import socket; socket.create_connection(("2001:db8::1", 80), 5)',
-                         ok=False)
-        check(rc and 'nreachable' in told, 'connecting by IPv6: ' + told[-200:])
+        blocked(l)
         check('the rest of IPv6 is blocked' in l.log_since(mark), 'the log says why')
         l.ping(s)
         l.ping(s, target='fd60:79::1')

@@ -274,3 +274,5 @@ def password_is_not_asked_again(l):
 
 
 import staying_more  # noqa: E402,F401
+import staying_failover  # noqa: E402,F401
+import staying_asleep  # noqa: E402,F401

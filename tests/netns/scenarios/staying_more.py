@@ -207,5 +207,3 @@ def persistent_and_the_server_crashes(l):
         l.works(s)
         u.kept()
         check(state(l, u.name) == 'activated', 'the VPN is ' + state(l, u.name))
-import staying_failover  # noqa: E402,F401
-import staying_asleep  # noqa: E402,F401
