@@ -86,7 +86,7 @@ static char *static_challenge(NMSettingVpn *vpn, gboolean *ret_echo)
   OvpnConfError e = {0};
   *ret_echo = FALSE;
   if (text)
-    ovpn_conf_parse(text, strlen(text), &list, &e);
+    ovpn_conf_parse_lines(text, strlen(text), &list, &e);
   const OvpnOption *o = ovpn_option_list_last(&list, OVPN_OPT_STATIC_CHALLENGE);
   if (!o || o->argc < 2)
     return NULL;

@@ -95,7 +95,7 @@ static gboolean parse_extra(Editor *e, char **ret_text, OvpnOptionList *ret)
 {
   OvpnConfError error = {0};
   *ret_text = editor_extra_text(e);
-  return ovpn_conf_parse(*ret_text, strlen(*ret_text), ret, &error) == OVPN_OK;
+  return ovpn_conf_parse_lines(*ret_text, strlen(*ret_text), ret, &error) == OVPN_OK;
 }
 
 /* Only lines of their own are edited: not blocks, and not what stands in a <connection>. */

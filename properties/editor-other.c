@@ -94,7 +94,7 @@ static void check_text(Editor *e, const char *text)
   OvpnConfError error = {0};
   OvpnFailure failure = {0};
   g_clear_pointer(&e->other_error, g_free);
-  if (ovpn_conf_parse(text, strlen(text), &list, &error) != OVPN_OK)
+  if (ovpn_conf_parse_lines(text, strlen(text), &list, &error) != OVPN_OK)
     e->other_error = g_strdup_printf(_("Other options, line %u: %s"), error.line, error.text);
   for (gsize i = 0; i < list.n && !e->other_error; i++) {
     if (ovpn_option_check(&list.items[i], &failure) != OVPN_OK)
@@ -190,7 +190,7 @@ char *editor_other_summary(Editor *e)
   ovpn_auto_option_list list = {0};
   OvpnConfError error = {0};
   guint idle = 0;
-  ovpn_conf_parse(text, strlen(text), &list, &error);
+  ovpn_conf_parse_lines(text, strlen(text), &list, &error);
   ovpn_secret_free(text);
   for (gsize i = 0; i < list.n; i++) {
     g_autofree char *effect = effect_of(&list.items[i]);

@@ -583,6 +583,22 @@ static void look_ahead(From *c)
   }
 }
 
+/* A <connection> block takes over what stood before it, so a line counts although a later one of
+ * the same option stands behind the block. */
+static gboolean counts_for_block(const From *c, const OvpnOption *o)
+{
+  const OvpnOption *end = c->list->items + c->list->n;
+  if (!(ovpn_option_info(o->id)->flags & OVPN_OPTF_CONNECTION))
+    return FALSE;
+  for (const OvpnOption *next = o + 1; next < end; next++) {
+    if (next->connection >= 0)
+      return TRUE;
+    if (next->id == o->id)
+      return FALSE;
+  }
+  return FALSE;
+}
+
 /* The line only says that there is a block, or a later line takes its place. */
 static gboolean is_superseded(From *c, const OvpnOption *o)
 {
@@ -590,7 +606,8 @@ static gboolean is_superseded(From *c, const OvpnOption *o)
   const OvpnOption *last = c->last[o->id];
   gboolean marks_block = profile_is_marker_line(o) && last != o && last->is_inline;
   gboolean replaced = !(info->flags & OVPN_OPTF_REPEAT) && last != o &&
-                      (info->style != OVPN_KEY_NONE || has_own_function(o->id));
+                      (info->style != OVPN_KEY_NONE || has_own_function(o->id)) &&
+                      !counts_for_block(c, o);
   if (marks_block || replaced)
     keep_direction(c, o);
   return marks_block || replaced;

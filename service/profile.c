@@ -50,7 +50,7 @@ gboolean profile_parse_extra(NMSettingVpn *vpn, OvpnOptionList *ret, GError **er
     return TRUE;
   char *text = nmovpn_text_unescape(value);
   OvpnConfError e = {0};
-  OvpnStatus s = ovpn_conf_parse(text, strlen(text), ret, &e);
+  OvpnStatus s = ovpn_conf_parse_lines(text, strlen(text), ret, &e);
   ovpn_secret_free(text);
   if (s == OVPN_OK)
     return TRUE;

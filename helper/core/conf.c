@@ -77,7 +77,7 @@ static OvpnStatus read_word(const char **pp, const char *end, Words *w, unsigned
     char c = *p++;
     if (c == '\\' && quote != '\'') {
       if (p == end)
-        return fail(err, line, "the line ends with a backslash");
+        break; /* OpenVPN takes the line break into the word, where it is of no use */
       c = *p++;
       if (c != '\\' && c != '"' && !is_space(c))
         return fail(err, line,
@@ -95,14 +95,25 @@ static OvpnStatus read_word(const char **pp, const char *end, Words *w, unsigned
   return OVPN_OK;
 }
 
+/* Between words a backslash in front of a blank, of a comment or of the end of the line means
+ * nothing: people break lines as in a shell. */
+static const char *skip_blanks(const char *p, const char *end)
+{
+  for (; p < end; p++) {
+    bool mute = *p == '\\' && (p + 1 == end || is_space(p[1]) || p[1] == '#' || p[1] == ';');
+    if (!is_space(*p) && !mute)
+      break;
+  }
+  return p;
+}
+
 static OvpnStatus read_words(const char *p, const char *end, Words *w, unsigned line,
                              OvpnConfError *err)
 {
   w->len = w->argc = 0;
   w->quoted_first = false;
   for (;;) {
-    while (p < end && is_space(*p))
-      p++;
+    p = skip_blanks(p, end);
     if (p == end || *p == '#' || *p == ';')
       break;
     if (w->argc == OVPN_OPTION_ARGS_MAX)
@@ -358,6 +369,23 @@ static OvpnStatus parse_all(Parser *ps)
   return OVPN_OK;
 }
 
+OvpnStatus ovpn_conf_parse_lines(const void *text, size_t len, OvpnOptionList *l,
+                                 OvpnConfError *err)
+{
+  if (len > OVPN_CONF_MAX)
+    return fail(err, 0, "the text is larger than %d MiB", OVPN_CONF_MAX / (1024 * 1024));
+  Parser ps = {.p = text, .end = (const char *)text + len, .connection = -1, .l = l, .err = err};
+  for (size_t i = 0; i < l->n; i++)
+    if (l->items[i].connection >= ps.connections)
+      ps.connections = l->items[i].connection + 1;
+  OvpnStatus s = words_init(&ps.words, len, err);
+  if (s != OVPN_OK)
+    return s;
+  s = parse_all(&ps);
+  words_clear(&ps.words, len);
+  return s;
+}
+
 OvpnStatus ovpn_conf_parse(const void *text, size_t len, OvpnOptionList *l, OvpnConfError *err)
 {
   if (len > OVPN_CONF_MAX)
@@ -375,16 +403,8 @@ OvpnStatus ovpn_conf_parse(const void *text, size_t len, OvpnOptionList *l, Ovpn
   OvpnStatus s = check_text(p, len, &doubtful, err);
   if (s != OVPN_OK)
     return s;
-  Parser ps = {.p = p, .end = p + len, .connection = -1, .l = l, .err = err};
   size_t before = l->n, known = 0;
-  for (size_t i = 0; i < before; i++)
-    if (l->items[i].connection >= ps.connections)
-      ps.connections = l->items[i].connection + 1;
-  s = words_init(&ps.words, len, err);
-  if (s != OVPN_OK)
-    return s;
-  s = parse_all(&ps);
-  words_clear(&ps.words, len);
+  s = ovpn_conf_parse_lines(p, len, l, err);
   for (size_t i = before; i < l->n; i++)
     known += l->items[i].id != OVPN_OPT_UNKNOWN;
   if (doubtful && known == 0 && s != OVPN_FAIL_MEMORY)

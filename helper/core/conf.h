@@ -17,6 +17,11 @@ typedef struct OvpnConfError {
  * (id UNKNOWN). */
 OvpnStatus ovpn_conf_parse(const void *text, size_t len, OvpnOptionList *l, OvpnConfError *err);
 
+/* The same for lines that are known to be options (extra-options): however odd, each is kept. No
+ * NUL in the text. */
+OvpnStatus ovpn_conf_parse_lines(const void *text, size_t len, OvpnOptionList *l,
+                                 OvpnConfError *err);
+
 /* The first NUL that makes this no text file; NULL: none. Those in comments and at the end of the
  * file do not count. */
 const void *ovpn_conf_find_nul(const void *text, size_t len);

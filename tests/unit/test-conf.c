@@ -40,14 +40,19 @@ static void test_words(void)
   expect_words("ca \"a \\\"b\\\" \\\\c\"", "ca|a \"b\" \\c");
   expect_words("ca 'a\\b \"c\"'", "ca|a\\b \"c\"");
   expect_words("ca a\\ b\\\\c\\\"d", "ca|a b\\c\"d");
-  expect_words("ca \\ b", "ca| b");
+  expect_words("ca \\ b", "ca|b");
+  expect_words("ca b \\", "ca|b");
+  expect_words("ca \\\t \\ b", "ca|b");
+  expect_words("ca \\# b", "ca");
+  expect_words("\\", "");
   expect_words("ca a\"b'c", "ca|a\"b'c");
   expect_words("ca \"a\"b", "ca|a|b");
   expect_words("ca \"a\"\"b\"#c", "ca|a|b");
   expect_words("ca C:\\keys\\ca.crt", NULL);
   expect_words("ca \"C:\\keys\"", NULL);
   expect_words("ca C:\\\\keys", "ca|C:\\keys");
-  expect_words("ca a\\", NULL);
+  expect_words("ca a\\", "ca|a");
+  expect_words("ca \"a\\", NULL);
   expect_words("ca \"a", NULL);
   expect_words("ca 'a", NULL);
   expect_words("ca \"", NULL);
@@ -191,9 +196,23 @@ static void test_errors(void)
   CHECK_INT(ovpn_conf_parse("ca \"x", 5, &l, NULL), OVPN_FAIL_CONFIG);
 }
 
+/* A profile's other options: nothing has to look like a profile any more. */
+static void test_lines(void)
+{
+  static const char text[] = "\xd0\xb0 \xd0\xb1\n<connection>\n\x1a\n</connection>\n";
+  ovpn_auto_option_list l = {0};
+  CHECK_INT(ovpn_conf_parse_lines(text, sizeof text - 1, &l, NULL), OVPN_OK);
+  CHECK_INT(ovpn_conf_parse_lines(text, sizeof text - 1, &l, NULL), OVPN_OK);
+  CHECK_INT(l.n, 4);
+  CHECK_INT(l.items[1].connection, 0);
+  CHECK_INT(l.items[3].connection, 1);
+  CHECK_INT(ovpn_conf_parse(text, sizeof text - 1, &l, NULL), OVPN_FAIL_CONFIG);
+}
+
 int main(void)
 {
   test_words();
+  test_lines();
   test_file();
   test_nul();
   test_errors();
