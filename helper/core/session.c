@@ -143,10 +143,10 @@ static bool may_speak_first(const OvpnSession *s)
 static OvpnStatus check_session_ids(OvpnSession *s, uint8_t op, uint8_t key_id, const uint8_t *sid,
                                     const OvpnPacketBody *b)
 {
-  if (b->n_acks > 0 && memcmp(b->remote_sid, s->sid, OVPN_SID_LEN) != 0)
+  if (b->n_acks > 0 && !ovpn_equal_ct(b->remote_sid, s->sid, OVPN_SID_LEN))
     return OVPN_DROP_SESSION_ID;
   if (s->have_peer)
-    return memcmp(sid, s->peer_sid, OVPN_SID_LEN) == 0 ? OVPN_OK : OVPN_DROP_SESSION_ID;
+    return ovpn_equal_ct(sid, s->peer_sid, OVPN_SID_LEN) ? OVPN_OK : OVPN_DROP_SESSION_ID;
   if (op != session_peer_reset(s) || key_id != 0 || !b->has_id || b->id != 0 ||
       !(acks_contain(b, 0) || may_speak_first(s)))
     return OVPN_DROP_STATE;
@@ -173,11 +173,11 @@ static KeyState *find_key(OvpnSession *s, uint8_t op, uint8_t key_id)
 
 static OvpnStatus input_body(OvpnSession *s, uint8_t op, uint8_t key_id, const OvpnPacketBody *b)
 {
+  if ((op == session_peer_reset(s) || op == OVPN_OP_SOFT_RESET_V1) && b->id != 0)
+    return OVPN_DROP_FORMAT;
   KeyState *k = find_key(s, op, key_id);
   if (!k)
     return OVPN_DROP_KEY_ID;
-  if ((op == session_peer_reset(s) || op == OVPN_OP_SOFT_RESET_V1) && b->id != 0)
-    return OVPN_DROP_FORMAT;
   s->last_received = s->now;
   session_note_acks(s, k, op, b);
   for (unsigned i = 0; i < b->n_acks; i++)
@@ -205,6 +205,7 @@ OvpnStatus ovpn_session_input(OvpnSession *s, uint64_t now, const uint8_t *pkt, 
   if (!opcode_for_us(s, op))
     return OVPN_DROP_OPCODE;
   OvpnWrap *wrap = key_id > 0 && s->have_dynamic ? &s->dynamic : &s->wrap;
+  OvpnReplayTime seen = wrap->replay;
   uint8_t buf[OVPN_PACKET_MAX];
   const uint8_t *sid, *body;
   size_t body_len;
@@ -216,6 +217,8 @@ OvpnStatus ovpn_session_input(OvpnSession *s, uint64_t now, const uint8_t *pkt, 
     r = check_session_ids(s, op, key_id, sid, &b);
   if (r == OVPN_OK)
     r = input_body(s, op, key_id, &b);
+  else /* others may have the key too, or a packet of another session: not of this one's numbers */
+    wrap->replay = seen;
   ovpn_wipe(buf, sizeof buf);
   return r;
 }

@@ -11,16 +11,28 @@
 
 enum { OVPN_WELCOME_SECONDS = 30 /* how long an id is good, at least */ };
 
+/* Where a packet came from: bytes that name the address, first those that all addresses of its
+ * network share. Answers and sessions are counted by network, so that whoever sends much, also
+ * under many addresses, leaves others their share. */
+typedef struct OvpnFrom {
+  const void *address;
+  size_t len, network; /* network <= len <= 64 */
+} OvpnFrom;
+
 typedef struct OvpnWelcome OvpnWelcome;
 /* config is borrowed. FAIL_x when a control channel key is unusable. */
 OvpnStatus ovpn_welcome_new(const OvpnConfig *config, OvpnRandom random, void *random_user,
                             uint32_t wall_time, uint64_t now, OvpnWelcome **ret, OvpnFailure *f);
 void ovpn_welcome_free(OvpnWelcome *w); /* NULL ok */
 
-/* One control packet from `address` (any bytes that name it). OK with *ret_len > 0: the answer for
- * that address is in out (cap >= OVPN_PACKET_MAX). OK with *ret_len = 0: *ret is a peer for
+/* One control packet. OK with *ret_len > 0: the answer for its sender is in out (cap >=
+ * OVPN_PACKET_MAX), at most twice as long as what he sent. OK with *ret_len = 0: *ret is a peer for
  * ovpn_session_new(), whose session then gets this same packet. DROP_x: nobody we wait for; at most
- * twenty answers are given in a second. */
-OvpnStatus ovpn_welcome_input(OvpnWelcome *w, uint64_t now, const void *address, size_t address_len,
+ * ten answers a second are given to one network. */
+OvpnStatus ovpn_welcome_input(OvpnWelcome *w, uint64_t now, const OvpnFrom *from,
                               const uint8_t *pkt, size_t len, uint8_t *out, size_t cap,
                               size_t *ret_len, OvpnAccepted *ret);
+/* Is a new session due to somebody who has proved his address? A handshake costs us more than him,
+ * so each network gets four in ten seconds and all together sixteen; the answer true uses one up.
+ */
+bool ovpn_welcome_may_begin(OvpnWelcome *w, uint64_t now, const OvpnFrom *from);

@@ -15,13 +15,13 @@
 #include "helper/core/packet.h"
 #include "helper/engine/engine.h"
 
-/* How long a caller may keep others waiting before he has shown who he is. */
+/* How long a caller keeps his place when there are too many. */
 static const uint64_t patience = UINT64_C(10000000000);
 
-static void forget_next(Caller *c)
+static void forget(Call *call)
 {
-  ovpn_session_free(c->next);
-  c->next = NULL;
+  ovpn_session_free(call->session);
+  *call = (Call){0};
 }
 
 bool caller_start(Engine *e, OvpnFailure *f)
@@ -39,7 +39,8 @@ bool caller_start(Engine *e, OvpnFailure *f)
 
 void caller_end(Engine *e)
 {
-  forget_next(&e->caller);
+  for (unsigned i = 0; i < CALLS_MAX; i++)
+    forget(&e->caller.calls[i]);
   ovpn_welcome_free(e->caller.welcome);
   e->caller = (Caller){0};
 }
@@ -58,88 +59,131 @@ static void move_to(Engine *e, const struct sockaddr_storage *to)
 
 /* ---- calls ---- */
 
-static void refuse(Engine *e)
+static void refuse(Engine *e, Call *call)
 {
-  Caller *c = &e->caller;
-  const OvpnFailure *f = ovpn_session_failure(c->next);
-  struct sockaddr_storage from = ovpn_address_plain(&c->from);
+  const OvpnFailure *f = ovpn_session_failure(call->session);
+  struct sockaddr_storage from = ovpn_address_plain(&call->from);
   if (f->status != OVPN_OK)
     control_send_caller_refused(e, &from, f);
-  forget_next(c);
+  forget(call);
 }
 
 /* The caller has shown who he is. */
-static void accept_next(Engine *e)
+static void accept_call(Engine *e, Call *call)
 {
-  Caller *c = &e->caller;
-  OvpnSession *next = c->next;
-  c->next = NULL;
+  OvpnSession *next = call->session;
+  call->session = NULL;
   revive_end(e);
-  move_to(e, &c->from);
+  move_to(e, &call->from);
   drive_replace(e, next);
 }
 
-static void pump(Engine *e)
+static void pump(Engine *e, Call *call)
 {
-  Caller *c = &e->caller;
   uint8_t buf[OVPN_PACKET_MAX];
   size_t n;
-  while ((n = ovpn_session_output(c->next, e->now, buf, sizeof buf)) > 0)
-    link_send_to(&e->link, &c->from, buf, n);
-  if (ovpn_session_is_authentic(c->next))
-    accept_next(e);
-  else if (ovpn_session_state(c->next) == OVPN_SESSION_DEAD)
-    refuse(e);
+  while ((n = ovpn_session_output(call->session, e->now, buf, sizeof buf)) > 0)
+    link_send_to(&e->link, &call->from, buf, n);
+  if (ovpn_session_is_authentic(call->session))
+    accept_call(e, call);
+  else if (ovpn_session_state(call->session) == OVPN_SESSION_DEAD)
+    refuse(e, call);
 }
 
-/* The bytes that stand for an address in an id. */
-static size_t address_bytes(const struct sockaddr_storage *a, uint8_t ret[18])
+enum { PORT_LEN = 2, NET4_LEN = 3, NET6_LEN = 7, FROM_MAX = 18 };
+
+/* The bytes that stand for an address; a /24 or a /56 is one network. */
+static OvpnFrom from_address(const struct sockaddr_storage *a, uint8_t buf[FROM_MAX])
 {
-  size_t len;
-  const uint8_t *bytes = ovpn_address_bytes(a, &len);
-  uint16_t port = ovpn_address_port(a);
-  memcpy(ret, &port, sizeof port);
-  if (len)
-    memcpy(ret + sizeof port, bytes, len);
-  return sizeof port + len;
+  struct sockaddr_storage plain = ovpn_address_plain(a);
+  size_t n;
+  const uint8_t *bytes = ovpn_address_bytes(&plain, &n);
+  uint16_t port = ovpn_address_port(&plain);
+  if (n)
+    memcpy(buf, bytes, n);
+  memcpy(buf + n, &port, PORT_LEN);
+  size_t network = plain.ss_family == AF_INET6 ? NET6_LEN : NET4_LEN;
+  return (OvpnFrom){buf, n + PORT_LEN, network < n ? network : n};
 }
 
-static void begin_next(Engine *e, const OvpnAccepted *a, const struct sockaddr_storage *from,
-                       const uint8_t *p, size_t len)
+/* Of the computer that the tunnel leads to, whatever the port. */
+static bool is_known(const Engine *e, const OvpnFrom *from)
 {
-  Caller *c = &e->caller;
+  uint8_t buf[FROM_MAX];
+  if (e->link.peer.ss_family == AF_UNSPEC)
+    return false;
+  OvpnFrom peer = from_address(&e->link.peer, buf);
+  return peer.len == from->len && memcmp(buf, from->address, from->len - PORT_LEN) == 0;
+}
+
+static Call *find_call(Caller *c, const struct sockaddr_storage *from)
+{
+  for (unsigned i = 0; i < CALLS_MAX; i++)
+    if (c->calls[i].session && ovpn_address_same(from, &c->calls[i].from))
+      return &c->calls[i];
+  return NULL;
+}
+
+/* Who calls again from the same address has been started anew; else a free place, or that of the
+ * oldest call. NULL = too many. */
+static Call *find_place(Engine *e, const struct sockaddr_storage *from, bool known)
+{
+  Call *own = find_call(&e->caller, from), *oldest = NULL;
+  if (own)
+    return own;
+  for (unsigned i = 0; i < CALLS_MAX; i++) {
+    Call *call = &e->caller.calls[i];
+    if (!call->session)
+      return call;
+    if (!oldest || call->since < oldest->since)
+      oldest = call;
+  }
+  return known || e->now - oldest->since >= patience ? oldest : NULL;
+}
+
+static void begin_call(Engine *e, const OvpnAccepted *a, const struct sockaddr_storage *from,
+                       const OvpnFrom *bytes, const uint8_t *p, size_t len)
+{
   OvpnFailure f = {0};
-  if (c->next && e->now - c->since < patience)
+  Call *call = find_place(e, from, is_known(e, bytes));
+  if (!call || !ovpn_welcome_may_begin(e->caller.welcome, e->now, bytes))
     return;
-  forget_next(c);
-  if (drive_new_session(e, &e->link, a, &c->next, &f) != OVPN_OK)
+  forget(call);
+  if (drive_new_session(e, &e->link, a, &call->session, &f) != OVPN_OK)
     return;
-  c->from = *from;
-  c->since = e->now;
-  (void)ovpn_session_input(c->next, e->now, p, len);
-  pump(e);
+  call->from = *from;
+  call->since = e->now;
+  (void)ovpn_session_input(call->session, e->now, p, len);
+  pump(e, call);
 }
 
 bool caller_input(Engine *e, const struct sockaddr_storage *from, const uint8_t *p, size_t len)
 {
   Caller *c = &e->caller;
   OvpnAccepted accepted;
-  uint8_t address[18], out[OVPN_PACKET_MAX];
+  uint8_t address[FROM_MAX], out[OVPN_PACKET_MAX];
   size_t n = 0;
   if (!c->welcome || e->phase != ENGINE_SESSION)
     return false;
+<<<<<<< HEAD
   if (c->next && ovpn_address_same(from, &c->from) &&
       ovpn_session_input(c->next, e->now, p, len) != OVPN_DROP_SESSION_ID) {
     pump(e);
+=======
+  Call *call = find_call(c, from);
+  if (call && ovpn_session_input(call->session, e->now, p, len) != OVPN_DROP_SESSION_ID) {
+    pump(e, call);
+>>>>>>> d8cf68f (Callers are counted by network, several may show who they are at a time; a packet of another session does not move the replay window; fuzzing of sessions with a TLS of its own)
     return true;
   }
-  if (ovpn_welcome_input(c->welcome, e->now, address, address_bytes(from, address), p, len, out,
-                         sizeof out, &n, &accepted) != OVPN_OK)
+  OvpnFrom bytes = from_address(from, address);
+  if (ovpn_welcome_input(c->welcome, e->now, &bytes, p, len, out, sizeof out, &n, &accepted) !=
+      OVPN_OK)
     return false;
   if (n > 0)
     link_send_to(&e->link, from, out, n);
   else if (!ovpn_session_is_with(e->session, &accepted)) /* else an old packet of its peer */
-    begin_next(e, &accepted, from, p, len);
+    begin_call(e, &accepted, from, &bytes, p, len);
   return true;
 }
 
@@ -194,14 +238,22 @@ void caller_strays(Engine *e)
 
 void caller_tick(Engine *e)
 {
-  Caller *c = &e->caller;
-  if (!c->next || ovpn_session_deadline(c->next) > e->now)
-    return;
-  ovpn_session_tick(c->next, e->now);
-  pump(e);
+  for (unsigned i = 0; i < CALLS_MAX; i++) {
+    Call *call = &e->caller.calls[i];
+    if (!call->session || ovpn_session_deadline(call->session) > e->now)
+      continue;
+    ovpn_session_tick(call->session, e->now);
+    pump(e, call);
+  }
 }
 
 uint64_t caller_deadline(const Engine *e)
 {
-  return e->caller.next ? ovpn_session_deadline(e->caller.next) : UINT64_MAX;
+  uint64_t t = UINT64_MAX;
+  for (unsigned i = 0; i < CALLS_MAX; i++) {
+    const OvpnSession *s = e->caller.calls[i].session;
+    if (s && ovpn_session_deadline(s) < t)
+      t = ovpn_session_deadline(s);
+  }
+  return t;
 }

@@ -6,11 +6,18 @@
 
 typedef struct Engine Engine;
 
-typedef struct Caller {
-  OvpnWelcome *welcome; /* NULL = nobody may call */
-  OvpnSession *next;    /* somebody who receives what we send him; who he is will be seen */
+enum { CALLS_MAX = 4 };
+
+/* Somebody who receives what we send him; who he is will be seen. */
+typedef struct Call {
+  OvpnSession *session; /* NULL = free */
   struct sockaddr_storage from;
   uint64_t since;
+} Call;
+
+typedef struct Caller {
+  OvpnWelcome *welcome; /* NULL = nobody may call */
+  Call calls[CALLS_MAX];
 } Caller;
 
 /* The link is open: may peers call on it? false with *f: a control channel key is unusable. */

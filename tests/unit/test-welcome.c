@@ -52,8 +52,9 @@ static void peer_end(Peer *p)
 
 static OvpnStatus give(Peer *p, const char *from, const uint8_t *pkt, size_t len)
 {
-  return ovpn_welcome_input(p->welcome, p->now, from, strlen(from), pkt, len, p->out, sizeof p->out,
-                            &p->n, &p->accepted);
+  OvpnFrom bytes = {from, strlen(from), strcspn(from, ":")};
+  return ovpn_welcome_input(p->welcome, p->now, &bytes, pkt, len, p->out, sizeof p->out, &p->n,
+                            &p->accepted);
 }
 
 static OvpnStatus send_body(Peer *p, const char *from, uint8_t op, const OvpnPacketBody *b)
@@ -140,16 +141,63 @@ static void test_an_id_ages(void)
   peer_end(&p);
 }
 
+/* Whoever floods us, also under many addresses, takes nobody else's answers. */
 static void test_answers_are_counted(void)
 {
   Peer p;
   unsigned given = 0;
+  char from[64];
   peer_begin(&p, true, NULL);
   for (int i = 0; i < 100; i++)
-    given += hello(&p, here) == OVPN_OK;
-  CHECK(given == 20);
+    given += hello(&p, i % 2 ? here : there) == OVPN_OK;
+  CHECK_INT(given, 10);
+  for (int i = 0; i < 100; i++) {
+    snprintf(from, sizeof from, "203.0.113.%d:1194", i);
+    given += hello(&p, from) == OVPN_OK;
+  }
+  CHECK(given > 100); /* a few share the place of the first */
   p.now += SECOND;
   CHECK(hello(&p, here) == OVPN_OK);
+  peer_end(&p);
+}
+
+/* Nobody gets much more out of us than he puts in, so we are of no use against others. */
+static void test_answers_are_short(const char *tls_auth)
+{
+  Peer p;
+  uint8_t body[128], pkt[OVPN_PACKET_MAX];
+  peer_begin(&p, true, tls_auth);
+  OvpnWriter w = ovpn_writer(body, sizeof body);
+  ovpn_packet_encode_body(&w, &(OvpnPacketBody){.has_id = true});
+  size_t len = ovpn_wrap_seal(&p.wrap, OVPN_OP_HARD_RESET_CLIENT_V2 << 3, caller, body, w.len,
+                              false, pkt, sizeof pkt);
+  CHECK(give(&p, here, pkt, len) == OVPN_OK && p.n > 0 && p.n < 2 * len);
+  CHECK_INT(p.n, tls_auth ? 54 : 26);
+  peer_end(&p);
+}
+
+static bool may_begin(Peer *p, const char *from)
+{
+  OvpnFrom bytes = {from, strlen(from), strcspn(from, ":")};
+  return ovpn_welcome_may_begin(p->welcome, p->now, &bytes);
+}
+
+static void test_sessions_are_counted(void)
+{
+  Peer p;
+  char from[64];
+  unsigned begun = 0;
+  peer_begin(&p, true, NULL);
+  for (int i = 0; i < 50; i++)
+    begun += may_begin(&p, i % 2 ? here : there);
+  CHECK_INT(begun, 4);
+  for (int i = 0; i < 50; i++) {
+    snprintf(from, sizeof from, "203.0.113.%d:1194", i);
+    begun += may_begin(&p, from);
+  }
+  CHECK_INT(begun, 16);
+  p.now += 10 * (uint64_t)SECOND;
+  CHECK(may_begin(&p, here));
   peer_end(&p);
 }
 
@@ -204,6 +252,9 @@ int main(void)
   test_an_id_belongs_to_one_address();
   test_an_id_ages();
   test_answers_are_counted();
+  test_answers_are_short(NULL);
+  test_answers_are_short(key);
+  test_sessions_are_counted();
   test_nobody_we_wait_for();
   test_without_the_key(key);
   TEST_END();
