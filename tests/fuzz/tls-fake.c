@@ -6,6 +6,7 @@
  * A record: type, length (16 bits), content. Handshake records name their flight in the first byte:
  * 1 client, 2 server, 3 client; 0xff stands for a certificate that is not good. What is out of turn
  * ends the session with an alert, as in the real thing. The limits are those of tls.c. */
+#include "tests/fuzz/tls-fake.h"
 #include "helper/core/tls.h"
 #include "helper/core/wire.h"
 #include <assert.h>
@@ -13,9 +14,9 @@
 #include <string.h>
 
 enum {
-  ALERT = 21,
-  HANDSHAKE = 22,
-  DATA = 23,
+  ALERT = FAKE_ALERT,
+  HANDSHAKE = FAKE_HANDSHAKE,
+  DATA = FAKE_DATA,
   HEAD = 3,
   INPUT_MAX = 64 << 10,
   OUTPUT_MAX = 256 << 10,
@@ -243,13 +244,18 @@ size_t ovpn_tls_output_pending(const OvpnTls *t)
   return t->out.len;
 }
 
+void fake_tls_export(const char *label, uint8_t *out, size_t len)
+{
+  size_t n = strlen(label);
+  for (size_t i = 0; i < len; i++)
+    out[i] = (uint8_t)(label[i % n] + i);
+}
+
 OvpnStatus ovpn_tls_export(OvpnTls *t, const char *label, uint8_t *out, size_t len)
 {
   if (!t->done)
     return OVPN_FAIL_KEY_DERIVATION;
-  size_t n = strlen(label);
-  for (size_t i = 0; i < len; i++)
-    out[i] = (uint8_t)(label[i % n] + i);
+  fake_tls_export(label, out, len);
   return OVPN_OK;
 }
 
