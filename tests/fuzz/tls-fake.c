@@ -166,7 +166,7 @@ OvpnStatus ovpn_tls_input(OvpnTls *t, const void *data, size_t len)
 
 static OvpnStatus handshake_record(OvpnTls *t, const uint8_t *p, size_t len, OvpnFailure *f)
 {
-  unsigned expected = t->flight + 1 + (!t->server && t->flight == 0);
+  unsigned expected = !t->server ? 2 : t->flight == 0 ? 1 : 3;
   if (len == 0)
     return OVPN_OK;
   if (p[0] == BAD_CERTIFICATE)
