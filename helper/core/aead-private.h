@@ -51,6 +51,7 @@ struct OvpnDataKey {
   Half send, recv;
   OvpnReplay replay;
   uint32_t recv_time; /* of long ids: the window is of this second */
+  bool heard;         /* an authentic packet has come */
 };
 
 /* Bytes of the head, which the caller of seal puts in front of `at`. */

@@ -199,6 +199,27 @@ OvpnStatus ovpn_data_key_new_static(const OvpnDataCipher *cipher, const char *au
                     key + (direction == OVPN_DIR_NORMAL ? HALF : 0), ret, f);
 }
 
+void ovpn_data_key_remember(const OvpnDataKey *k, OvpnIds *ids)
+{
+  if (!k->bare)
+    return;
+  ids->sent_time = k->time;
+  ids->recv_time = k->heard ? k->recv_time : 0;
+  ids->replay = k->replay;
+}
+
+void ovpn_data_key_go_on(OvpnDataKey *k, const OvpnIds *ids)
+{
+  if (!k->bare)
+    return;
+  if (k->time <= ids->sent_time)
+    k->time = ids->sent_time + 1;
+  if (ids->recv_time) {
+    k->recv_time = ids->recv_time;
+    k->replay = ids->replay;
+  }
+}
+
 void ovpn_data_key_set_time(OvpnDataKey *k, uint32_t wall_time)
 {
   k->time = wall_time;

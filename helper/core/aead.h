@@ -43,6 +43,17 @@ OvpnStatus ovpn_data_key_new_static(const OvpnDataCipher *cipher, const char *au
                                     const uint8_t key[256], int direction, uint32_t replay_window,
                                     uint32_t wall_time, OvpnRandom random, void *user,
                                     OvpnDataKey **ret, OvpnFailure *f);
+/* Static key mode: one key serves for ever, so a key that is made anew must not begin with ids that
+ * were used before, nor take packets again that an earlier one took. Zeroed: nothing is known. What
+ * came in is forgotten when a key heard nothing, or a peer whose clock went back would be shut out
+ * for ever. */
+typedef struct OvpnIds {
+  uint32_t sent_time, recv_time;
+  OvpnReplay replay; /* of recv_time */
+} OvpnIds;
+void ovpn_data_key_remember(const OvpnDataKey *k, OvpnIds *ids); /* other keys: nothing */
+/* Before the first packet. */
+void ovpn_data_key_go_on(OvpnDataKey *k, const OvpnIds *ids);
 /* Unix seconds for ids with a time (CFB and OFB): before the first packet. */
 void ovpn_data_key_set_time(OvpnDataKey *k, uint32_t wall_time);
 bool ovpn_data_key_is_bare(const OvpnDataKey *k); /* static key mode: everything is data */

@@ -112,6 +112,10 @@ static OvpnStatus check_replay(OvpnDataKey *k, const uint8_t *id_at)
   uint32_t id = ovpn_read_u32(&r), time = data_long_id(k) ? ovpn_read_u32(&r) : 0;
   if (id == 0 || time < k->recv_time)
     return OVPN_DROP_REPLAY;
+  /* Without a direction both sides have one key: a packet of ours must not come back as one of a
+   * peer who is known by another time. */
+  if (k->bare && k->heard && time != k->recv_time && time == k->time && id <= k->sent)
+    return OVPN_DROP_REPLAY;
   if (time > k->recv_time) {
     k->recv_time = time;
     ovpn_replay_init(&k->replay, k->replay.size);
@@ -119,6 +123,7 @@ static OvpnStatus check_replay(OvpnDataKey *k, const uint8_t *id_at)
   if (!ovpn_replay_test(&k->replay, id))
     return OVPN_DROP_REPLAY;
   ovpn_replay_record(&k->replay, id);
+  k->heard = true;
   return OVPN_OK;
 }
 

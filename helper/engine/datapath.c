@@ -56,6 +56,7 @@ void datapath_set_key(Datapath *dp, OvpnDataKey *k)
   uint8_t id = ovpn_data_key_id(k) & 7;
   bool used = dp->send && dp->send == dp->keys[id];
   datapath_del_key(dp, id);
+  ovpn_data_key_go_on(k, &dp->ids);
   dp->keys[id] = k;
   dp->bare = ovpn_data_key_is_bare(k);
   if (used || !dp->send)
@@ -73,6 +74,8 @@ void datapath_del_key(Datapath *dp, uint8_t id)
   OvpnDataKey **k = &dp->keys[id & 7];
   if (dp->send == *k)
     dp->send = NULL;
+  if (*k)
+    ovpn_data_key_remember(*k, &dp->ids);
   ovpn_data_key_free(*k);
   *k = NULL;
 }

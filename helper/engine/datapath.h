@@ -47,6 +47,7 @@ typedef struct Datapath {
   OvpnDataKey *keys[DATAPATH_SLOTS];
   OvpnDataKey *send; /* one of keys, or NULL */
   bool bare;         /* static key mode: every packet is data, for key 0 */
+  OvpnIds ids;       /* of the static key in the session before */
   DatapathPeer peer;
   Guard guard;              /* of IPv6; outlives sessions, as the device does */
   bool up;                  /* payload flows */

@@ -265,6 +265,82 @@ static void test_static_key(void)
             OVPN_FAIL_CONFIG);
 }
 
+static OvpnDataKey *static_key(const char *cipher, int direction, uint32_t time, const OvpnIds *ids)
+{
+  OvpnDataKey *k = NULL;
+  CHECK_INT(ovpn_data_key_new_static(ovpn_data_cipher(cipher), "SHA256", K, direction, 64, time,
+                                     counting_iv, NULL, &k, NULL),
+            OVPN_OK);
+  if (ids)
+    ovpn_data_key_go_on(k, ids);
+  return k;
+}
+
+/* One session after the other with the same file. */
+static void test_static_key_again(const char *cipher)
+{
+  uint8_t old[2][256], again[256], fresh[256], *p;
+  size_t len[2], n;
+  OvpnIds ids = {0}, peers = {0};
+  OvpnDataKey *peer = static_key(cipher, OVPN_DIR_NORMAL, 1000, NULL);
+  OvpnDataKey *k = static_key(cipher, OVPN_DIR_INVERSE, 2000, &ids);
+  for (int i = 0; i < 2; i++) {
+    len[i] = seal(peer, PT, PT_LEN, old[i]);
+    CHECK_INT(open_copy(k, old[i], len[i], &p, &n), OVPN_OK);
+  }
+  seal(k, PT, PT_LEN, again);
+  ovpn_data_key_remember(k, &ids);
+  ovpn_data_key_free(k);
+  /* what was taken before is not taken again; the peer goes on, or is started anew */
+  k = static_key(cipher, OVPN_DIR_INVERSE, 2000, &ids);
+  for (int i = 0; i < 2; i++)
+    CHECK_INT(open_copy(k, old[i], len[i], &p, &n), OVPN_DROP_REPLAY);
+  size_t l = seal(k, PT, PT_LEN, fresh);
+  CHECK(memcmp(fresh, again, l) !=
+        0); /* in the same second: no id, so no IV of CFB, is used twice */
+  OvpnDataKey *listener = static_key(cipher, OVPN_DIR_NORMAL, 1, NULL);
+  CHECK_INT(open_copy(listener, again, l, &p, &n), OVPN_OK);
+  CHECK_INT(open_copy(listener, fresh, l, &p, &n), OVPN_OK);
+  ovpn_data_key_free(listener);
+  l = seal(peer, PT, PT_LEN, fresh);
+  CHECK_INT(open_copy(k, fresh, l, &p, &n), OVPN_OK);
+  ovpn_data_key_remember(peer, &peers);
+  ovpn_data_key_free(peer);
+  peer = static_key(cipher, OVPN_DIR_NORMAL, 1000, &peers);
+  l = seal(peer, PT, PT_LEN, fresh);
+  CHECK_INT(open_copy(k, fresh, l, &p, &n), OVPN_OK);
+  ovpn_data_key_remember(k, &ids);
+  ovpn_data_key_free(k);
+  /* its clock goes back: shut out for one session, not for ever */
+  ovpn_data_key_free(peer);
+  peer = static_key(cipher, OVPN_DIR_NORMAL, 10, NULL);
+  l = seal(peer, PT, PT_LEN, fresh);
+  for (int i = 0; i < 2; i++) {
+    k = static_key(cipher, OVPN_DIR_INVERSE, 2000, &ids);
+    CHECK_INT(open_copy(k, fresh, l, &p, &n), i ? OVPN_OK : OVPN_DROP_REPLAY);
+    ovpn_data_key_remember(k, &ids);
+    ovpn_data_key_free(k);
+  }
+  ovpn_data_key_free(peer);
+}
+
+/* Without a direction what we have sent opens for us too, and is newer than what the peer sends. */
+static void test_static_key_mirrored(void)
+{
+  uint8_t own[256], theirs[256], *p;
+  size_t n;
+  OvpnDataKey *peer = static_key("AES-256-CBC", OVPN_DIR_NONE, 1000, NULL);
+  OvpnDataKey *k = static_key("AES-256-CBC", OVPN_DIR_NONE, 2000, NULL);
+  size_t l = seal(peer, PT, PT_LEN, theirs);
+  CHECK_INT(open_copy(k, theirs, l, &p, &n), OVPN_OK);
+  l = seal(k, PT, PT_LEN, own);
+  CHECK_INT(open_copy(k, own, l, &p, &n), OVPN_DROP_REPLAY);
+  l = seal(peer, PT, PT_LEN, theirs);
+  CHECK_INT(open_copy(k, theirs, l, &p, &n), OVPN_OK);
+  ovpn_data_key_free(peer);
+  ovpn_data_key_free(k);
+}
+
 static void test_refused(void)
 {
   OvpnDataKey *k = NULL;
@@ -339,6 +415,9 @@ int main(void)
   test_round_trips();
   test_ids();
   test_static_key();
+  test_static_key_again("AES-256-CBC");
+  test_static_key_again("none");
+  test_static_key_mirrored();
   test_refused();
   test_padding();
   TEST_END();
