@@ -7,46 +7,17 @@
 #include "helper/core/session.h"
 #include "tests/pair/pki.h"
 #include "tests/pair/server.h"
+#include "tests/pair/wire.h"
 #include "tests/unit/check.h"
 #include <assert.h>
 #include <gnutls/gnutls.h>
 
 #define SECOND UINT64_C(1000000000)
-enum { WALL = 1700000000, WIRE_MAX = 256 };
-
-/* ---- seeded noise ---- */
-
-static uint64_t rng_state;
-static uint64_t rng(void)
-{
-  rng_state ^= rng_state << 13;
-  rng_state ^= rng_state >> 7;
-  rng_state ^= rng_state << 17;
-  return rng_state;
-}
-static void random_bytes(void *user, uint8_t *buf, size_t len)
-{
-  for (size_t i = 0; i < len; i++)
-    buf[i] = (uint8_t)(rng() >> 32);
-}
-
-typedef struct Noise {
-  unsigned drop, duplicate, reorder, corrupt; /* per thousand */
-} Noise;
-
-typedef struct Packet {
-  bool used;
-  uint64_t at;
-  size_t len;
-  uint8_t data[OVPN_PACKET_MAX];
-} Packet;
-typedef struct Wire {
-  Packet slots[WIRE_MAX];
-} Wire;
+enum { WALL = 1700000000 };
 
 typedef struct Pair {
   Noise noise;
-  uint64_t now, packets, data_sent, data_lost_key, data_opened, corrupted;
+  uint64_t now, data_sent, data_lost_key, data_opened;
   Wire to_server, to_client;
   TestServer server;
   OvpnConfig config;
@@ -66,53 +37,14 @@ typedef struct Pair {
   char need_text[256];
 } Pair;
 
-static bool chance(unsigned per_thousand)
+static void put(const Pair *p, Wire *w, const uint8_t *data, size_t len)
 {
-  return rng() % 1000 < per_thousand;
+  wire_put(w, &p->noise, p->now, 0, data, len);
 }
 
-static void wire_put(Pair *p, Wire *w, const uint8_t *data, size_t len)
+static uint64_t packets(const Pair *p)
 {
-  p->packets++;
-  if (chance(p->noise.drop))
-    return;
-  unsigned copies = chance(p->noise.duplicate) ? 2 : 1;
-  for (unsigned c = 0; c < copies; c++) {
-    for (unsigned i = 0; i < WIRE_MAX; i++) {
-      Packet *s = &w->slots[i];
-      if (s->used)
-        continue;
-      s->used = true;
-      s->len = len;
-      s->at = p->now + 10000000 + (chance(p->noise.reorder) ? rng() % 200000000 : 0) + c * 1000000;
-      memcpy(s->data, data, len);
-      if (chance(p->noise.corrupt)) {
-        s->data[rng() % len] ^= (uint8_t)(1 + rng() % 255);
-        p->corrupted++;
-      }
-      break;
-    }
-  }
-}
-
-static Packet *wire_get(Wire *w, uint64_t now)
-{
-  Packet *first = NULL;
-  for (unsigned i = 0; i < WIRE_MAX; i++)
-    if (w->slots[i].used && w->slots[i].at <= now && (!first || w->slots[i].at < first->at))
-      first = &w->slots[i];
-  if (first)
-    first->used = false;
-  return first;
-}
-
-static uint64_t wire_next(const Wire *w)
-{
-  uint64_t t = UINT64_MAX;
-  for (unsigned i = 0; i < WIRE_MAX; i++)
-    if (w->slots[i].used && w->slots[i].at < t)
-      t = w->slots[i].at;
-  return t;
+  return p->to_server.packets + p->to_client.packets;
 }
 
 /* ---- set-up ---- */
@@ -354,9 +286,9 @@ static void drain(Pair *p)
   size_t n;
   for (unsigned i = 0; i < 100 && (n = ovpn_session_output(p->client, p->now, buf, sizeof buf)) > 0;
        i++)
-    wire_put(p, &p->to_server, buf, n);
+    put(p, &p->to_server, buf, n);
   for (unsigned i = 0; i < 100 && (n = server_output(&p->server, p->now, buf, sizeof buf)) > 0; i++)
-    wire_put(p, &p->to_client, buf, n);
+    put(p, &p->to_client, buf, n);
   while (ovpn_session_pop_event(p->client, &e)) {
     on_event(p, &e);
     ovpn_event_clear(&e);
@@ -418,7 +350,7 @@ static void send_data(Pair *p, OvpnDataKey *key, Wire *w)
   if (!key || ovpn_data_seal(key, buf, OVPN_DATA_HEADROOM, 100, &pkt, &len) != OVPN_OK)
     return;
   p->data_sent++;
-  wire_put(p, w, pkt, len);
+  put(p, w, pkt, len);
 }
 
 /* Runs until `stop` says so or the fake time is over; traffic: data packets each way per 100 ms. */
@@ -801,7 +733,7 @@ static void test_no_answer(void)
   run(&p, 300, 0, NULL);
   CHECK_INT(p.failure.status, OVPN_FAIL_NO_ANSWER);
   CHECK_INT((p.now - start) / SECOND, 60);
-  CHECK_INT(p.packets, 13); /* resets twice a second at first, then with doubled pauses */
+  CHECK_INT(packets(&p), 13); /* resets twice a second at first, then with doubled pauses */
   tear_down(&p);
 }
 
@@ -829,7 +761,7 @@ static void test_credentials(void)
   set_up(&p, &c);
   run(&p, 5, 0, NULL);
   CHECK_INT(p.need, OVPN_NEED_USER_PASS);
-  CHECK_INT(p.packets, 0);
+  CHECK_INT(packets(&p), 0);
   ovpn_blob_set_text(&p.credentials.username, "anna");
   ovpn_blob_set_text(&p.credentials.password, "geheim");
   p.credentials.have_user_pass = true;
@@ -913,7 +845,7 @@ static void test_static_challenge(void)
 
 /* The client starts its own renegotiations under traffic and noise until the packets are used up.
  */
-static void test_long(uint64_t packets, const Case *base)
+static void test_long(uint64_t wanted, const Case *base)
 {
   static Pair p;
   Case c = *base;
@@ -921,13 +853,14 @@ static void test_long(uint64_t packets, const Case *base)
   c.option[0] = "reneg-sec";
   c.option[1] = "120";
   set_up(&p, &c);
-  while (p.packets < packets && !p.failure.status)
+  while (packets(&p) < wanted && !p.failure.status)
     run(&p, 200, 8, NULL);
   CHECK_INT(p.failure.status, OVPN_OK);
   CHECK(p.generated >= 2);
   CHECK(p.data_opened > p.data_sent * 85 / 100);
   printf("long: %llu packets, %u keys, %llu corrupted, %llu of %llu data packets opened\n",
-         (unsigned long long)p.packets, p.generated, (unsigned long long)p.corrupted,
+         (unsigned long long)packets(&p), p.generated,
+         (unsigned long long)(p.to_server.corrupted + p.to_client.corrupted),
          (unsigned long long)p.data_opened, (unsigned long long)p.data_sent);
   tear_down(&p);
 }
@@ -951,8 +884,7 @@ int main(int argc, char **argv)
   test_probe();
   test_static_challenge();
   test_pending();
-  uint64_t packets = argc > 1 ? strtoull(argv[1], NULL, 10) : 100000;
-  test_long(packets, &cases[2]);
+  test_long(argc > 1 ? strtoull(argv[1], NULL, 10) : 100000, &cases[2]);
   pki_clear(&pki);
   gnutls_global_deinit();
   TEST_END();
