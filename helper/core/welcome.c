@@ -119,7 +119,7 @@ static bool may_answer(OvpnWelcome *w, uint64_t now, const OvpnFrom *from)
   return *n < ANSWERS && ++*n;
 }
 
-bool ovpn_welcome_may_begin(OvpnWelcome *w, uint64_t now, const OvpnFrom *from)
+bool ovpn_welcome_may_begin(OvpnWelcome *w, uint64_t now, const OvpnFrom *from, bool known)
 {
   uint64_t span = now / (SESSION_SECONDS * NS_PER_S);
   if (span != w->span) {
@@ -128,10 +128,10 @@ bool ovpn_welcome_may_begin(OvpnWelcome *w, uint64_t now, const OvpnFrom *from)
   }
   w->span = span;
   uint8_t *n = &w->sessions[share_of(w, from)];
-  if (*n >= SESSIONS || w->sessions_all >= SESSIONS_ALL)
+  if (*n >= SESSIONS || (!known && w->sessions_all >= SESSIONS_ALL))
     return false;
   ++*n;
-  w->sessions_all++;
+  w->sessions_all += !known;
   return true;
 }
 

@@ -33,6 +33,6 @@ OvpnStatus ovpn_welcome_input(OvpnWelcome *w, uint64_t now, const OvpnFrom *from
                               const uint8_t *pkt, size_t len, uint8_t *out, size_t cap,
                               size_t *ret_len, OvpnAccepted *ret);
 /* Is a new session due to somebody who has proved his address? A handshake costs us more than him,
- * so each network gets four in ten seconds and all together sixteen; the answer true uses one up.
- */
-bool ovpn_welcome_may_begin(OvpnWelcome *w, uint64_t now, const OvpnFrom *from);
+ * so each network gets four in ten seconds and all together sixteen, not counting what `known`, the
+ * computer that the tunnel leads to, gets of its four. The answer true uses one up. */
+bool ovpn_welcome_may_begin(OvpnWelcome *w, uint64_t now, const OvpnFrom *from, bool known);

@@ -106,16 +106,6 @@ static OvpnFrom from_address(const struct sockaddr_storage *a, uint8_t buf[FROM_
   return (OvpnFrom){buf, n + PORT_LEN, network < n ? network : n};
 }
 
-/* Of the computer that the tunnel leads to, whatever the port. */
-static bool is_known(const Engine *e, const OvpnFrom *from)
-{
-  uint8_t buf[FROM_MAX];
-  if (e->link.peer.ss_family == AF_UNSPEC)
-    return false;
-  OvpnFrom peer = from_address(&e->link.peer, buf);
-  return peer.len == from->len && memcmp(buf, from->address, from->len - PORT_LEN) == 0;
-}
-
 static Call *find_call(Caller *c, const struct sockaddr_storage *from)
 {
   for (unsigned i = 0; i < CALLS_MAX; i++)
@@ -145,8 +135,9 @@ static void begin_call(Engine *e, const OvpnAccepted *a, const struct sockaddr_s
                        const OvpnFrom *bytes, const uint8_t *p, size_t len)
 {
   OvpnFailure f = {0};
-  Call *call = find_place(e, from, is_known(e, bytes));
-  if (!call || !ovpn_welcome_may_begin(e->caller.welcome, e->now, bytes))
+  bool known = ovpn_address_same_host(from, &e->link.peer); /* the tunnel leads there */
+  Call *call = find_place(e, from, known);
+  if (!call || !ovpn_welcome_may_begin(e->caller.welcome, e->now, bytes, known))
     return;
   forget(call);
   if (drive_new_session(e, &e->link, a, &call->session, &f) != OVPN_OK)
@@ -165,15 +156,9 @@ bool caller_input(Engine *e, const struct sockaddr_storage *from, const uint8_t 
   size_t n = 0;
   if (!c->welcome || e->phase != ENGINE_SESSION)
     return false;
-<<<<<<< HEAD
-  if (c->next && ovpn_address_same(from, &c->from) &&
-      ovpn_session_input(c->next, e->now, p, len) != OVPN_DROP_SESSION_ID) {
-    pump(e);
-=======
   Call *call = find_call(c, from);
   if (call && ovpn_session_input(call->session, e->now, p, len) != OVPN_DROP_SESSION_ID) {
     pump(e, call);
->>>>>>> d8cf68f (Callers are counted by network, several may show who they are at a time; a packet of another session does not move the replay window; fuzzing of sessions with a TLS of its own)
     return true;
   }
   OvpnFrom bytes = from_address(from, address);

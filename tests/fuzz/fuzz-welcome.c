@@ -183,8 +183,8 @@ static void begin(Run *r, uint8_t who)
     r->sessions_all = 0;
   }
   r->span = r->now / (10 * SECOND);
-  if (ovpn_welcome_may_begin(r->welcome, r->now, &from))
-    assert(++r->sessions[who & 7] <= 4 && ++r->sessions_all <= 16);
+  if (ovpn_welcome_may_begin(r->welcome, r->now, &from, who & 128))
+    assert(++r->sessions[who & 7] <= 4 && (r->sessions_all += !(who & 128)) <= 16);
 }
 
 static void step(Run *r, OvpnReader *in)

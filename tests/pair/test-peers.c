@@ -308,7 +308,7 @@ static void called(Pair *p, Side *s, const Packet *m)
   if (n > 0) {
     send_from(p, s, m->from, out, n);
   } else if (!ovpn_session_is_with(s->session, &accepted) &&
-             ovpn_welcome_may_begin(s->welcome, p->now, &from)) {
+             ovpn_welcome_may_begin(s->welcome, p->now, &from, false)) {
     ovpn_session_free(s->next);
     begin_session(p, s, &accepted, &s->next);
     s->next_from = m->from;

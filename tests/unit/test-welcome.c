@@ -176,10 +176,10 @@ static void test_answers_are_short(const char *tls_auth)
   peer_end(&p);
 }
 
-static bool may_begin(Peer *p, const char *from)
+static bool may_begin(Peer *p, const char *from, bool known)
 {
   OvpnFrom bytes = {from, strlen(from), strcspn(from, ":")};
-  return ovpn_welcome_may_begin(p->welcome, p->now, &bytes);
+  return ovpn_welcome_may_begin(p->welcome, p->now, &bytes, known);
 }
 
 static void test_sessions_are_counted(void)
@@ -189,15 +189,16 @@ static void test_sessions_are_counted(void)
   unsigned begun = 0;
   peer_begin(&p, true, NULL);
   for (int i = 0; i < 50; i++)
-    begun += may_begin(&p, i % 2 ? here : there);
+    begun += may_begin(&p, i % 2 ? here : there, false);
   CHECK_INT(begun, 4);
   for (int i = 0; i < 50; i++) {
     snprintf(from, sizeof from, "203.0.113.%d:1194", i);
-    begun += may_begin(&p, from);
+    begun += may_begin(&p, from, false);
   }
   CHECK_INT(begun, 16);
+  CHECK(may_begin(&p, "198.51.100.7:1194", true));
   p.now += 10 * (uint64_t)SECOND;
-  CHECK(may_begin(&p, here));
+  CHECK(may_begin(&p, here, false));
   peer_end(&p);
 }
 
