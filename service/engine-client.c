@@ -212,10 +212,11 @@ static gboolean got_chosen(NmOvpnEngine *e, OvpnReader *r)
 
 static gboolean got_silent(NmOvpnEngine *e, OvpnReader *r)
 {
-  if (!complete(r) || !e->live)
+  unsigned silent = ovpn_read_u8(r);
+  if (!complete(r) || !e->live || silent > 1)
     return FALSE;
   if (e->cb.on_silent)
-    e->cb.on_silent(e, e->user_data);
+    e->cb.on_silent(e, silent, e->user_data);
   return TRUE;
 }
 

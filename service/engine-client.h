@@ -50,9 +50,9 @@ typedef struct NmOvpnEngineCallbacks {
    * on */
   void (*on_failed)(NmOvpnEngine *e, const OvpnFailure *failure, guint number, gboolean others,
                     gpointer user_data);
-  /* the server of the tunnel has not answered for some seconds: look up where it is now. Links
-   * beside the present one may be sent */
-  void (*on_silent)(NmOvpnEngine *e, gpointer user_data);
+  /* the server of the tunnel does not answer: links beside the present one may be sent, to where it
+   * is now and to others; or it does again, and they are closed */
+  void (*on_silent)(NmOvpnEngine *e, gboolean silent, gpointer user_data);
   /* of several links, this one was answered; the others are closed. Also for a single one */
   void (*on_chosen)(NmOvpnEngine *e, guint number, gpointer user_data);
   /* the proxy asks for a new connection (udp FALSE), or a relay is ready: where it is, or nothing

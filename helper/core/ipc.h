@@ -64,7 +64,7 @@ enum {
   X(LOG, 38, 0)            /* u8 level (syslog 3..7) | u16 OvpnLogCode | str16 text */             \
   X(STATS, 39, 0)          /* OvpnStats in order of its fields, u64 each */                        \
   X(CLOSED, 40, 0)         /* exit notification done */                                            \
-  X(SILENT, 45, 0)         /* the server of the tunnel has not answered for some seconds */        \
+  X(SILENT, 45, 0)         /* u8: 1 = the server of the tunnel does not answer, 0 = now it does */ \
   X(CHOSEN, 42, 0)         /* u16 number: that link was answered, the others are closed */         \
   X(SOCKET_WANTED, 41, 0)  /* u8 udp | u8 4, 16 or 0 | address | u16 port. udp 0: a new connection \
                               to the proxy; udp 1: the relay, where no address means that of the   \

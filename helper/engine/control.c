@@ -137,9 +137,12 @@ void control_send_up(Engine *e, const char *cipher, unsigned mtu)
   send_message(e, &w, false);
 }
 
-void control_send_silent(Engine *e)
+void control_send_silent(Engine *e, bool silent)
 {
-  send_empty(e, OVPN_IPC_SILENT);
+  uint8_t buf[OVPN_IPC_HEADER + 1];
+  OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_SILENT);
+  ovpn_write_u8(&w, silent);
+  send_message(e, &w, false);
 }
 
 void control_send_chosen(Engine *e, uint16_t number)

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { CLOSE_LIMIT_S = 3 };
 static const uint64_t second = 1000000000u;
@@ -573,6 +574,10 @@ void drive_link(Engine *e, const DriveLink *l)
 {
   if (l->beside && !l->proxy && l->mode != OVPN_LINK_WAITING && race_open(e)) {
     race_join(e, l);
+    return;
+  }
+  if (l->beside && e->session && e->race.answered) {
+    close(l->fd); /* decided meanwhile; the service is about to hear it */
     return;
   }
   end_session(e);

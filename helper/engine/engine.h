@@ -92,7 +92,7 @@ void control_send_lease(Engine *e, const OvpnOptionList *l);
 void control_send_up(Engine *e, const char *cipher, unsigned mtu);
 /* number: of the link; others: of several, and they go on */
 void control_send_failed(Engine *e, const OvpnFailure *f, uint16_t number, bool others);
-void control_send_silent(Engine *e);
+void control_send_silent(Engine *e, bool silent);
 void control_send_chosen(Engine *e, uint16_t number);
 void control_send_closed(Engine *e);
 /* SOCKET_WANTED; the address is of the relay */

@@ -140,7 +140,7 @@ static void update_watches(Engine *e)
   ok = ok && watch(e, &e->via_watch, e->via.fd, mine ? via_events(e) : 0, TAG_VIA);
   for (unsigned i = 0; i < RACE_RIVALS; i++) {
     Rival *r = &e->race.rivals[i];
-    ok = ok && watch(e, &r->watch, r->link.fd, r->session && mine ? EPOLLIN : 0, TAG_RIVAL + i);
+    ok = ok && watch(e, &r->watch, r->link.fd, race_waits(e, i) && mine ? EPOLLIN : 0, TAG_RIVAL + i);
   }
   if (ok || (!e->session && !e->via.machine))
     return;
@@ -262,7 +262,7 @@ static void turn(Engine *e, const struct epoll_event *ev, int n)
   if (on[TAG_VIA] && e->via.fd >= 0)
     via_ready(e);
   for (unsigned i = 0; i < RACE_RIVALS; i++)
-    if (on[TAG_RIVAL + i] && e->race.rivals[i].session)
+    if (on[TAG_RIVAL + i] && race_waits(e, i))
       race_ready(e, i);
   for (int i = 0; on[TAG_IPC] && i < IPC_ROUNDS && !e->exit && control_receive(e); i++)
     drive_settle(e);

@@ -5,7 +5,7 @@
  * others are closed before they have cost their servers a handshake. RFC 8305, spec §3.
  *
  * While a tunnel is up, rivals ask other addresses of a server that has fallen silent (revive.c):
- * there an answer counts only when the old session was asked in vain.
+ * there the one that was answered waits until the old session has been asked a last time in vain.
  *
  * Trust: an answer is as authentic as the control channel is. Invariants: at most RACE_RIVALS
  * links beside the engine's own; a session is touched only while the options of its remote are
@@ -55,9 +55,12 @@ unsigned race_rivals(const Engine *e)
 
 bool race_open(const Engine *e)
 {
-  return e->phase == ENGINE_SESSION && e->session && !e->via.machine && !e->link.head_len &&
-         !ovpn_config_is_static(&e->config) &&
-         (ovpn_session_state(e->session) == OVPN_SESSION_RESET_SENT || revive_doubts(e));
+  if (e->phase != ENGINE_SESSION || !e->session || ovpn_config_is_static(&e->config))
+    return false;
+  if (e->dp.up)
+    return revive_doubts(e);
+  return !e->via.machine && !e->link.head_len &&
+         ovpn_session_state(e->session) == OVPN_SESSION_RESET_SENT;
 }
 
 static void report(Engine *e, uint16_t number, const OvpnFailure *f)
@@ -136,10 +139,15 @@ static bool attend(Engine *e, unsigned i)
   return alive;
 }
 
+bool race_waits(const Engine *e, unsigned i)
+{
+  return e->race.rivals[i].session && !e->race.rivals[i].answered;
+}
+
 void race_tick(Engine *e)
 {
   for (unsigned i = 0; i < RACE_RIVALS; i++)
-    if (e->race.rivals[i].session && ovpn_session_deadline(e->race.rivals[i].session) <= e->now)
+    if (race_waits(e, i) && ovpn_session_deadline(e->race.rivals[i].session) <= e->now)
       attend(e, i);
 }
 
@@ -147,8 +155,8 @@ uint64_t race_deadline(const Engine *e)
 {
   uint64_t t = UINT64_MAX;
   for (unsigned i = 0; i < RACE_RIVALS; i++) {
-    const OvpnSession *s = e->race.rivals[i].session;
-    uint64_t d = s ? ovpn_session_deadline(s) : UINT64_MAX;
+    uint64_t d =
+        race_waits(e, i) ? ovpn_session_deadline(e->race.rivals[i].session) : UINT64_MAX;
     t = d < t ? d : t;
   }
   return t;
@@ -237,6 +245,13 @@ void race_answered(Engine *e)
   control_send_chosen(e, e->race.number);
 }
 
+static void win(Engine *e, unsigned i)
+{
+  take_over(e, i);
+  e->rx_more = e->link.proto == OVPN_PROTO_TCP; /* more of the same read may be there */
+  race_answered(e);
+}
+
 void race_ready(Engine *e, unsigned i)
 {
   Rival *r = &e->race.rivals[i];
@@ -248,15 +263,24 @@ void race_ready(Engine *e, unsigned i)
   for (unsigned k = 0; got == LINK_OK && !won && k < e->rx.n; k++)
     won = ovpn_session_input(r->session, e->now, e->rx.p[k].data, e->rx.p[k].len) == OVPN_OK;
   ovpn_config_select(&e->config, e->race.remote);
-  if (won && (!e->dp.up || revive_gives_way(e))) {
-    take_over(e, i);
-    e->rx_more = e->link.proto == OVPN_PROTO_TCP; /* more of the same read may be there */
-    race_answered(e);
+  if (won && !e->dp.up) {
+    win(e, i);
   } else if (won) {
-    leave(e, i); /* the tunnel that is up has spoken in the meantime */
+    r->answered = revive_other_answered(e);
+    if (!r->answered)
+      leave(e, i); /* the tunnel that is up has spoken in the meantime */
   } else if (got == LINK_LOST) {
     lose(e, i, &f);
   } else {
     attend(e, i);
   }
+}
+
+void race_take(Engine *e)
+{
+  unsigned i = 0;
+  while (i < RACE_RIVALS && !e->race.rivals[i].answered)
+    i++;
+  if (i < RACE_RIVALS)
+    win(e, i);
 }

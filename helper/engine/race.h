@@ -20,6 +20,7 @@ typedef struct Rival {
   Watch watch;
   uint16_t number;
   unsigned remote; /* whose options hold */
+  bool answered;   /* while a tunnel is up: it waits for the end of that */
 } Rival;
 
 typedef struct Race {
@@ -34,7 +35,9 @@ bool race_open(const Engine *e);               /* may a link be put beside the p
 void race_join(Engine *e, const DriveLink *l); /* takes its fd */
 void race_drop(Engine *e, uint16_t number);    /* without a word */
 void race_ready(Engine *e, unsigned i);        /* a rival's descriptor is; it may win */
+bool race_waits(const Engine *e, unsigned i);  /* there is a rival, for an answer */
 void race_tick(Engine *e);                     /* deadlines and packets of the rivals */
+void race_take(Engine *e);                     /* the one that was answered replaces the tunnel */
 void race_answered(Engine *e);                 /* the engine's own session: the others go */
 bool race_succeed(Engine *e);                  /* the own one is lost: a rival takes its place */
 unsigned race_rivals(const Engine *e);         /* how many */

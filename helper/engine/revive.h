@@ -16,8 +16,12 @@ typedef struct Revive {
   uint64_t probe_at, hello_at, answered;
   uint64_t socket_at; /* when the next socket may be asked for */
   bool socket_wanted;
-  unsigned unanswered; /* probes since `answered`, or since the doubt */
+  unsigned unanswered; /* probes since `answered` or `other`, or since the doubt */
+  uint64_t other;      /* when a rival was answered, see race.h; 0 = none */
   uint64_t tell_at;    /* when the service is told that nobody answers */
+  uint64_t tell_pause; /* ns; from then until it is told again */
+  bool told;
+  uint64_t learned_at, round_trip; /* of a probe */
   uint64_t tcp_until;  /* TCP: something has to come before, 0 = no */
   unsigned refusals;   /* times that its host said nobody listens, since anything came */
 } Revive;
@@ -31,6 +35,8 @@ void revive_tick(Engine *e);           /* may replace the session */
 bool revive_socket(Engine *e, int fd); /* SOCKET came; true: it was for us, and taken */
 void revive_woken(Engine *e);          /* time has passed without us: is the server still there? */
 void revive_end(Engine *e);
-bool revive_doubts(const Engine *e);    /* the server is being asked whether it is there */
-bool revive_gives_way(const Engine *e); /* in vain: another address may take over */
+bool revive_doubts(const Engine *e); /* the server is being asked whether it is there */
+/* A rival has been answered: race_take() follows if the server stays silent. false: it is not
+ * wanted. */
+bool revive_other_answered(Engine *e);
 uint64_t revive_deadline(const Engine *e);

@@ -19,7 +19,7 @@ struct OvpnSession {
 };
 
 static struct {
-  unsigned sessions, freed, silent, sockets, chosen, failed, replaced, opened, needs, drive_failed;
+  unsigned sessions, freed, silent, heard, sockets, chosen, failed, replaced, opened, needs, drive_failed;
   bool no_session;
   OvpnSessionState new_state;
   uint16_t number;
@@ -117,9 +117,10 @@ void drive_fail(Engine *e, const OvpnFailure *f)
 void control_log(Engine *e, int level, unsigned code, const char *text)
 {
 }
-void control_send_silent(Engine *e)
+void control_send_silent(Engine *e, bool silent)
 {
-  seen.silent++;
+  seen.silent += silent;
+  seen.heard += !silent;
 }
 void control_send_socket_wanted(Engine *e, bool udp, const OvpnSocksAddress *relay)
 {

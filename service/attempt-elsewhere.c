@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The server of a tunnel that is up has fallen silent: where else could the tunnel go? Its name is
+ * looked up again, for it may have moved; then the other servers of the profile have their turn.
+ * Each of these places is asked quietly, beside the old one. The engine decides: it changes over
+ * when one of them answers and the old one does not (helper/engine/revive.c, race.c).
+ *
+ * Over TCP the place itself is asked too: it may be the connection that is lost, and not the
+ * server. Invariants: ASKED_MAX at a time, one every PACE_MS, each place once for each time that
+ * the engine says so; servers behind a proxy and those that are waited for are left out. DESIGN.md
+ * §6. */
+#include <string.h>
+#include <unistd.h>
+#include "service/attempt-private.h"
+#include "service/log.h"
+
+enum { ASKED_MAX = 3, PACE_MS = 300, TURN_MS = 3000, LAST_TURN_MS = 8000, ADDRESSES_MAX = 8 };
+
+struct NmOvpnSearch {
+  NmOvpnAttempt *attempt;
+  gsize looked;          /* remotes, from the one in use on, whose addresses were looked up */
+  GCancellable *looking; /* the look-up that is under way */
+  GSList *places;        /* NmOvpnPlace, still to be asked */
+  GSource *pace;
+};
+
+static void place_free(gpointer p)
+{
+  NmOvpnPlace *place = p;
+  g_free(place->server_name);
+  g_free(place);
+}
+
+void nmovpn_attempt_stop_looking(NmOvpnAttempt *a)
+{
+  NmOvpnSearch *s = g_steal_pointer(&a->search);
+  if (!s)
+    return;
+  if (s->looking)
+    g_cancellable_cancel(s->looking);
+  g_clear_object(&s->looking);
+  nmovpn_attempt_clear_source(&s->pace);
+  g_slist_free_full(s->places, place_free);
+  g_free(s);
+}
+
+static void go_on(NmOvpnSearch *s);
+
+static gboolean on_pace(gpointer user_data)
+{
+  NmOvpnSearch *s = user_data;
+  nmovpn_attempt_clear_source(&s->pace);
+  go_on(s);
+  return G_SOURCE_REMOVE;
+}
+
+static void wait_then_go_on(NmOvpnSearch *s, guint ms)
+{
+  nmovpn_attempt_clear_source(&s->pace);
+  s->pace = g_timeout_source_new(ms);
+  g_source_set_callback(s->pace, on_pace, s, NULL);
+  g_source_attach(s->pace, NULL);
+}
+
+static gsize current_remote(const NmOvpnSearch *s)
+{
+  return (s->attempt->place.remote + s->looked) % s->attempt->config.n_remotes;
+}
+
+/* The options of that remote hold, until own_options(). */
+static const OvpnRemote *options_of(NmOvpnAttempt *a, gsize remote)
+{
+  ovpn_config_select(&a->config, remote);
+  return &a->config.remotes[remote];
+}
+
+static void own_options(NmOvpnAttempt *a)
+{
+  ovpn_config_select(&a->config, a->place.remote);
+}
+
+static void ask(NmOvpnAttempt *a, NmOvpnPlace *p, guint ms)
+{
+  g_autoptr(GError) error = NULL;
+  gboolean tcp = options_of(a, p->remote)->proto == OVPN_PROTO_TCP;
+  int fd = nmovpn_attempt_open_beside(a, &p->server, tcp, &error);
+  if (fd < 0) {
+    nmovpn_log(LOG_INFO, "%s: %s", p->server_name, error->message);
+  } else {
+    g_autofree char *text = nmovpn_attempt_address_text(&p->server);
+    nmovpn_log(LOG_NOTICE, "%s is silent; asking %s (%s, %s) too", a->place.server_name,
+               p->server_name, text, tcp ? "TCP" : "UDP");
+    nmovpn_race_ask(a, p, tcp, fd, ms);
+  }
+  own_options(a);
+}
+
+/* Addresses of the remote that was looked at last; takes the list. */
+static void found(NmOvpnSearch *s, GList *addresses)
+{
+  NmOvpnAttempt *a = s->attempt;
+  gsize remote = current_remote(s);
+  const OvpnRemote *r = options_of(a, remote);
+  gboolean tcp = r->proto == OVPN_PROTO_TCP;
+  guint16 port = nmovpn_attempt_parse_port(r->port, tcp);
+  guint n = 0;
+  for (GList *l = addresses; l && port && n < ADDRESSES_MAX; l = l->next) {
+    NmOvpnPlace p = {.remote = remote, .port = port, .fd = -1};
+    nmovpn_attempt_fill_sockaddr(&p.server, l->data, port);
+    gboolean own = remote == a->place.remote && nmovpn_attempt_same_address(&p.server, &a->place.server);
+    if (!nmovpn_attempt_family_fits(a, r, l->data) || (own && !tcp))
+      continue; /* over UDP the engine itself asks there */
+    p.server_name = nmovpn_attempt_server_name(r);
+    NmOvpnPlace *copy = g_memdup2(&p, sizeof(p));
+    s->places = own ? g_slist_prepend(s->places, copy) : g_slist_append(s->places, copy);
+    n++;
+  }
+  g_list_free_full(addresses, g_object_unref);
+  own_options(a);
+  s->looked++;
+  go_on(s);
+}
+
+static void on_found(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GError) error = NULL;
+  GList *addresses = g_resolver_lookup_by_name_finish(G_RESOLVER(source), result, &error);
+  if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return; /* the attempt may be gone */
+  NmOvpnSearch *s = user_data;
+  g_clear_object(&s->looking);
+  found(s, addresses);
+}
+
+static gboolean may_be_asked(NmOvpnAttempt *a, gsize remote)
+{
+  const OvpnRemote *r = &a->config.remotes[remote];
+  return *r->host && !r->waits && !ovpn_config_proxy(&a->config, r);
+}
+
+/* The next remote: its addresses, or where they are found. */
+static void look_up(NmOvpnSearch *s)
+{
+  NmOvpnAttempt *a = s->attempt;
+  gsize remote = current_remote(s);
+  const OvpnRemote *r = &a->config.remotes[remote];
+  if (!may_be_asked(a, remote)) {
+    found(s, NULL);
+    return;
+  }
+  if (g_hostname_is_ip_address(r->host)) {
+    found(s, g_list_append(NULL, g_inet_address_new_from_string(r->host)));
+    return;
+  }
+  g_autoptr(GResolver) resolver = g_resolver_get_default();
+  g_autofree char *name = nmovpn_attempt_name_to_look_up(a, r);
+  s->looking = g_cancellable_new();
+  g_resolver_lookup_by_name_async(resolver, name, s->looking, on_found, s);
+}
+
+static void go_on(NmOvpnSearch *s)
+{
+  NmOvpnAttempt *a = s->attempt;
+  if (a->state != NMOVPN_ATTEMPT_UP) {
+    nmovpn_attempt_stop_looking(a);
+    return;
+  }
+  if (s->looking || s->pace)
+    return;
+  if (!s->places && s->looked < a->config.n_remotes) {
+    look_up(s);
+    return;
+  }
+  if (!s->places) {
+    nmovpn_attempt_stop_looking(a);
+    return;
+  }
+  if (g_slist_length(a->rivals) < ASKED_MAX) {
+    NmOvpnPlace *p = s->places->data;
+    s->places = g_slist_delete_link(s->places, s->places);
+    gboolean last = !s->places && s->looked == a->config.n_remotes;
+    ask(a, p, last ? LAST_TURN_MS : TURN_MS);
+    place_free(p);
+  }
+  wait_then_go_on(s, PACE_MS);
+}
+
+void nmovpn_attempt_look_again(NmOvpnAttempt *a)
+{
+  if (a->state != NMOVPN_ATTEMPT_UP || a->search || a->rivals || nmovpn_attempt_waits(a))
+    return;
+  NmOvpnSearch *s = a->search = g_new0(NmOvpnSearch, 1);
+  s->attempt = a;
+  wait_then_go_on(s, 0);
+}
+
+void nmovpn_attempt_heard_again(NmOvpnAttempt *a)
+{
+  if (a->state == NMOVPN_ATTEMPT_UP)
+    nmovpn_race_end(a);
+}
