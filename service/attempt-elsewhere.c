@@ -8,6 +8,7 @@
  * server. Invariants: ASKED_MAX at a time, one every PACE_MS, each place once for each time that
  * the engine says so; servers behind a proxy and those that are waited for are left out. DESIGN.md
  * §6. */
+#include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
 #include "service/attempt-private.h"
@@ -78,15 +79,33 @@ static void own_options(NmOvpnAttempt *a)
   ovpn_config_select(&a->config, a->place.remote);
 }
 
+static char *address_text(const struct sockaddr_storage *ss)
+{
+  g_autoptr(GSocketAddress) s =
+      g_socket_address_new_from_native((gpointer)(guintptr)ss, sizeof(*ss));
+  return s ? g_inet_address_to_string(g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(s)))
+           : g_strdup("?");
+}
+
+static gboolean same_address(const struct sockaddr_storage *x, const struct sockaddr_storage *y)
+{
+  const struct sockaddr_in *x4 = (const void *)x, *y4 = (const void *)y;
+  const struct sockaddr_in6 *x6 = (const void *)x, *y6 = (const void *)y;
+  if (x->ss_family != y->ss_family)
+    return FALSE;
+  return x->ss_family == AF_INET6 ? memcmp(&x6->sin6_addr, &y6->sin6_addr, 16) == 0
+                                  : x4->sin_addr.s_addr == y4->sin_addr.s_addr;
+}
+
 static void ask(NmOvpnAttempt *a, NmOvpnPlace *p, guint ms)
 {
   g_autoptr(GError) error = NULL;
   gboolean tcp = options_of(a, p->remote)->proto == OVPN_PROTO_TCP;
-  int fd = nmovpn_attempt_open_beside(a, &p->server, tcp, &error);
+  int fd = nmovpn_attempt_open_place(a, p, tcp, &error);
   if (fd < 0) {
     nmovpn_log(LOG_INFO, "%s: %s", p->server_name, error->message);
   } else {
-    g_autofree char *text = nmovpn_attempt_address_text(&p->server);
+    g_autofree char *text = address_text(&p->server);
     nmovpn_log(LOG_NOTICE, "%s is silent; asking %s (%s, %s) too", a->place.server_name,
                p->server_name, text, tcp ? "TCP" : "UDP");
     nmovpn_race_ask(a, p, tcp, fd, ms);
@@ -106,7 +125,7 @@ static void found(NmOvpnSearch *s, GList *addresses)
   for (GList *l = addresses; l && port && n < ADDRESSES_MAX; l = l->next) {
     NmOvpnPlace p = {.remote = remote, .port = port, .fd = -1};
     nmovpn_attempt_fill_sockaddr(&p.server, l->data, port);
-    gboolean own = remote == a->place.remote && nmovpn_attempt_same_address(&p.server, &a->place.server);
+    gboolean own = remote == a->place.remote && same_address(&p.server, &a->place.server);
     if (!nmovpn_attempt_family_fits(a, r, l->data) || (own && !tcp))
       continue; /* over UDP the engine itself asks there */
     p.server_name = nmovpn_attempt_server_name(r);
@@ -191,6 +210,29 @@ void nmovpn_attempt_look_again(NmOvpnAttempt *a)
   NmOvpnSearch *s = a->search = g_new0(NmOvpnSearch, 1);
   s->attempt = a;
   wait_then_go_on(s, 0);
+}
+
+void nmovpn_attempt_has_moved(NmOvpnAttempt *a, size_t from)
+{
+  gboolean other = from != a->place.remote;
+  nmovpn_log(LOG_NOTICE,
+             other ? "%s answers; the tunnel is kept, and goes there"
+                   : "%s answers at another address or anew; the tunnel is kept",
+             a->place.server_name);
+  if (other && a->moved_from < 0)
+    a->moved_from = (gint)from;
+}
+
+gboolean nmovpn_attempt_move_back(NmOvpnAttempt *a, const OvpnFailure *f)
+{
+  if (a->state != NMOVPN_ATTEMPT_UP || a->moved_from < 0)
+    return FALSE;
+  a->round_index = (size_t)a->moved_from;
+  a->moved_from = -1;
+  if (nmovpn_attempt_have_user_pass(a))
+    (void)nmovpn_attempt_answer_user_pass(a, NULL); /* good enough for the first server */
+  nmovpn_attempt_reconnect(a, f);
+  return TRUE;
 }
 
 void nmovpn_attempt_heard_again(NmOvpnAttempt *a)

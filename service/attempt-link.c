@@ -39,14 +39,12 @@ static const char *wanted_host(const NmOvpnAttempt *a)
 }
 
 /* A proxy is reached by any address, unless the profile says which of ours to use. */
-gboolean nmovpn_attempt_family_fits(const NmOvpnAttempt *a, GInetAddress *address)
+gboolean nmovpn_attempt_family_fits(const NmOvpnAttempt *a, const OvpnRemote *r,
+                                    GInetAddress *address)
 {
-  const OvpnRemote *r = nmovpn_attempt_remote(a);
   if (a->locals && !nmovpn_attempt_local(a, g_inet_address_get_family(address)))
     return FALSE;
-  if (a->place.via_proxy && a->place.target)
-    return TRUE;
-  switch (r->family) {
+  switch (r ? r->family : OVPN_AF_ANY) {
   case OVPN_AF_ANY:
     return TRUE;
   case OVPN_AF_INET:
@@ -98,7 +96,7 @@ static void take_addresses(NmOvpnAttempt *a, GList *found)
   const OvpnRemote *r = nmovpn_attempt_remote(a);
   free_addresses(a);
   for (GList *l = found; l; l = l->next)
-    if (nmovpn_attempt_family_fits(a, l->data))
+    if (nmovpn_attempt_family_fits(a, a->place.via_proxy && a->place.target ? NULL : r, l->data))
       a->addresses = g_slist_append(a->addresses, g_object_ref(l->data));
   g_list_free_full(found, g_object_unref);
   a->next_address = a->addresses = interleave(a->addresses);
@@ -184,6 +182,21 @@ static void idle(NmOvpnAttempt *a, GSourceFunc f)
   nmovpn_attempt_attach(&a->link_source, g_idle_source_new(), f, a);
 }
 
+char *nmovpn_attempt_name_to_look_up(const NmOvpnAttempt *a, const OvpnRemote *r)
+{
+  if (!a->config.remote_random_hostname)
+    return g_strdup(r->host);
+  /* six random bytes defeat caches */
+  return g_strdup_printf("%08x%04x.%s", g_random_int(), g_random_int() & 0xffff, r->host);
+}
+
+char *nmovpn_attempt_server_name(const OvpnRemote *r)
+{
+  return !*r->host              ? g_strdup(_("the peer"))
+         : strchr(r->host, ':') ? g_strdup_printf("[%s]:%s", r->host, r->port)
+                                : g_strdup_printf("%s:%s", r->host, r->port);
+}
+
 static void look_up(NmOvpnAttempt *a)
 {
   const OvpnRemote *r = nmovpn_attempt_remote(a);
@@ -195,17 +208,14 @@ static void look_up(NmOvpnAttempt *a)
     return;
   }
   g_autoptr(GResolver) resolver = g_resolver_get_default();
-  g_autofree char *name = NULL;
-  if (server && a->config.remote_random_hostname) /* six random bytes defeat caches */
-    name = g_strdup_printf("%08x%04x.%s", g_random_int(), g_random_int() & 0xffff, host);
+  g_autofree char *name = server ? nmovpn_attempt_name_to_look_up(a, r) : g_strdup(host);
   GResolverNameLookupFlags flags =
       !server                      ? G_RESOLVER_NAME_LOOKUP_FLAGS_DEFAULT
       : r->family == OVPN_AF_INET  ? G_RESOLVER_NAME_LOOKUP_FLAGS_IPV4_ONLY
       : r->family == OVPN_AF_INET6 ? G_RESOLVER_NAME_LOOKUP_FLAGS_IPV6_ONLY
                                    : G_RESOLVER_NAME_LOOKUP_FLAGS_DEFAULT;
   a->resolving = g_cancellable_new();
-  g_resolver_lookup_by_name_with_flags_async(resolver, name ? name : host, flags, a->resolving,
-                                             on_resolved, a);
+  g_resolver_lookup_by_name_with_flags_async(resolver, name, flags, a->resolving, on_resolved, a);
 }
 
 void nmovpn_attempt_resolve(NmOvpnAttempt *a)
@@ -216,9 +226,7 @@ void nmovpn_attempt_resolve(NmOvpnAttempt *a)
   const OvpnConfig *c = &a->config;
   ovpn_config_select(&a->config, a->place.remote);
   g_free(a->place.server_name);
-  a->place.server_name = !*r->host              ? g_strdup(_("the peer"))
-                         : strchr(r->host, ':') ? g_strdup_printf("[%s]:%s", r->host, r->port)
-                                                : g_strdup_printf("%s:%s", r->host, r->port);
+  a->place.server_name = nmovpn_attempt_server_name(r);
   a->place.via_proxy = c->proxy_type != NULL;
   a->place.port = nmovpn_attempt_parse_port(r->port, r->proto == OVPN_PROTO_TCP);
   a->place.proxy_port = a->place.via_proxy ? nmovpn_attempt_parse_port(c->proxy_port, TRUE) : 0;
@@ -249,11 +257,11 @@ void nmovpn_attempt_fill_sockaddr(struct sockaddr_storage *ss, GInetAddress *add
 }
 
 /* local HOST and lport PORT. */
-static gboolean fill_local(const NmOvpnAttempt *a, NmOvpnBrokerLink *link)
+static gboolean fill_local(const NmOvpnAttempt *a, const NmOvpnPlace *p, NmOvpnBrokerLink *link)
 {
   const OvpnConfig *c = &a->config;
   guint64 port = c->bind && !link->tcp ? nmovpn_attempt_own_port(a) : 0;
-  if (link->tcp && a->place.via_proxy && nmovpn_attempt_remote(a)->proto == OVPN_PROTO_UDP)
+  if (link->tcp && p->via_proxy && c->remotes[p->remote].proto == OVPN_PROTO_UDP)
     return FALSE; /* it is for the datagrams */
   if (c->local_port)
     g_ascii_string_to_unsigned(c->local_port, 10, 0, 65535, &port, NULL);
@@ -374,20 +382,19 @@ void nmovpn_attempt_wait_for_network(NmOvpnAttempt *a)
   nmovpn_attempt_start_timer_ms(a, &a->link_source, NETWORK_WAIT_MS, on_network_wait);
 }
 
-static NmOvpnBrokerLink link_to_server(const NmOvpnAttempt *a,
-                                       const struct sockaddr_storage *server, gboolean tcp)
+static NmOvpnBrokerLink link_to_server(const NmOvpnAttempt *a, const NmOvpnPlace *p, gboolean tcp)
 {
   const OvpnConfig *c = &a->config;
-  gboolean open = !tcp && c->is_float && !a->place.via_proxy;
+  gboolean open = !tcp && c->is_float && !p->via_proxy;
   NmOvpnBrokerLink link = {.mode = open ? OVPN_BROKER_OPEN : OVPN_BROKER_CONNECT,
                            .tcp = tcp,
-                           .remote = *server,
+                           .remote = p->server,
                            .pmtu_disc = (guint)(c->mtu_disc + 1),
                            .mark = c->mark,
                            .sndbuf = c->sndbuf,
                            .rcvbuf = c->rcvbuf,
                            .bind_dev = c->bind_dev};
-  link.has_local = fill_local(a, &link);
+  link.has_local = fill_local(a, p, &link);
   return link;
 }
 
@@ -405,9 +412,9 @@ static int open_past_tunnel(NmOvpnAttempt *a, NmOvpnBrokerLink *link, GError **e
   return nmovpn_broker_open_link(a->broker, link, error);
 }
 
-int nmovpn_attempt_open_udp(NmOvpnAttempt *a, const struct sockaddr_storage *server, GError **error)
+int nmovpn_attempt_open_place(NmOvpnAttempt *a, const NmOvpnPlace *p, gboolean tcp, GError **error)
 {
-  NmOvpnBrokerLink link = link_to_server(a, server, FALSE);
+  NmOvpnBrokerLink link = link_to_server(a, p, tcp);
   return open_past_tunnel(a, &link, error);
 }
 
@@ -415,8 +422,7 @@ int nmovpn_attempt_open_udp(NmOvpnAttempt *a, const struct sockaddr_storage *ser
 static void open_socket(NmOvpnAttempt *a, gboolean tcp)
 {
   g_autoptr(GError) error = NULL;
-  NmOvpnBrokerLink link = link_to_server(a, &a->place.server, tcp);
-  int fd = open_past_tunnel(a, &link, &error);
+  int fd = nmovpn_attempt_open_place(a, &a->place, tcp, &error);
   if (fd >= 0)
     a->network_waits = 0;
   if (fd < 0 && !a->socket_wanted && may_wait_for_network(a, error)) {
@@ -458,7 +464,7 @@ void nmovpn_attempt_open_link(NmOvpnAttempt *a)
 static void open_again(NmOvpnAttempt *a)
 {
   g_autoptr(GError) error = NULL;
-  int fd = nmovpn_attempt_open_udp(a, &a->place.server, &error);
+  int fd = nmovpn_attempt_open_place(a, &a->place, FALSE, &error);
   if (fd < 0)
     nmovpn_log(LOG_INFO, "%s", error->message);
   else if (!nmovpn_engine_send_socket(a->engine, fd, &error))

@@ -299,6 +299,7 @@ void nmovpn_attempt_reconnect(NmOvpnAttempt *a, const OvpnFailure *f)
   nmovpn_log(LOG_WARNING, "%s", sentence);
   if (f->status == OVPN_FAIL_SERVER_RESTART && (f->arg & OVPN_RESTART_NEXT))
     next_round_index(a);
+  a->moved_from = -1;
   a->tried = 0;
   a->backoff = 0;
   a->silent = FALSE;

@@ -35,7 +35,8 @@ typedef struct NmOvpnPlace {
   guint16 number;     /* of the link that the engine was given, 0 = none */
 } NmOvpnPlace;
 
-typedef struct NmOvpnRival NmOvpnRival; /* attempt-race.c */
+typedef struct NmOvpnRival NmOvpnRival;   /* attempt-race.c */
+typedef struct NmOvpnSearch NmOvpnSearch; /* attempt-elsewhere.c */
 
 struct NmOvpnAttempt {
   NmOvpnBroker *broker;
@@ -73,10 +74,11 @@ struct NmOvpnAttempt {
   char *first_failure_server; /* whom it is about */
   guint16 newest_link;        /* number that was given last */
   GSList *rivals;             /* NmOvpnRival, oldest first: tried before, and may still answer */
-  GCancellable *looking;      /* attempt-moved.c */
-  GSource *race_timer;        /* then the next one is tried too */
-  gboolean race_blocked;      /* there were too many for that */
-  gint64 link_until;          /* monotonic, us: the end of the turn */
+  NmOvpnSearch *search;       /* attempt-elsewhere.c; NULL = none */
+  gint moved_from;     /* remote that the tunnel has left, until it is up at the next; -1 = none */
+  GSource *race_timer; /* then the next one is tried too */
+  gboolean race_blocked; /* there were too many for that */
+  gint64 link_until;     /* monotonic, us: the end of the turn */
 
   /* asking */
   OvpnNeed pending;   /* what NewSecrets answers */
@@ -159,12 +161,17 @@ gboolean nmovpn_race_step_back(NmOvpnAttempt *a); /* one of those aside is the f
 gboolean nmovpn_race_failed(NmOvpnAttempt *a, guint number, const OvpnFailure *f);
 gboolean nmovpn_race_chosen(NmOvpnAttempt *a, guint number); /* FALSE: nobody's number */
 void nmovpn_attempt_drop_link(NmOvpnAttempt *a); /* the engine's link of the front one */
-/* While the tunnel is up: another address of its server is asked, quietly. Takes fd. */
-void nmovpn_race_ask(NmOvpnAttempt *a, const struct sockaddr_storage *server, int fd);
+/* While the tunnel is up: another place is asked, quietly and for so long. Takes fd; tcp: it is
+ * still connecting. The rest of the place is copied. */
+void nmovpn_race_ask(NmOvpnAttempt *a, const NmOvpnPlace *place, gboolean tcp, int fd, guint ms);
 
-/* attempt-moved.c */
-void nmovpn_attempt_look_again(NmOvpnAttempt *a); /* the server that is in use has fallen silent */
+/* attempt-elsewhere.c */
+void nmovpn_attempt_look_again(NmOvpnAttempt *a);  /* the server that is in use has fallen silent */
+void nmovpn_attempt_heard_again(NmOvpnAttempt *a); /* it is there */
 void nmovpn_attempt_stop_looking(NmOvpnAttempt *a);
+void nmovpn_attempt_has_moved(NmOvpnAttempt *a, size_t from); /* the engine has changed over */
+/* TRUE: the tunnel has just moved to another server, but could not stay there; it goes back. */
+gboolean nmovpn_attempt_move_back(NmOvpnAttempt *a, const OvpnFailure *f);
 
 /* attempt-pushed.c */
 void nmovpn_attempt_pushed(NmOvpnEngine *e, const OvpnOptionList *pushed, gpointer user_data);
@@ -201,10 +208,14 @@ void nmovpn_attempt_find_server(NmOvpnAttempt *a); /* the part of it behind `loc
 GInetAddress *nmovpn_attempt_parse_address(const char *host);
 void nmovpn_attempt_open_link(NmOvpnAttempt *a); /* to next_address */
 void nmovpn_attempt_cancel_link(NmOvpnAttempt *a);
-gboolean nmovpn_attempt_family_fits(const NmOvpnAttempt *a, GInetAddress *address);
+/* r: whose address it is, NULL = a proxy's */
+gboolean nmovpn_attempt_family_fits(const NmOvpnAttempt *a, const OvpnRemote *r,
+                                    GInetAddress *address);
+char *nmovpn_attempt_server_name(const OvpnRemote *r); /* for people */
+char *nmovpn_attempt_name_to_look_up(const NmOvpnAttempt *a, const OvpnRemote *r);
 void nmovpn_attempt_fill_sockaddr(struct sockaddr_storage *ss, GInetAddress *address, guint16 port);
-int nmovpn_attempt_open_udp(NmOvpnAttempt *a, const struct sockaddr_storage *server,
-                            GError **error);
+/* To p->server; -1 = error. TCP: still connecting. */
+int nmovpn_attempt_open_place(NmOvpnAttempt *a, const NmOvpnPlace *p, gboolean tcp, GError **error);
 int nmovpn_attempt_socket_error(int fd); /* of connecting: an errno, 0 = connected */
 void nmovpn_attempt_connect_failure(const NmOvpnAttempt *a, const NmOvpnPlace *p, OvpnFailure *ret,
                                     const char *why);

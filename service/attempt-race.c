@@ -12,7 +12,7 @@
 #include "service/attempt-private.h"
 #include "service/log.h"
 
-enum { RACE_MS = 400, RACE_RIVALS = 3, QUIET_SECONDS = 8 };
+enum { RACE_MS = 400, RACE_RIVALS = 3 };
 
 struct NmOvpnRival {
   NmOvpnAttempt *attempt;
@@ -264,22 +264,23 @@ static void forget_others(NmOvpnAttempt *a)
   nmovpn_race_end(a);
 }
 
-void nmovpn_race_ask(NmOvpnAttempt *a, const struct sockaddr_storage *server, int fd)
+void nmovpn_race_ask(NmOvpnAttempt *a, const NmOvpnPlace *place, gboolean tcp, int fd, guint ms)
 {
   NmOvpnRival *r = g_new0(NmOvpnRival, 1);
   r->attempt = a;
   r->quiet = TRUE;
-  r->place = a->place;
-  r->place.server = *server;
-  r->place.server_name = g_strdup(a->place.server_name);
+  r->place = *place;
+  r->place.server_name = g_strdup(place->server_name);
   r->place.target = NULL;
-  r->place.fd = -1;
+  r->place.fd = tcp ? fd : -1;
   r->place.number = 0;
   a->rivals = g_slist_append(a->rivals, r); /* so it is beside */
-  if (nmovpn_attempt_send_link(a, &r->place, fd, NULL)) {
-    nmovpn_attempt_attach(&r->timer, g_timeout_source_new_seconds(QUIET_SECONDS), on_rival_timeout,
-                          r);
-  } else {
+  nmovpn_attempt_attach(&r->timer, g_timeout_source_new(ms), on_rival_timeout, r);
+  if (tcp) {
+    watch_connecting(r);
+    return;
+  }
+  if (!nmovpn_attempt_send_link(a, &r->place, fd, NULL)) {
     a->rivals = g_slist_remove(a->rivals, r);
     rival_free(r);
   }

@@ -265,11 +265,11 @@ static void on_chosen(NmOvpnEngine *e, guint number, gpointer user_data)
   NmOvpnAttempt *a = user_data;
   gboolean trying = a->state == NMOVPN_ATTEMPT_RESOLVING || a->state == NMOVPN_ATTEMPT_LINKING ||
                     a->state == NMOVPN_ATTEMPT_NEGOTIATING;
+  size_t before = a->place.remote;
   if ((!trying && a->state != NMOVPN_ATTEMPT_UP) || !nmovpn_race_chosen(a, number))
     return; /* given up in the meantime */
   if (a->state == NMOVPN_ATTEMPT_UP) {
-    nmovpn_log(LOG_NOTICE, "%s answers at another address; the tunnel is kept",
-               a->place.server_name);
+    nmovpn_attempt_has_moved(a, before);
     return;
   }
   if (a->state != NMOVPN_ATTEMPT_NEGOTIATING)
@@ -290,6 +290,7 @@ static void on_up(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_
   if (a->state != NMOVPN_ATTEMPT_CONFIGURING && a->state != NMOVPN_ATTEMPT_UP)
     return;
   a->mtu = mtu;
+  a->moved_from = -1;
   if (a->state == NMOVPN_ATTEMPT_CONFIGURING) {
     nmovpn_log(LOG_NOTICE, "connected to %s with %s, device %s", a->place.server_name, cipher,
                a->tun.ifname);
@@ -307,9 +308,12 @@ static void on_up(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_
   nmovpn_attempt_report(a);
 }
 
-static void on_silent(NmOvpnEngine *e, gpointer user_data)
+static void on_silent(NmOvpnEngine *e, gboolean silent, gpointer user_data)
 {
-  nmovpn_attempt_look_again(user_data);
+  if (silent)
+    nmovpn_attempt_look_again(user_data);
+  else
+    nmovpn_attempt_heard_again(user_data);
 }
 
 static void on_failed(NmOvpnEngine *e, const OvpnFailure *f, guint number, gboolean others,
@@ -321,7 +325,7 @@ static void on_failed(NmOvpnEngine *e, const OvpnFailure *f, guint number, gbool
   a->place.number = 0;
   NmOvpnFailureAction action = nmovpn_failure_action(f->status);
   nmovpn_attempt_end_wait(a);
-  if (nmovpn_attempt_signin_failed(a, f))
+  if (nmovpn_attempt_signin_failed(a, f) || nmovpn_attempt_move_back(a, f))
     return;
   switch (a->state) {
   case NMOVPN_ATTEMPT_IDLE:
@@ -492,7 +496,7 @@ NmOvpnAttempt *nmovpn_attempt_new(NmOvpnBroker *broker, const NmOvpnAttemptCallb
   a->broker = broker;
   a->callbacks = *callbacks;
   a->user_data = user_data;
-  a->place.fd = a->listen_fd = a->tun.fd = -1;
+  a->place.fd = a->listen_fd = a->tun.fd = a->moved_from = -1;
   for (int i = 0; i < OVPN_FILE_MAX; i++)
     a->files[i] = -1;
   ovpn_config_init(&a->config);

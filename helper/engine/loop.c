@@ -140,7 +140,8 @@ static void update_watches(Engine *e)
   ok = ok && watch(e, &e->via_watch, e->via.fd, mine ? via_events(e) : 0, TAG_VIA);
   for (unsigned i = 0; i < RACE_RIVALS; i++) {
     Rival *r = &e->race.rivals[i];
-    ok = ok && watch(e, &r->watch, r->link.fd, race_waits(e, i) && mine ? EPOLLIN : 0, TAG_RIVAL + i);
+    ok = ok &&
+         watch(e, &r->watch, r->link.fd, race_waits(e, i) && mine ? EPOLLIN : 0, TAG_RIVAL + i);
   }
   if (ok || (!e->session && !e->via.machine))
     return;

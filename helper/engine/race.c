@@ -155,8 +155,7 @@ uint64_t race_deadline(const Engine *e)
 {
   uint64_t t = UINT64_MAX;
   for (unsigned i = 0; i < RACE_RIVALS; i++) {
-    uint64_t d =
-        race_waits(e, i) ? ovpn_session_deadline(e->race.rivals[i].session) : UINT64_MAX;
+    uint64_t d = race_waits(e, i) ? ovpn_session_deadline(e->race.rivals[i].session) : UINT64_MAX;
     t = d < t ? d : t;
   }
   return t;

@@ -42,7 +42,7 @@ enum {
   TELL_WOKEN_MS = 500, /* the same after sleep: whom we miss has had time enough */
   TELL_AGAIN_MS = 15000,
   TELL_AGAIN_MAX_MS = 120000,
-  PROBE_TCP_MS = 1000,     /* between two probes over TCP, where none is lost */
+  PROBE_TCP_MS = 1000, /* between two probes over TCP, where none is lost */
   VERDICT_MAX_MS = 2000,
   MOVING_MS = 1000, /* TCP: acknowledged so recently, the connection lives */
   PROBES_MIN = 3,   /* without an answer, before a session is given up */
@@ -299,8 +299,8 @@ static void ask(Engine *e)
     return;
   }
   r->tell_at = e->now + r->tell_pause;
-  r->tell_pause = 2 * r->tell_pause < TELL_AGAIN_MAX_MS * ms ? 2 * r->tell_pause
-                                                             : TELL_AGAIN_MAX_MS * ms;
+  r->tell_pause =
+      2 * r->tell_pause < TELL_AGAIN_MAX_MS * ms ? 2 * r->tell_pause : TELL_AGAIN_MAX_MS * ms;
   r->told = true;
   control_send_silent(e, true);
 }

@@ -22,8 +22,8 @@ typedef struct Revive {
   uint64_t tell_pause; /* ns; from then until it is told again */
   bool told;
   uint64_t learned_at, round_trip; /* of a probe */
-  uint64_t tcp_until;  /* TCP: something has to come before, 0 = no */
-  unsigned refusals;   /* times that its host said nobody listens, since anything came */
+  uint64_t tcp_until;              /* TCP: something has to come before, 0 = no */
+  unsigned refusals; /* times that its host said nobody listens, since anything came */
 } Revive;
 
 /* Data packets moved: authenticated ones came, or payload moved at all. */

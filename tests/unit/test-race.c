@@ -5,14 +5,14 @@
 #include <sys/socket.h>
 #include "fake-engine.h"
 
-static bool doubts, gives_way;
+static bool doubts, takes;
 bool revive_doubts(const Engine *e)
 {
   return doubts;
 }
-bool revive_gives_way(const Engine *e)
+bool revive_other_answered(Engine *e)
 {
-  return gives_way;
+  return takes;
 }
 void control_send_chosen(Engine *e, uint16_t number)
 {
@@ -72,7 +72,7 @@ static void begin(Engine *e)
   race_init(e);
   e->session = puppet(OVPN_SESSION_RESET_SENT);
   e->race.number = 1;
-  doubts = gives_way = false;
+  doubts = takes = false;
 }
 
 static void finish(Engine *e)
@@ -207,7 +207,7 @@ static void test_limits(Engine *e)
   close(y.server);
 }
 
-/* With a tunnel that is up: only when its server is doubted, and has been asked in vain. */
+/* With a tunnel that is up: only when its server is doubted; who is answered waits for the end. */
 static void test_beside_a_tunnel(Engine *e)
 {
   begin(e);
@@ -220,12 +220,19 @@ static void test_beside_a_tunnel(Engine *e)
   join(e, 2, a.client);
   CHECK(send(a.server, "A", 1, 0) == 1);
   race_ready(e, 0);
-  CHECK_INT(seen.chosen, 0); /* the old one may answer still */
+  CHECK_INT(seen.chosen, 0); /* the old one has spoken meanwhile */
   CHECK_INT(race_rivals(e), 0);
-  gives_way = true;
+  takes = true;
   join(e, 3, b.client);
   CHECK(send(b.server, "A", 1, 0) == 1);
   race_ready(e, 0);
+  CHECK_INT(seen.chosen, 0); /* not before the old one was asked a last time */
+  CHECK(!race_waits(e, 0));
+  CHECK(race_deadline(e) == UINT64_MAX);
+  e->race.rivals[0].session->deadline = e->now;
+  race_tick(e); /* its time stands still */
+  CHECK_INT(race_rivals(e), 1);
+  race_take(e);
   CHECK_INT(seen.chosen, 1);
   CHECK_INT(e->link.fd, b.client);
   finish(e);

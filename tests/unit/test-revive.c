@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Doubt about a UDP server, and what ends it: answers, silence, closed ports, sleep. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <sys/socket.h>
 #include "fake-engine.h"
 
-static unsigned raced;
+static unsigned raced, taken;
 void race_end(Engine *e)
 {
   raced++;
+}
+void race_take(Engine *e)
+{
+  taken++;
+  revive_end(e);
 }
 bool datapath_send(Datapath *dp, Batch *tx, const uint8_t *payload, size_t len)
 {
@@ -156,17 +162,116 @@ static void test_tells_the_service(Engine *e)
 {
   up(e, true);
   revive_note(e, false, true);
-  pass(e, 2000);
+  pass(e, 1400);
   CHECK_INT(seen.silent, 0);
-  pass(e, 1000);
+  pass(e, 200);
   CHECK_INT(seen.silent, 1);
-  CHECK(revive_gives_way(e));
   pass(e, 10000);
   CHECK_INT(seen.silent, 1);
   pass(e, 10000);
   CHECK_INT(seen.silent, 2);
   CHECK(e->session->probes < 60); /* a server that is away is spared */
   CHECK(seen.sessions < 60);
+  pass(e, 24000);
+  CHECK_INT(seen.silent, 2); /* less and less often */
+  CHECK_INT(seen.heard, 0);
+  revive_alive(e);
+  CHECK_INT(seen.heard, 1);
+  revive_alive(e);
+  CHECK_INT(seen.heard, 1);
+  down(e);
+}
+
+static void test_other_server(Engine *e)
+{
+  taken = 0;
+  up(e, true);
+  CHECK(!revive_other_answered(e)); /* there is no doubt */
+  revive_note(e, false, true);
+  pass(e, 2000);
+  CHECK(revive_other_answered(e));
+  unsigned probes = e->session->probes;
+  pass(e, 150);
+  CHECK(e->session->probes >= probes + 2); /* the last chances */
+  CHECK_INT(taken, 0);
+  CHECK(revive_deadline(e) < e->now + 100 * MS);
+  pass(e, 150);
+  CHECK_INT(taken, 1);
+  down(e);
+
+  up(e, true); /* the old one answers */
+  revive_note(e, false, true);
+  pass(e, 2000);
+  CHECK(revive_other_answered(e));
+  pass(e, 100);
+  revive_note(e, true, false);
+  pass(e, 5000);
+  CHECK_INT(taken, 1);
+  CHECK_INT(seen.heard, 1);
+  down(e);
+
+  up(e, true); /* an answer takes long here */
+  e->revive.round_trip = 400 * MS;
+  revive_note(e, false, true);
+  pass(e, 2000);
+  CHECK(revive_other_answered(e));
+  pass(e, 700);
+  CHECK_INT(taken, 1);
+  pass(e, 300);
+  CHECK_INT(taken, 2);
+  down(e);
+
+  up(e, true); /* it was started anew, and is as good as the other */
+  revive_note(e, false, true);
+  pass(e, 2000);
+  CHECK(revive_other_answered(e));
+  CHECK(revive_input(e, (const uint8_t *)"A", 1));
+  pass(e, 500);
+  CHECK_INT(taken, 2);
+  CHECK_INT(seen.replaced, 1);
+  CHECK_INT(seen.heard, 1);
+  down(e);
+}
+
+/* Two ends of a connection whose packets are all acknowledged. */
+static void connect_pair(int ret[2])
+{
+  struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t len = sizeof a;
+  int l = socket(AF_INET, SOCK_STREAM, 0);
+  ret[0] = socket(AF_INET, SOCK_STREAM, 0);
+  CHECK(bind(l, (struct sockaddr *)&a, sizeof a) == 0 && listen(l, 1) == 0);
+  CHECK(getsockname(l, (struct sockaddr *)&a, &len) == 0);
+  CHECK(connect(ret[0], (struct sockaddr *)&a, sizeof a) == 0);
+  ret[1] = accept(l, NULL, NULL);
+  close(l);
+}
+
+/* Over TCP: no hello, few probes, more time. */
+static void test_stream(Engine *e)
+{
+  int fd[2];
+  connect_pair(fd);
+  taken = 0;
+  up(e, true);
+  e->link.proto = OVPN_PROTO_TCP;
+  e->link.fd = fd[0];
+  revive_note(e, false, true);
+  pass(e, 2900);
+  CHECK(e->revive.doubt);
+  CHECK_INT(seen.silent, 0);
+  CHECK_INT(seen.sessions, 0);
+  CHECK_INT(e->session->probes, 3);
+  pass(e, 200);
+  CHECK_INT(seen.silent, 1);
+  CHECK(revive_other_answered(e));
+  pass(e, 100);
+  CHECK_INT(taken, 0);
+  pass(e, 300);
+  CHECK_INT(taken, 1);
+  CHECK_INT(seen.drive_failed, 0);
+  close(fd[0]);
+  close(fd[1]);
   down(e);
 }
 
@@ -222,8 +327,10 @@ static void test_woken(Engine *e)
   e->link.proto = OVPN_PROTO_TCP;
   revive_woken(e);
   CHECK_INT(e->session->probes, 1);
-  CHECK(revive_deadline(e) == e->now + 5000 * MS);
-  pass(e, 4000);
+  CHECK_INT(e->revive.tcp_until, e->now + 5000 * MS);
+  pass(e, 600);
+  CHECK_INT(seen.silent, 1); /* a new connection is tried soon */
+  pass(e, 3400);
   CHECK_INT(seen.drive_failed, 0);
   pass(e, 1000);
   CHECK(seen.drive_failed > 0);
@@ -262,6 +369,8 @@ int main(void)
   test_started_anew(&e);
   test_closed_port(&e);
   test_tells_the_service(&e);
+  test_other_server(&e);
+  test_stream(&e);
   test_password_is_not_asked_for(&e);
   test_address_changes(&e);
   test_woken(&e);
