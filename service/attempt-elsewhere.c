@@ -6,8 +6,8 @@
  *
  * Over TCP the place itself is asked too: it may be the connection that is lost, and not the
  * server. Invariants: ASKED_MAX at a time, one every PACE_MS, each place once for each time that
- * the engine says so; servers behind a proxy and those that are waited for are left out. DESIGN.md
- * §6. */
+ * the engine says so; servers behind a proxy and those that are waited for are left out, and so are
+ * other servers where a person would have to sign in there. DESIGN.md §6. */
 #include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
@@ -153,7 +153,8 @@ static void on_found(GObject *source, GAsyncResult *result, gpointer user_data)
 static gboolean may_be_asked(NmOvpnAttempt *a, gsize remote)
 {
   const OvpnRemote *r = &a->config.remotes[remote];
-  return *r->host && !r->waits && !ovpn_config_proxy(&a->config, r);
+  gboolean other = remote != a->place.remote;
+  return *r->host && !r->waits && !ovpn_config_proxy(&a->config, r) && !(other && a->person);
 }
 
 /* The next remote: its addresses, or where they are found. */
@@ -225,8 +226,8 @@ void nmovpn_attempt_has_moved(NmOvpnAttempt *a, size_t from)
 
 gboolean nmovpn_attempt_move_back(NmOvpnAttempt *a, const OvpnFailure *f)
 {
-  if (a->state != NMOVPN_ATTEMPT_UP || a->moved_from < 0)
-    return FALSE;
+  if (a->state != NMOVPN_ATTEMPT_UP || a->moved_from < 0 || f->status == OVPN_FAIL_AUTH_SESSION)
+    return FALSE; /* a token of the first one: the password is next */
   a->round_index = (size_t)a->moved_from;
   a->moved_from = -1;
   if (nmovpn_attempt_have_user_pass(a))

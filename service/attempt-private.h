@@ -88,6 +88,7 @@ struct NmOvpnAttempt {
   OvpnNeed signin;               /* what the server waits for in this session: attempt-signin.c */
   char *page;                    /* to open in a browser; wiped */
   char *refusal;                 /* sentence about the answer before */
+  gboolean person;               /* a password alone is not enough here */
   gint64 started_at, wait_until; /* monotonic, us; until when the server waits, 0 = not told */
   GSource *wait_timer;
   gboolean pin_refused;

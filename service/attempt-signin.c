@@ -191,6 +191,8 @@ void nmovpn_attempt_needs(NmOvpnAttempt *a, const NmOvpnQuestion *q)
       a->state != NMOVPN_ATTEMPT_CONFIGURING && a->state != NMOVPN_ATTEMPT_UP &&
       !nmovpn_attempt_is_waiting(a))
     return;
+  a->person |= q->need == OVPN_NEED_STATIC_CHALLENGE || q->need == OVPN_NEED_BROWSER ||
+               q->need == OVPN_NEED_QUESTION || (q->need == OVPN_NEED_CHALLENGE && q->required);
   switch (q->need) {
   case OVPN_NEED_NONE:
     return;
