@@ -8,9 +8,9 @@
  * server. Invariants: ASKED_MAX at a time, one every PACE_MS, each place once for each time that
  * the engine says so; servers behind a proxy and those that are waited for are left out, and so are
  * other servers where a person would have to sign in there. DESIGN.md §6. */
-#include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
+#include "helper/core/address.h"
 #include "service/attempt-private.h"
 #include "service/log.h"
 
@@ -81,20 +81,11 @@ static void own_options(NmOvpnAttempt *a)
 
 static char *address_text(const struct sockaddr_storage *ss)
 {
-  g_autoptr(GSocketAddress) s =
-      g_socket_address_new_from_native((gpointer)(guintptr)ss, sizeof(*ss));
-  return s ? g_inet_address_to_string(g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(s)))
-           : g_strdup("?");
-}
-
-static gboolean same_address(const struct sockaddr_storage *x, const struct sockaddr_storage *y)
-{
-  const struct sockaddr_in *x4 = (const void *)x, *y4 = (const void *)y;
-  const struct sockaddr_in6 *x6 = (const void *)x, *y6 = (const void *)y;
-  if (x->ss_family != y->ss_family)
-    return FALSE;
-  return x->ss_family == AF_INET6 ? memcmp(&x6->sin6_addr, &y6->sin6_addr, 16) == 0
-                                  : x4->sin_addr.s_addr == y4->sin_addr.s_addr;
+  size_t len;
+  const uint8_t *bytes = ovpn_address_bytes(ss, &len);
+  g_autoptr(GInetAddress) address =
+      g_inet_address_new_from_bytes(bytes, len == 16 ? G_SOCKET_FAMILY_IPV6 : G_SOCKET_FAMILY_IPV4);
+  return g_inet_address_to_string(address);
 }
 
 static void ask(NmOvpnAttempt *a, NmOvpnPlace *p, guint ms)
@@ -125,7 +116,7 @@ static void found(NmOvpnSearch *s, GList *addresses)
   for (GList *l = addresses; l && port && n < ADDRESSES_MAX; l = l->next) {
     NmOvpnPlace p = {.remote = remote, .port = port, .fd = -1};
     nmovpn_attempt_fill_sockaddr(&p.server, l->data, port);
-    gboolean own = remote == a->place.remote && same_address(&p.server, &a->place.server);
+    gboolean own = remote == a->place.remote && ovpn_address_same_host(&p.server, &a->place.server);
     if (!nmovpn_attempt_family_fits(a, r, l->data) || (own && !tcp))
       continue; /* over UDP the engine itself asks there */
     p.server_name = nmovpn_attempt_server_name(r);

@@ -19,7 +19,8 @@ struct OvpnSession {
 };
 
 static struct {
-  unsigned sessions, freed, silent, heard, sockets, chosen, failed, replaced, opened, needs, drive_failed;
+  unsigned sessions, freed, silent, heard, sockets, chosen, failed, replaced, opened, needs,
+      drive_failed;
   bool no_session;
   OvpnSessionState new_state;
   uint16_t number;
