@@ -145,7 +145,8 @@ static gboolean may_be_asked(NmOvpnAttempt *a, gsize remote)
 {
   const OvpnRemote *r = &a->config.remotes[remote];
   gboolean other = remote != a->place.remote;
-  return *r->host && !r->waits && !ovpn_config_proxy(&a->config, r) && !(other && a->person);
+  return *r->host && !r->waits && !ovpn_config_proxy(&a->config, r) && !(other && a->person) &&
+         !nmovpn_attempt_is_unfit(a, r);
 }
 
 /* The next remote: its addresses, or where they are found. */
@@ -202,6 +203,25 @@ void nmovpn_attempt_look_again(NmOvpnAttempt *a)
   NmOvpnSearch *s = a->search = g_new0(NmOvpnSearch, 1);
   s->attempt = a;
   wait_then_go_on(s, 0);
+}
+
+static guint64 bit(gsize remote)
+{
+  return remote < 64 ? G_GUINT64_CONSTANT(1) << remote : 0;
+}
+
+gboolean nmovpn_attempt_is_unfit(const NmOvpnAttempt *a, const OvpnRemote *r)
+{
+  return (a->unfit & bit((gsize)(r - a->config.remotes))) != 0;
+}
+
+gboolean nmovpn_attempt_is_only_here(NmOvpnAttempt *a, const OvpnFailure *f)
+{
+  if (!a->was_up || a->good < 0 || (gsize)a->good == a->place.remote ||
+      f->status == OVPN_FAIL_INTERNAL || nmovpn_failure_action(f->status) != NMOVPN_FAILURE_FINAL)
+    return FALSE;
+  a->unfit |= bit(a->place.remote);
+  return TRUE;
 }
 
 void nmovpn_attempt_has_moved(NmOvpnAttempt *a, size_t from)

@@ -74,9 +74,11 @@ struct NmOvpnAttempt {
   char *first_failure_server; /* whom it is about */
   guint16 newest_link;        /* number that was given last */
   GSList *rivals;             /* NmOvpnRival, oldest first: tried before, and may still answer */
-  NmOvpnSearch *search;       /* attempt-elsewhere.c; NULL = none */
-  gint moved_from;     /* remote that the tunnel has left, until it is up at the next; -1 = none */
-  GSource *race_timer; /* then the next one is tried too */
+  gint good;                  /* remote with which it was up last; -1 = none */
+  guint64 unfit; /* remotes (bits) that proved useless since: bad certificates and the like */
+  NmOvpnSearch *search; /* attempt-elsewhere.c; NULL = none */
+  gint moved_from;      /* remote that the tunnel has left, until it is up at the next; -1 = none */
+  GSource *race_timer;  /* then the next one is tried too */
   gboolean race_blocked; /* there were too many for that */
   gint64 link_until;     /* monotonic, us: the end of the turn */
 
@@ -171,6 +173,9 @@ void nmovpn_attempt_look_again(NmOvpnAttempt *a);  /* the server that is in use 
 void nmovpn_attempt_heard_again(NmOvpnAttempt *a); /* it is there */
 void nmovpn_attempt_stop_looking(NmOvpnAttempt *a);
 void nmovpn_attempt_has_moved(NmOvpnAttempt *a, size_t from); /* the engine has changed over */
+gboolean nmovpn_attempt_is_unfit(const NmOvpnAttempt *a, const OvpnRemote *r);
+/* A failure that would end the connection is only one of this server, where another was good. */
+gboolean nmovpn_attempt_is_only_here(NmOvpnAttempt *a, const OvpnFailure *f);
 /* TRUE: the tunnel has just moved to another server, but could not stay there; it goes back. */
 gboolean nmovpn_attempt_move_back(NmOvpnAttempt *a, const OvpnFailure *f);
 

@@ -202,7 +202,8 @@ static gboolean next_fits(const NmOvpnAttempt *a)
   const OvpnRemote *next = nmovpn_attempt_next_remote(a);
   if (a->next_address)
     return TRUE;
-  return next && (ovpn_config_proxy(&a->config, next) != NULL) == a->place.via_proxy;
+  return next && !nmovpn_attempt_is_unfit(a, next) &&
+         (ovpn_config_proxy(&a->config, next) != NULL) == a->place.via_proxy;
 }
 
 static gboolean on_race_timer(gpointer user_data)

@@ -291,6 +291,8 @@ static void on_up(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_
     return;
   a->mtu = mtu;
   a->moved_from = -1;
+  a->good = (gint)a->place.remote;
+  a->unfit = 0;
   if (a->state == NMOVPN_ATTEMPT_CONFIGURING) {
     nmovpn_log(LOG_NOTICE, "connected to %s with %s, device %s", a->place.server_name, cipher,
                a->tun.ifname);
@@ -323,7 +325,8 @@ static void on_failed(NmOvpnEngine *e, const OvpnFailure *f, guint number, gbool
   if (nmovpn_race_failed(a, number, f) || (number && number != a->place.number))
     return; /* one of several, or one that was given up already */
   a->place.number = 0;
-  NmOvpnFailureAction action = nmovpn_failure_action(f->status);
+  NmOvpnFailureAction action =
+      nmovpn_attempt_is_only_here(a, f) ? NMOVPN_FAILURE_NEXT : nmovpn_failure_action(f->status);
   nmovpn_attempt_end_wait(a);
   if (nmovpn_attempt_signin_failed(a, f) || nmovpn_attempt_move_back(a, f))
     return;
@@ -496,7 +499,7 @@ NmOvpnAttempt *nmovpn_attempt_new(NmOvpnBroker *broker, const NmOvpnAttemptCallb
   a->broker = broker;
   a->callbacks = *callbacks;
   a->user_data = user_data;
-  a->place.fd = a->listen_fd = a->tun.fd = a->moved_from = -1;
+  a->place.fd = a->listen_fd = a->tun.fd = a->moved_from = a->good = -1;
   for (int i = 0; i < OVPN_FILE_MAX; i++)
     a->files[i] = -1;
   ovpn_config_init(&a->config);

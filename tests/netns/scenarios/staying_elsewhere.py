@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The server of a tunnel that is up goes away for good, and another one of the profile is there: how long until packets
 flow again through that one."""
-import random
 import re
 import signal
 import subprocess
 import time
 
-from lab import S4, check, wait_for
+from lab import C4, S4, check, wait_for
 from life import Up
 from registry import add, scenario
 from staying import learned
+from staying_asleep import tcp_rule
 
 BEYOND = '192.0.2.66'  # behind all servers, each of which has a network of its own
 PUSH = ['keepalive 10 60', 'push "route %s"' % BEYOND]
@@ -45,15 +45,15 @@ class Reach:
         self.proc.wait(60)
 
 
-def swallow(l, port):
-    """Packets of the server at that port vanish in both directions, without a word."""
+def swallow(l, *ports):
+    """Packets of the servers at these ports vanish in both directions, without a word; none: no more."""
     l.on_server('nft', 'delete', 'table', 'inet', 'swallow', ok=False)
-    if port:
-        path = l.scratch + '/swallow.nft'
+    if ports:
+        path, ports = l.scratch + '/swallow.nft', ', '.join(map(str, ports))
         with open(path, 'w') as f:
             f.write('table inet swallow { chain i { type filter hook input priority 0; meta l4proto { tcp, udp } th dport '
-                    '%d drop; }; chain o { type filter hook output priority 0; meta l4proto { tcp, udp } th sport %d drop; '
-                    '}; }' % (port, port))
+                    '{ %s } drop; }; chain o { type filter hook output priority 0; meta l4proto { tcp, udp } th sport '
+                    '{ %s } drop; }; }' % (ports, ports))
         l.on_server('nft', '-f', path)
 
 
@@ -69,37 +69,133 @@ def sessions(s):
     return s.log().count('Peer Connection Initiated')
 
 
+class Two:
+    """A profile with two servers, connected to one of them: `used`; the tunnel carries traffic."""
+
+    def __init__(self, l, proto='udp', lines=(), second=PUSH, ca=None):
+        self.l, self.proto = l, proto
+        self.a = l.server('first-' + proto, PUSH, proto=proto)
+        self.b = l.server('second-' + proto, second, proto=proto, **({'ca': ca} if ca else {}))
+        remotes = ['!remote'] + ['remote %s %d' % (S4, s.port) for s in (self.a, self.b)]
+        self.name = l.import_profile(l.profile(self.a, remotes + list(lines)))
+
+    def __enter__(self):
+        try:
+            self.mark = self.l.mark()
+            rc, out, _ = self.l.up(self.name)
+            check(rc == 0, out)
+            self.used, self.other = (self.a, self.b) if sessions(self.a) else (self.b, self.a)
+            self.tun = self.l.device(self.used)
+            self.reach = Reach(self.l).__enter__()
+            wait_for('the server answers probes', lambda: 'answers probes' in self.l.log_since(self.mark))
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def moved(self, since, most):
+        """Traffic flows again, through the other server."""
+        took = self.reach.back(since, 90)
+        print('    %s: works again after %.2f s' % (self.proto, took), flush=True)
+        check(sessions(self.other) >= 1, 'the other server has no session')
+        check(self.tun == self.l.device(self.other), 'the tunnel device was not kept')
+        check(took < most, 'no traffic for %.1f s' % took)
+
+    def stayed(self):
+        check(sessions(self.used) == 1 and sessions(self.other) == 0, '%d sessions at the first, %d at the second' % (
+            sessions(self.used), sessions(self.other)))
+
+    def __exit__(self, *_):
+        if hasattr(self, 'reach'):
+            self.reach.__exit__()
+        swallow(self.l)
+        self.l.down(self.name)
+        self.l.delete(self.name)
+        self.l.drop_server('first-' + self.proto)
+        self.l.drop_server('second-' + self.proto)
+
+
 def goes_away(proto, event, most, lines=()):
     def f(l):
-        a = l.server('first-' + proto, PUSH, proto=proto)
-        b = l.server('second-' + proto, PUSH, proto=proto)
-        remotes = ['!remote'] + ['remote %s %d' % (S4, s.port) for s in (a, b)]
-        name = l.import_profile(l.profile(a, remotes + list(lines)))
-        try:
-            mark = l.mark()
-            rc, out, _ = l.up(name)
-            check(rc == 0, out)
-            used, other = (a, b) if sessions(a) else (b, a)
-            tun = l.device(used)
-            with Reach(l) as reach:
-                if proto == 'udp':
-                    wait_for('the server answers probes', lambda: 'answers probes' in l.log_since(mark))
-                begin = time.time()
-                event(l, used)
-                took = reach.back(begin + 0.1, 90)
-            print('    %s: works again after %.2f s' % (proto, took), flush=True)
-            check(sessions(other) == 1, 'the other server has %d sessions' % sessions(other))
-            check(tun == l.device(other), 'the tunnel device was not kept')
-            check(took < most, 'no traffic for %.1f s' % took)
-        finally:
-            swallow(l, None)
-            l.down(name)
-            l.delete(name)
-            l.drop_server('first-' + proto)
-            l.drop_server('second-' + proto)
+        with Two(l, proto, lines) as two:
+            begin = time.time()
+            event(l, two.used)
+            two.moved(begin + 0.1, most)
+            check(sessions(two.other) == 1, 'the other server has %d sessions' % sessions(two.other))
     return f
 
 
 for _proto in ('udp', 'tcp'):
     for _name, _event in (('crashed', killed), ('swallowed', swallowed)):
         add('staying', 'other-server-after-%s-%s' % (_name, _proto), goes_away(_proto, _event, 10))
+add('staying', 'other-server-after-crashed-udp-remote-random', goes_away('udp', killed, 10, ['remote-random']))
+add('staying', 'other-server-after-swallowed-udp-full-tunnel', goes_away('udp', swallowed, 10, ['redirect-gateway def1']))
+add('staying', 'other-server-after-swallowed-tcp-full-tunnel', goes_away('tcp', swallowed, 15, ['redirect-gateway def1']))
+
+
+def all_stall(proto):
+    """The network stands still for some seconds, on the way to both: the old session goes on afterwards."""
+    def f(l):
+        with Two(l, proto) as two:
+            swallow(l, two.a.port, two.b.port)
+            time.sleep(4 if proto == 'udp' else 6)
+            swallow(l)
+            took = two.reach.back(time.time(), 30)
+            print('    %s: works again after %.2f s' % (proto, took), flush=True)
+            time.sleep(1)
+            two.stayed()
+    return f
+
+
+for _proto in ('udp', 'tcp'):
+    add('staying', 'two-servers-and-the-network-stalls-' + _proto, all_stall(_proto))
+
+
+@scenario
+def other_servers_are_not_hammered(l):
+    """Both are away for twenty seconds: each gets few packets, and the first that is back is used."""
+    with Two(l) as two:
+        l.on_server('nft', 'add', 'table', 'inet', 'count')
+        try:
+            l.on_server('nft', 'add', 'chain', 'inet', 'count', 'i', '{ type filter hook input priority -10; }')
+            l.on_server('nft', 'add', 'rule', 'inet', 'count', 'i', 'udp', 'dport', str(two.other.port), 'counter')
+            swallow(l, two.a.port, two.b.port)
+            time.sleep(20)
+            out = l.on_server('nft', 'list', 'table', 'inet', 'count')
+        finally:
+            l.on_server('nft', 'delete', 'table', 'inet', 'count')
+        n = int(re.search(r'packets (\d+)', out).group(1))
+        print('    %d packets to the other in 20 s' % n, flush=True)
+        check(0 < n < 20, '%d packets to the other' % n)
+        swallow(l)
+        print('    works again after %.2f s' % two.reach.back(time.time(), 30), flush=True)
+
+
+@scenario
+def other_server_does_not_want_us(l):
+    """The second one has a certificate of somebody else: the tunnel comes back to the first once that is there."""
+    with Two(l, ca='rsa') as two:
+        mark = l.mark()
+        swallow(l, two.used.port)
+        wait_for('the other server is seen through', lambda: re.search('signed|certificate', l.log_since(mark)), 20, 0.1)
+        swallow(l)
+        print('    works again after %.2f s' % two.reach.back(time.time(), 30), flush=True)
+        check(two.tun == l.device(two.used), 'the tunnel device was not kept')
+
+
+@scenario
+def tcp_connection_is_forgotten_on_the_way(l):
+    """A firewall on the way has forgotten the connection and swallows its packets; the server is there."""
+    s = l.server('forgotten', PUSH, proto='tcp')
+    try:
+        with Up(l, s) as u:
+            learned(u)
+            with Reach(l) as reach:
+                begin = time.time()
+                tcp_rule(l, int(re.findall(r'%s:(\d+) ' % re.escape(C4), s.log())[-1]))
+                took = reach.back(begin + 0.1, 90)
+            print('    works again after %.2f s' % took, flush=True)
+            check(took < 12, 'no traffic for %.1f s' % took)
+            u.kept()
+    finally:
+        tcp_rule(l, None)
