@@ -159,8 +159,9 @@ static void look_up(NmOvpnSearch *s)
     found(s, NULL);
     return;
   }
-  if (g_hostname_is_ip_address(r->host)) {
-    found(s, g_list_append(NULL, g_inet_address_new_from_string(r->host)));
+  GInetAddress *literal = nmovpn_attempt_parse_address(r->host);
+  if (literal) {
+    found(s, g_list_append(NULL, literal));
     return;
   }
   g_autoptr(GResolver) resolver = g_resolver_get_default();

@@ -276,3 +276,4 @@ def password_is_not_asked_again(l):
 import staying_more  # noqa: E402,F401
 import staying_failover  # noqa: E402,F401
 import staying_asleep  # noqa: E402,F401
+import staying_elsewhere  # noqa: E402,F401
