@@ -87,6 +87,7 @@ void nmovpn_attempt_report(NmOvpnAttempt *a)
                              .config = &a->config,
                              .server = (const struct sockaddr *)&a->place.server,
                              .ifname = a->tun.ifname,
+                             .had6 = a->have_netconfig && a->netconfig.ip6,
                              .mtu = a->mtu};
   nmovpn_netconfig_read_connection(&in, a->connection);
   find_local_net(a, &in);

@@ -439,15 +439,16 @@ static GArray *tunnel_networks6(const NmOvpnNetconfigInput *in)
   return list;
 }
 
-/* block-ipv6 without an IPv6 address: all IPv6 is led into the tunnel, where nobody answers,
- * instead of past it. */
-static GVariant *build6_blocked(void)
+/* IPv6 with nothing but an address that nobody uses. For block-ipv6: all IPv6 is led into the
+ * tunnel, where nobody answers, instead of past it. And to take back what was reported before:
+ * NetworkManager keeps that until there is something else in its place. */
+static GVariant *build6_alone(gboolean never_default)
 {
   GVariantBuilder b;
   g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
   add(&b, NM_VPN_PLUGIN_IP6_CONFIG_ADDRESS, variant6(&blocked_addr6));
   add(&b, NM_VPN_PLUGIN_IP6_CONFIG_PREFIX, g_variant_new_uint32(128));
-  add(&b, NM_VPN_PLUGIN_IP6_CONFIG_NEVER_DEFAULT, g_variant_new_boolean(FALSE));
+  add(&b, NM_VPN_PLUGIN_IP6_CONFIG_NEVER_DEFAULT, g_variant_new_boolean(never_default));
   return g_variant_ref_sink(g_variant_builder_end(&b));
 }
 
@@ -514,14 +515,15 @@ gboolean nmovpn_netconfig_build(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *
   if (p->has_v6)
     n->ip6 = build6(n, in, dns);
   else if (p->block_ipv6)
-    n->ip6 = build6_blocked();
+    n->ip6 = build6_alone(FALSE);
   else if (in->guard_ipv6 && takes_all_ipv4(in)) {
-    n->ip6 = build6_blocked();
+    n->ip6 = build6_alone(FALSE);
     note(n,
          _("The tunnel takes all traffic but has no IPv6: IPv6 is blocked while it is up, so that "
            "nothing goes past it (%s=no in the connection's vpn.data allows it)."),
          NMOVPN_KEY_IPV6_GUARD);
-  }
+  } else if (in->had6)
+    n->ip6 = build6_alone(TRUE);
   if (!n->ip6 && (p->redirect & OVPN_REDIRECT_IPV6))
     note(n, _("The server asks for all IPv6 traffic but gave no IPv6 address: IPv6 does not use "
               "the tunnel."));

@@ -25,6 +25,7 @@ typedef struct NmOvpnNetconfigInput {
   guint32 local_net;   /* network order: the network that leads to the server, for block-local */
   guint local_prefix;  /* of it; 0 = not known */
   gboolean guard_ipv6; /* a tunnel for all IPv4 keeps IPv6 from going past it */
+  gboolean had6;       /* an earlier report had IPv6 */
   NMSettingIPConfig *ip4, *ip6; /* of the connection: their own routes; NULL; borrowed */
 } NmOvpnNetconfigInput;
 

@@ -126,12 +126,23 @@ static unsigned inner_id(const OvpnConfig *c, bool cbc)
   return !cbc ? 0 : ovpn_config_is_static(c) ? 8 : 4;
 }
 
+/* Ethernet and more is what the rules of OpenVPN are made for. */
+static bool is_narrow(unsigned path_mtu)
+{
+  return path_mtu && path_mtu < MTU_ETHERNET;
+}
+
 unsigned ovpn_fragment_max(const OvpnConfig *c, bool link_ipv6, bool cbc, unsigned block,
-                           unsigned crypto_header, bool peer_id)
+                           unsigned crypto_header, bool peer_id, unsigned path_mtu)
 {
   unsigned outside = outside_bytes(c, c->fragment_mtu, false, link_ipv6, crypto_header, peer_id);
   unsigned room = text_room(c->fragment, outside, cbc ? block : 0);
   unsigned inside = OVPN_FRAGMENT_HEAD + inner_id(c, cbc);
+  if (is_narrow(path_mtu) && c->fragment) {
+    outside = outside_bytes(c, true, false, link_ipv6, crypto_header, peer_id);
+    unsigned path_room = text_room(path_mtu, outside, cbc ? block : 0);
+    room = path_room < room ? path_room : room;
+  }
   return room > inside ? room - inside : 0;
 }
 
@@ -143,7 +154,8 @@ static unsigned tun_mtu_extra(const OvpnConfig *c)
 }
 
 unsigned ovpn_mss(const OvpnConfig *c, unsigned tun_mtu, bool tcp_link, bool link_ipv6, bool cbc,
-                  unsigned block, unsigned crypto_header, bool peer_id, bool one_byte_comp)
+                  unsigned block, unsigned crypto_header, bool peer_id, bool one_byte_comp,
+                  unsigned path_mtu)
 {
   unsigned limit = c->mssfix < 0 ? 0 : (unsigned)c->mssfix, fragment = tcp_link ? 0 : c->fragment;
   bool mtu = c->mssfix_mtu, fixed = c->mssfix_fixed;
@@ -162,12 +174,18 @@ unsigned ovpn_mss(const OvpnConfig *c, unsigned tun_mtu, bool tcp_link, bool lin
       fixed = true;
     }
   }
-  if (fixed)
-    return limit > TCP_IP4_HEADERS ? limit - TCP_IP4_HEADERS : 0;
-  unsigned outside = outside_bytes(c, mtu, tcp_link, link_ipv6, crypto_header, peer_id);
   unsigned inside = tun_mtu_extra(c) + (one_byte_comp ? 1 : 0) +
                     (fragment ? OVPN_FRAGMENT_HEAD : 0) + inner_id(c, cbc);
-  return ovpn_mss_compute(limit, outside, cbc ? block : 0, inside);
+  unsigned outside = outside_bytes(c, mtu, tcp_link, link_ipv6, crypto_header, peer_id);
+  unsigned mss = !fixed ? ovpn_mss_compute(limit, outside, cbc ? block : 0, inside)
+                 : limit > TCP_IP4_HEADERS ? limit - TCP_IP4_HEADERS
+                                           : 0;
+  if (is_narrow(path_mtu) && !tcp_link && !c->mssfix_fixed) {
+    outside = outside_bytes(c, true, false, link_ipv6, crypto_header, peer_id);
+    unsigned fits = ovpn_mss_compute(path_mtu, outside, cbc ? block : 0, inside);
+    mss = fits && fits < mss ? fits : mss;
+  }
+  return mss;
 }
 
 enum {

@@ -51,14 +51,16 @@ OvpnStatus ovpn_frame_remove(OvpnCompress mode, uint8_t **p, size_t *len, uint8_
 
 /* The MSS value for inner IPv4 (IPv6: 20 less), spec §16.3; 0 = do not clamp. tun_mtu: of the
  * profile, else 1500: what a server pushes does not change the default of mssfix in OpenVPN 2.6
- * (which was measured). crypto_header: IV and HMAC, or id and tag, bytes; the rest from the config.
- */
+ * (which was measured). crypto_header: IV and HMAC, or id and tag, bytes. path_mtu: what the path
+ * takes in one piece, 0 = not known; below 1500, and over UDP, packets of segments are no larger
+ * than that, unless mssfix is 0 or fixed. The rest from the config. */
 unsigned ovpn_mss(const OvpnConfig *c, unsigned tun_mtu, bool tcp_link, bool link_ipv6, bool cbc,
-                  unsigned block, unsigned crypto_header, bool peer_id, bool one_byte_comp);
+                  unsigned block, unsigned crypto_header, bool peer_id, bool one_byte_comp,
+                  unsigned path_mtu);
 /* Payload of one piece behind its header, for `fragment`; 0 = nothing is left, or fragment is off.
  * The other arguments as above. */
 unsigned ovpn_fragment_max(const OvpnConfig *c, bool link_ipv6, bool cbc, unsigned block,
-                           unsigned crypto_header, bool peer_id);
+                           unsigned crypto_header, bool peer_id, unsigned path_mtu);
 /* The arithmetic behind it: limit on a packet, bytes outside the encrypted part (heads, IV, tag or
  * HMAC; AEAD ids too), CBC block size (0 or 1 = no padding), bytes inside in front of the IP
  * packet. 0 = nothing is left. */

@@ -150,14 +150,14 @@ static void set_framing(Engine *e, DatapathPeer *peer)
   }
 }
 
-static void set_peer(Engine *e, const OvpnDataCipher *cipher, int32_t peer_id)
+/* How large inner segments and pieces may be, so that the path takes their packets whole. */
+static void set_sizes(const Engine *e, DatapathPeer *peer)
 {
   const OvpnPushed *p = ovpn_session_pushed(e->session);
   const OvpnConfig *c = &e->config;
-  bool tcp = e->link.proto == OVPN_PROTO_TCP, one = false;
-  DatapathPeer peer = {.tap = c->tap, .tcp = tcp, .peer = ovpn_address_plain(&e->link.peer)};
-  set_framing(e, &peer);
-  switch (peer.compress) {
+  const OvpnDataCipher *cipher = e->cipher;
+  bool one = false, v6 = e->link.ipv6, has_id = e->peer_id >= 0;
+  switch (peer->compress) {
   case OVPN_COMP_LZO:
   case OVPN_COMP_STUB:
   case OVPN_COMP_LZ4:
@@ -175,6 +175,20 @@ static void set_peer(Engine *e, const OvpnDataCipher *cipher, int32_t peer_id)
   if (!cipher->aead && !cbc) /* long ids: static keys, and CFB and OFB, counted beside the IV */
     crypto += ovpn_config_is_static(c) || cipher->iv > 0 ? 8 : 4;
   unsigned mtu = c->tun_mtu ? c->tun_mtu : 1500;
+  peer->mss = ovpn_mss(c, mtu, peer->tcp, v6, cbc, block, crypto, has_id, one, e->path_mtu);
+  if (c->fragment && !peer->tcp) {
+    unsigned max = ovpn_fragment_max(c, v6, cbc, block, crypto, has_id, e->path_mtu);
+    peer->fragment = max > OVPN_FRAGMENT_HEAD ? max : OVPN_FRAGMENT_HEAD;
+  }
+}
+
+static void set_peer(Engine *e)
+{
+  const OvpnPushed *p = ovpn_session_pushed(e->session);
+  const OvpnConfig *c = &e->config;
+  bool tcp = e->link.proto == OVPN_PROTO_TCP;
+  DatapathPeer peer = {.tap = c->tap, .tcp = tcp, .peer = ovpn_address_plain(&e->link.peer)};
+  set_framing(e, &peer);
   /* No IPv6 inside: what is routed here all the same is told so at once. */
   peer.block_ipv6 = p && (p->block_ipv6 || !p->has_v6);
   peer.passtos = c->passtos && !tcp; /* a stream has one type of service */
@@ -182,12 +196,28 @@ static void set_peer(Engine *e, const OvpnDataCipher *cipher, int32_t peer_id)
   peer.n_nat = p ? p->n_nat : 0;
   for (size_t i = 0; i < peer.n_nat; i++)
     peer.nat[i] = p->nat[i];
-  peer.mss = ovpn_mss(c, mtu, tcp, e->link.ipv6, cbc, block, crypto, peer_id >= 0, one);
-  if (c->fragment && !tcp) {
-    unsigned max = ovpn_fragment_max(c, e->link.ipv6, cbc, block, crypto, peer_id >= 0);
-    peer.fragment = max > OVPN_FRAGMENT_HEAD ? max : OVPN_FRAGMENT_HEAD;
-  }
+  e->path_mtu = link_path_mtu(&e->link);
+  set_sizes(e, &peer);
   datapath_set_peer(&e->dp, &peer);
+}
+
+/* Routers, or another network below, may take less from now on, or more again. */
+static void follow_path(Engine *e)
+{
+  const uint64_t pause = 1000000000u;
+  if (e->now < e->path_at)
+    return;
+  e->path_at = e->now + pause;
+  unsigned mtu = link_path_mtu(&e->link);
+  if (!mtu || mtu == e->path_mtu)
+    return;
+  e->path_mtu = mtu;
+  DatapathPeer peer = e->dp.peer;
+  set_sizes(e, &peer);
+  if (peer.mss != e->dp.peer.mss || peer.fragment != e->dp.peer.fragment)
+    control_log(e, LOG_INFO, OVPN_LOG_TEXT, "the path takes packets of another size: following");
+  e->dp.peer.mss = peer.mss;
+  e->dp.peer.fragment = peer.fragment;
 }
 
 /* What cannot be done in batches here, each once: words of OVPN_LOG_FALLBACK. */
@@ -217,7 +247,7 @@ static void maybe_up(Engine *e)
   if (e->dp.up || !e->tun_current || e->tun.fd < 0 || !e->dp.send || !e->cipher ||
       e->phase != ENGINE_SESSION || (s != OVPN_SESSION_UP && s != OVPN_SESSION_REKEYING))
     return;
-  set_peer(e, e->cipher, e->peer_id);
+  set_peer(e);
   if (!lease_ready(e))
     return;
   e->dp.up = true;
@@ -258,7 +288,7 @@ static OvpnStatus on_keys(Engine *e, OvpnEvent *ev, OvpnFailure *f)
   datapath_set_key(&e->dp, k);
   e->cipher = cipher;
   e->peer_id = ev->peer_id;
-  set_peer(e, cipher, ev->peer_id);
+  set_peer(e);
   return OVPN_OK;
 }
 
@@ -503,8 +533,10 @@ void drive_settle(Engine *e)
       return;
     maybe_up(e);
     drive_flush(e);
-    if (e->session && e->dp.up)
+    if (e->session && e->dp.up) {
       tell_fallbacks(e);
+      follow_path(e);
+    }
     if (!e->session || !batch_empty(&e->tx))
       return;
     gather_output(e);

@@ -57,6 +57,8 @@ struct Engine {
   bool tun_current;             /* TUN has answered the latest PUSHED of this session */
   const OvpnDataCipher *cipher; /* of the newest data key */
   int32_t peer_id;
+  unsigned path_mtu;       /* 0 = not known */
+  uint64_t path_at;        /* ns; when to look at it again */
   uint64_t close_deadline; /* 0 = none */
   Link link;
   Via via;

@@ -305,22 +305,28 @@ static void note_sent(Batch *b, const SendCall *c, unsigned n, OvpnStats *stats)
   stats->link_tx_calls += n;
 }
 
+unsigned link_path_mtu(const Link *l)
+{
+  int mtu = 0;
+  socklen_t len = sizeof mtu;
+  if (l->proto != OVPN_PROTO_UDP || l->open ||
+      getsockopt(l->fd, l->ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, l->ipv6 ? IPV6_MTU : IP_MTU, &mtu,
+                 &len) < 0)
+    return 0;
+  return mtu > 0 ? (unsigned)mtu : 0;
+}
+
 /* A message with UDP_SEGMENT was refused. Nothing of it has been sent. Longer segments than the
  * path takes in one piece are the one curable reason: those go alone, the others together as
  * before. */
 static void give_up_segments(Link *l, size_t size, int err, OvpnStats *stats)
 {
-  int mtu = 0;
-  socklen_t len = sizeof mtu;
+  unsigned mtu = link_path_mtu(l);
   size_t heads = l->ipv6 ? 48 : 28;
-  bool known = l->ipv6 ? getsockopt(l->fd, IPPROTO_IPV6, IPV6_MTU, &mtu, &len) == 0
-                       : getsockopt(l->fd, IPPROTO_IP, IP_MTU, &mtu, &len) == 0;
-  if (l->open) { /* no connection, so no path to ask about; most have the MTU of Ethernet */
-    known = true;
+  if (l->open) /* no connection, so no path to ask about; most have the MTU of Ethernet */
     mtu = 1500;
-  }
-  if (err != EIO && known && mtu > (int)heads && size > (size_t)mtu - heads) {
-    l->segment_max = (size_t)mtu - heads;
+  if (err != EIO && mtu > heads && size > mtu - heads) {
+    l->segment_max = mtu - heads;
     return;
   }
   l->single = true;

@@ -57,6 +57,9 @@ struct Link {
 extern const LinkOps link_udp_ops, link_tcp_ops;
 void link_udp_probe(Link *l); /* what the kernel has */
 
+/* UDP: bytes of an IP packet that the kernel thinks the path takes in one piece; 0 = not known. */
+unsigned link_path_mtu(const Link *l);
+
 /* Takes over fd. false = no memory (fd is closed). */
 bool link_open(Link *l, OvpnProto proto, bool ipv6, int fd);
 void link_close(Link *l);

@@ -245,7 +245,7 @@ int main(int argc, char **argv)
   link_set_mtu(&e.link, MTU);
   set_key(&e, argv[6], client);
   DatapathPeer peer = {.tcp = tcp, .peer = e.link.peer};
-  peer.mss = ovpn_mss(&e.config, MTU, tcp, false, false, 0, 20, true, false);
+  peer.mss = ovpn_mss(&e.config, MTU, tcp, false, false, 0, 20, true, false, 0);
   datapath_set_peer(&e.dp, &peer);
   e.session = (OvpnSession *)(void *)&session;
   e.phase = ENGINE_SESSION;

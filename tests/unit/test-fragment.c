@@ -191,17 +191,21 @@ static void test_limit(void)
 {
   OvpnConfig c = {.fragment = 1300};
   /* AES-256-GCM, peer-id: 4 + 4 + 16 outside */
-  CHECK_INT(ovpn_fragment_max(&c, false, false, 0, 20, true), 1300 - 24 - 4);
+  CHECK_INT(ovpn_fragment_max(&c, false, false, 0, 20, true, 0), 1300 - 24 - 4);
   c.fragment_mtu = true;
-  CHECK_INT(ovpn_fragment_max(&c, false, false, 0, 20, true), 1300 - 24 - 4 - 28);
-  CHECK_INT(ovpn_fragment_max(&c, true, false, 0, 20, true), 1300 - 24 - 4 - 48);
+  CHECK_INT(ovpn_fragment_max(&c, false, false, 0, 20, true, 0), 1300 - 24 - 4 - 28);
+  CHECK_INT(ovpn_fragment_max(&c, true, false, 0, 20, true, 0), 1300 - 24 - 4 - 48);
   c.fragment_mtu = false;
   /* AES-128-CBC and SHA1: head 4, HMAC 20, IV 16; whole blocks, packet id inside */
-  CHECK_INT(ovpn_fragment_max(&c, false, true, 16, 36, true), (1260 / 16 * 16 - 1) - 8);
+  CHECK_INT(ovpn_fragment_max(&c, false, true, 16, 36, true, 0), (1260 / 16 * 16 - 1) - 8);
   c.fragment = 30;
-  CHECK_INT(ovpn_fragment_max(&c, false, false, 0, 20, true), 2);
+  CHECK_INT(ovpn_fragment_max(&c, false, false, 0, 20, true, 0), 2);
   c.fragment = 20;
-  CHECK_INT(ovpn_fragment_max(&c, false, false, 0, 20, true), 0);
+  CHECK_INT(ovpn_fragment_max(&c, false, false, 0, 20, true, 0), 0);
+  c.fragment = 1300; /* on a narrow path */
+  CHECK_INT(ovpn_fragment_max(&c, false, false, 0, 20, true, 1250), 1250 - 28 - 24 - 4);
+  CHECK_INT(ovpn_fragment_max(&c, false, false, 0, 20, true, 1400), 1300 - 24 - 4);
+  CHECK_INT(ovpn_fragment_max(&c, false, false, 0, 20, true, 9000), 1300 - 24 - 4);
 }
 
 int main(void)

@@ -190,7 +190,7 @@ static void test_pack_adaptive(void)
 
 static unsigned mss_gcm(const OvpnConfig *c, unsigned mtu, bool tcp, bool v6)
 {
-  return ovpn_mss(c, mtu, tcp, v6, false, 1, 20, true, false);
+  return ovpn_mss(c, mtu, tcp, v6, false, 1, 20, true, false, 0);
 }
 
 static void no_random(void *user, uint8_t *buf, size_t len)
@@ -242,15 +242,42 @@ static void test_occ(void)
   CHECK_INT(ovpn_occ_answer(&a, no_random, NULL, buf, sizeof buf), 17);
 }
 
+/* A path that takes less than Ethernet. */
+static void test_mss_path(void)
+{
+  OvpnConfig c = {.mssfix = -1, .tun_mtu_extra = -1};
+#define ON_PATH(tcp, v6, mtu) ovpn_mss(&c, 1500, tcp, v6, false, 1, 20, true, false, mtu)
+  CHECK_INT(ON_PATH(false, false, 1500), 1400);
+  CHECK_INT(ON_PATH(false, false, 9000), 1400);
+  CHECK_INT(ON_PATH(false, false, 1499), 1400);
+  CHECK_INT(ON_PATH(false, false, 1300), 1300 - 28 - 24 - 40);
+  CHECK_INT(ON_PATH(false, true, 1300), 1300 - 48 - 24 - 40);
+  CHECK_INT(ON_PATH(true, false, 1300), 1386); /* a stream is cut anywhere */
+  CHECK_INT(ON_PATH(false, false, 80), 1400);  /* nothing would fit */
+  c.mssfix = 1300;
+  CHECK_INT(ON_PATH(false, false, 1310), 1310 - 28 - 24 - 40);
+  c.mssfix = 1200;
+  CHECK_INT(ON_PATH(false, false, 1310), 1200 - 64);
+  c.mssfix_fixed = true;
+  CHECK_INT(ON_PATH(false, false, 1100), 1160);
+  c = (OvpnConfig){.mssfix = 0};
+  CHECK_INT(ON_PATH(false, false, 1300), 0);
+  c = (OvpnConfig){.mssfix = -1, .link_mtu = 1500};
+  CHECK_INT(ON_PATH(false, false, 1300), 1300 - 28 - 24 - 40);
+  c = (OvpnConfig){.mssfix = -1, .fragment = 1300};
+  CHECK_INT(ON_PATH(false, false, 1250), 1250 - 28 - 24 - 4 - 40);
+#undef ON_PATH
+}
+
 static void test_mss(void)
 {
   OvpnConfig c = {.mssfix = -1, .tun_mtu_extra = -1};
   CHECK_INT(mss_gcm(&c, 1500, false, false), 1400);
   CHECK_INT(mss_gcm(&c, 1500, false, true), 1380);
   CHECK_INT(mss_gcm(&c, 1500, true, false), 1400 - 12 - 2);
-  CHECK_INT(ovpn_mss(&c, 1500, false, false, false, 1, 24, true, false), 1396); /* epoch */
-  CHECK_INT(ovpn_mss(&c, 1500, false, false, false, 1, 20, true, true), 1399);
-  CHECK_INT(ovpn_mss(&c, 1500, false, false, false, 1, 20, false, false), 1403);
+  CHECK_INT(ovpn_mss(&c, 1500, false, false, false, 1, 24, true, false, 0), 1396); /* epoch */
+  CHECK_INT(ovpn_mss(&c, 1500, false, false, false, 1, 20, true, true, 0), 1399);
+  CHECK_INT(ovpn_mss(&c, 1500, false, false, false, 1, 20, false, false, 0), 1403);
   CHECK_INT(mss_gcm(&c, 1400, false, false), 1360); /* tun-mtu fixed */
   c.proxy_type = (char *)"socks";
   CHECK_INT(mss_gcm(&c, 1500, false, false), 1390);
@@ -273,13 +300,13 @@ static void test_mss(void)
   CHECK_INT(mss_gcm(&c, 1500, false, false), 0);
   /* AES-256-CBC, SHA256, peer-id: 1492-28-4-48 = 1412 -> 1408-1-40-4 */
   c = (OvpnConfig){.mssfix = -1};
-  CHECK_INT(ovpn_mss(&c, 1500, false, false, true, 16, 48, true, false), 1363);
+  CHECK_INT(ovpn_mss(&c, 1500, false, false, true, 16, 48, true, false, 0), 1363);
   /* static key mode: 8-byte ids, no head; published values */
   c.files[OVPN_FILE_SECRET].name = (char *)"static.key";
   c.mssfix = 1000;
-  CHECK_INT(ovpn_mss(&c, 1500, false, false, false, 1, 8, false, false), 952); /* none, none */
-  CHECK_INT(ovpn_mss(&c, 1500, false, false, false, 1, 8, false, true), 951);
-  CHECK_INT(ovpn_mss(&c, 1500, false, false, true, 16, 16, false, false), 927); /* AES-128-CBC */
+  CHECK_INT(ovpn_mss(&c, 1500, false, false, false, 1, 8, false, false, 0), 952); /* none, none */
+  CHECK_INT(ovpn_mss(&c, 1500, false, false, false, 1, 8, false, true, 0), 951);
+  CHECK_INT(ovpn_mss(&c, 1500, false, false, true, 16, 16, false, false, 0), 927); /* AES-128-CBC */
   CHECK_INT(ovpn_mss_compute(1000, 0, 0, 8), 952);
   CHECK_INT(ovpn_mss_compute(1000, 0, 0, 9), 951);
   for (unsigned i = 990; i < 1010; i++) {
@@ -401,6 +428,7 @@ int main(void)
   test_pack_adaptive();
   test_occ();
   test_mss();
+  test_mss_path();
   test_mssfix();
   test_mssfix_tap();
   TEST_END();

@@ -7,7 +7,7 @@ import re
 import signal
 import socket
 
-from lab import C4, S4, S6, check, wait_for
+from lab import C4, C6, S4, S6, check, sh, wait_for
 from registry import add, scenario
 from sniff import Sniffer, in_network
 
@@ -206,3 +206,56 @@ def mtu_disc(word, df, passes):
 
 for _word, _df, _passes in (('', False, True), ('no', False, True), ('maybe', True, True), ('yes', True, False)):
     add('data', 'mtu-disc-' + (_word or 'unset'), mtu_disc(_word, _df, _passes))
+
+
+def path(l, mtu):
+    for ns in (l.client_ns, l.server_ns):
+        sh('ip', '-n', ns, 'link', 'set', 'veth0', 'mtu', str(mtu))
+
+
+def whole(l, s, limit, sends=True):
+    """A connection through the tunnel in both directions: none of its packets is cut, and some are nearly as large as the
+    path allows."""
+    def largest():
+        with on_wire(l) as w:
+            with l.iperf(s.tun4):
+                for more in ([], ['-R']):
+                    l.run('iperf3', '-c', s.tun4, '-n', '1M', *more)
+        cut = [p for p in w.packets if p['proto'] == 'fragment' or p.get('fragment')]
+        check(not cut, '%d fragments at a path of %d' % (len(cut), limit))
+        return [max(p['size'] for p in w.udp(s.port) if p['src' if mine else 'dst'] in (C4, C6)) for mine in (True, False)]
+    sizes = largest()
+    heads = 28 if s.proto == 'udp' else 48
+    check(all(limit - heads - 70 < n <= limit - heads for n in sizes), 'largest packets %s at a path of %d' % (sizes, limit))
+
+
+def narrow(proto, lines=()):
+    """The network takes less than Ethernet, then still less while the tunnel is up, then all again: the segments of TCP
+    connections inside follow, and nothing is cut on the way."""
+    def f(l):
+        path(l, 1420)
+        s = l.server('narrow-' + proto, ['mssfix 0'] + list(lines), proto=proto)
+
+        def then(name):
+            whole(l, s, 1420)
+            path(l, 1300)
+            l.ping(s, size=1350)  # the path is looked at again
+
+            def follows():
+                l.ping(s, 1)
+                return 'another size' in l.log_since(mark)
+            mark = l.mark()
+            wait_for('the path is followed', follows)
+            whole(l, s, 1300)
+        try:
+            l.cycle(s, list(lines), remote=S6 if proto == 'udp6' else None, then=then)
+        finally:
+            path(l, 1500)
+            l.drop_server(s.name)
+            l.nmcli('connection', 'up', 'base', ok=False)
+    return f
+
+
+add('data', 'mss-narrow-path', narrow('udp'))
+add('data', 'mss-narrow-path-ipv6', narrow('udp6'))
+add('data', 'mss-narrow-path-fragment', narrow('udp', ['fragment 1400']))

@@ -305,3 +305,26 @@ def new_values_after_a_restart(l):
         l.down(name)
         l.delete(name)
         l.drop_server('push-change')
+
+
+@scenario
+def ipv6_taken_back(l):
+    """The server restarts without IPv6: nothing of it is left, and IPv6 goes its own way again."""
+    s = l.server('push-back', ['server-ipv6 fd60:82::/64', 'keepalive 1 4', 'push "explicit-exit-notify 1"'] + pushes(
+        'redirect-gateway ipv6 !ipv4', 'route-ipv6 fd61:82::/48'))
+    name = l.import_profile(l.profile(s, ['connect-retry 1 1']))
+    try:
+        rc, out, _ = l.up(name)
+        check(rc == 0, out)
+        check('dev ' + l.device(s) in default_dev(l, '-6'), default_dev(l, '-6'))
+        s.stop()
+        s.config = '\n'.join(x for x in s.config.splitlines() if 'ipv6' not in x) + '\n'
+        s.start()
+        wait_for('IPv6 is as before', lambda: 'dev veth0' in default_dev(l, '-6') and 'fd61:82' not in l.run(
+            'ip', '-6', 'route') and 'fd60:82' not in l.run('ip', '-6', 'address'), 20, 0.2)
+        l.works(s)
+        l.ping(s)
+    finally:
+        l.down(name)
+        l.delete(name)
+        l.drop_server('push-back')
