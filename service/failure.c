@@ -16,6 +16,7 @@
  * field (log.c). */
 #include "service/failure.h"
 #include "helper/core/cipher-names.h"
+#include "helper/core/lease.h"
 #include <glib/gi18n-lib.h>
 
 static const char *proto_name(const NmOvpnFailureContext *c)
@@ -51,6 +52,20 @@ static char *no_call(const NmOvpnFailureContext *c)
   return g_strdup_printf(
       _("No peer called on %s port %u. The peer may be down, or a firewall may block the port."),
       proto_name(c), c->waits_on);
+}
+
+static char *no_lease(const OvpnFailure *f)
+{
+  switch (f->arg) {
+  case OVPN_DHCP_WHY_ENDED:
+    return g_strdup(_("The DHCP server in the network of the VPN did not renew the address of "
+                      "this computer in time."));
+  case OVPN_DHCP_WHY_IN_USE:
+    return with_detail(_("The DHCP server in the network of the VPN gives out an address that "
+                         "another device there already uses"),
+                       f->text);
+  }
+  return g_strdup(_("The server gave no address, and no DHCP server answered in its network."));
 }
 
 /* f->arg: the host itself answered that nobody listens on that port; the text is the network's. */
@@ -151,10 +166,7 @@ static char *network_sentence(const OvpnFailure *f, const NmOvpnFailureContext *
   case OVPN_FAIL_LINK:
     return with_detail(_("The connection to the VPN server was lost"), f->text);
   case OVPN_FAIL_DHCP:
-    if (f->arg)
-      return g_strdup(_("The DHCP server in the network of the VPN did not renew the address of "
-                        "this computer in time."));
-    return g_strdup(_("The server gave no address, and no DHCP server answered in its network."));
+    return no_lease(f);
   case OVPN_FAIL_PING_TIMEOUT:
   case OVPN_FAIL_PING_EXIT:
     return g_strdup_printf(_("%s does not answer any more."), server);

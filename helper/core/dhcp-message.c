@@ -104,7 +104,7 @@ static void write_options(OvpnWriter *w, const OvpnDhcpOut *m, const OvpnDhcpPar
   option_bytes(w, OPT_CLIENT_ID, p->id, p->id_len);
   option_address(w, OPT_REQUESTED, m->requested);
   option_address(w, OPT_SERVER, m->server);
-  if (m->type != OVPN_DHCP_RELEASE) {
+  if (m->type != OVPN_DHCP_RELEASE && m->type != OVPN_DHCP_DECLINE) {
     option_bytes(w, OPT_SIZE, size, 2);
     option_bytes(w, OPT_WANTED, wanted, sizeof wanted);
     option_bytes(w, OPT_HOST, p->host, strnlen(p->host, sizeof p->host));

@@ -4,28 +4,33 @@
  * Trusts nothing: whoever answers sits in the far network. An answer counts when it carries the
  * number of the present exchange and our MAC, was decoded as a whole and fits the state; anything
  * else changes nothing. What a hostile server can cause is bounded: frames go out on timers only,
- * the shortest lease is OVPN_DHCP_LEASE_MIN_S, a refusal of a request is followed by a pause.
+ * the shortest lease is OVPN_DHCP_LEASE_MIN_S, a refusal of a request is followed by a pause, and
+ * so is an address that somebody else claims, at most OVPN_DHCP_CONFLICTS_MAX times.
  * Invariants: `leased` is true only before `ends`; the state changes only in set_state(), which
  * begins a new exchange; time counts from the request and not from its answer. */
 #include "helper/core/dhcp.h"
 #include <assert.h>
+#include "helper/core/arp.h"
 #include "helper/core/dhcp-message.h"
 
 enum {
-  REBOOT_TRIES = 3,  /* after 1, 2 and 4 s of silence: some server that does not know us? */
-  REQUEST_TRIES = 3, /* the same; then another offer */
-  CHECK_LIMIT_S = 15 /* looking for a server with a lease that still holds */
+  REBOOT_TRIES = 3,   /* after 1, 2 and 4 s of silence: some server that does not know us? */
+  REQUEST_TRIES = 3,  /* the same; then another offer */
+  CHECK_LIMIT_S = 15, /* looking for a server with a lease that still holds */
+  PROBES = 2,         /* in OVPN_DHCP_CHECK_MS */
+  ANNOUNCEMENTS = 2   /* RFC 5227 2.3; the second also asks those who heard no probe */
 };
 
-static const uint64_t second = 1000000000u;
+static const uint64_t second = 1000000000u, ms = 1000000u;
 
 #define BIT(s) (1u << OVPN_DHCP_##s)
 static const unsigned legal_next[] = {
     [OVPN_DHCP_IDLE] = BIT(REBOOTING) | BIT(SELECTING),
     [OVPN_DHCP_REBOOTING] = BIT(BOUND) | BIT(SELECTING) | BIT(FAILED) | BIT(IDLE),
     [OVPN_DHCP_SELECTING] = BIT(SELECTING) | BIT(REQUESTING) | BIT(BOUND) | BIT(FAILED) | BIT(IDLE),
-    [OVPN_DHCP_REQUESTING] = BIT(BOUND) | BIT(SELECTING) | BIT(FAILED) | BIT(IDLE),
-    [OVPN_DHCP_BOUND] = BIT(RENEWING) | BIT(FAILED) | BIT(IDLE),
+    [OVPN_DHCP_REQUESTING] = BIT(CHECKING) | BIT(BOUND) | BIT(SELECTING) | BIT(FAILED) | BIT(IDLE),
+    [OVPN_DHCP_CHECKING] = BIT(BOUND) | BIT(SELECTING) | BIT(FAILED) | BIT(IDLE),
+    [OVPN_DHCP_BOUND] = BIT(RENEWING) | BIT(SELECTING) | BIT(FAILED) | BIT(IDLE),
     [OVPN_DHCP_RENEWING] = BIT(REBINDING) | BIT(BOUND) | BIT(SELECTING) | BIT(FAILED) | BIT(IDLE),
     [OVPN_DHCP_REBINDING] = BIT(BOUND) | BIT(SELECTING) | BIT(FAILED) | BIT(IDLE),
     [OVPN_DHCP_FAILED] = BIT(IDLE),
@@ -45,13 +50,15 @@ static void set_state(OvpnDhcp *d, OvpnDhcpState s, uint64_t next)
   d->state = s;
   d->tries = 0;
   d->next = next;
+  d->watching = false;
   if (s != OVPN_DHCP_REQUESTING && s != OVPN_DHCP_IDLE && s != OVPN_DHCP_FAILED)
     d->xid = random_number(d);
 }
 
 static void select_server(OvpnDhcp *d, uint64_t now, uint64_t delay)
 {
-  if (d->state != OVPN_DHCP_SELECTING && d->state != OVPN_DHCP_REQUESTING) {
+  if (d->state != OVPN_DHCP_SELECTING && d->state != OVPN_DHCP_REQUESTING &&
+      d->state != OVPN_DHCP_CHECKING) {
     d->began = now;
     d->limit = now + (d->leased ? CHECK_LIMIT_S : OVPN_DHCP_LIMIT_S) * second;
   }
@@ -69,7 +76,8 @@ void ovpn_dhcp_stop(OvpnDhcp *d)
 {
   if (d->state != OVPN_DHCP_IDLE)
     set_state(d, OVPN_DHCP_IDLE, 0);
-  d->events = 0;
+  d->events = d->conflicts = 0;
+  d->declining = false;
 }
 
 void ovpn_dhcp_forget(OvpnDhcp *d)
@@ -115,16 +123,46 @@ static void set_times(OvpnDhcp *d, const OvpnDhcpIn *in)
   d->ends = d->asked + all;
 }
 
-static void bind_lease(OvpnDhcp *d, const OvpnDhcpIn *in)
+static void enter_bound(OvpnDhcp *d, uint64_t now, bool watch)
 {
-  bool same = d->leased && ovpn_lease_equal(&d->lease, &in->lease);
-  d->events |= same ? OVPN_DHCP_CONFIRMED : OVPN_DHCP_LEASED;
   d->leased = d->remembered = true;
+  set_state(d, OVPN_DHCP_BOUND, now);
+  d->watching = watch;
+  d->checked = now + OVPN_DHCP_WATCH_MS * ms;
+}
+
+/* While an earlier lease holds, its address or the next one is used at once: a tunnel that works
+ * does not wait for a check. */
+static void bind_lease(OvpnDhcp *d, uint64_t now, const OvpnDhcpIn *in)
+{
+  bool had = d->leased, same = had && ovpn_lease_equal(&d->lease, &in->lease);
+  bool moved = had && d->lease.address.s_addr != in->lease.address.s_addr;
+  bool first = d->state == OVPN_DHCP_REQUESTING || d->state == OVPN_DHCP_REBOOTING;
   d->lease = in->lease;
   d->server = in->server;
   memcpy(d->server_mac, in->from, sizeof d->server_mac);
   set_times(d, in);
-  set_state(d, OVPN_DHCP_BOUND, 0);
+  if (had) {
+    d->events |= same ? OVPN_DHCP_CONFIRMED : OVPN_DHCP_LEASED;
+    enter_bound(d, now, first || moved);
+  } else {
+    d->checked = now + OVPN_DHCP_CHECK_MS * ms;
+    set_state(d, OVPN_DHCP_CHECKING, now);
+  }
+}
+
+/* Somebody else has the address of the lease. RFC 2131 4.4.1 wants 10 s before the next question,
+ * against loops. Here it is 1 s, as servers have other addresses, and twice that every time. */
+static void take_conflict(OvpnDhcp *d, uint64_t now, const uint8_t mac[6])
+{
+  d->events |= OVPN_DHCP_CONFLICT | (d->leased ? OVPN_DHCP_REFUSED : 0);
+  memcpy(d->holder, mac, sizeof d->holder);
+  d->leased = d->remembered = false;
+  d->declining = true;
+  if (++d->conflicts >= OVPN_DHCP_CONFLICTS_MAX)
+    fail(d, OVPN_DHCP_IN_USE);
+  else
+    select_server(d, now, second << (d->conflicts - 1));
 }
 
 /* The lease was refused by a server that knows better. */
@@ -150,7 +188,7 @@ static void take_answer(OvpnDhcp *d, uint64_t now, const OvpnDhcpIn *in)
     if (in->has_server && in->server.s_addr != d->offering.s_addr)
       return;
     if (ack)
-      bind_lease(d, in);
+      bind_lease(d, now, in);
     else if (nak) {
       d->remembered = false;
       select_server(d, now, second);
@@ -160,20 +198,36 @@ static void take_answer(OvpnDhcp *d, uint64_t now, const OvpnDhcpIn *in)
   case OVPN_DHCP_RENEWING:
   case OVPN_DHCP_REBINDING:
     if (ack)
-      bind_lease(d, in);
+      bind_lease(d, now, in);
     else if (nak)
       lose_lease(d, now);
     return;
   case OVPN_DHCP_IDLE:
+  case OVPN_DHCP_CHECKING:
   case OVPN_DHCP_BOUND:
   case OVPN_DHCP_FAILED:
     return;
   }
 }
 
+/* Does this frame say that the address of the lease is somebody else's? */
+static bool is_objection(const OvpnDhcp *d, const uint8_t *frame, size_t len, OvpnArp *ret)
+{
+  return (d->state == OVPN_DHCP_CHECKING || d->watching) && ovpn_arp_read(frame, len, ret) &&
+         ret->address.s_addr == d->lease.address.s_addr &&
+         memcmp(ret->mac, d->params.mac, sizeof ret->mac) != 0;
+}
+
 bool ovpn_dhcp_input(OvpnDhcp *d, uint64_t now, const uint8_t *frame, size_t len)
 {
-  if (!ovpn_dhcp_listens(d) || !ovpn_dhcp_is_answer(frame, len, d->xid, d->params.mac))
+  OvpnArp other;
+  if (!ovpn_dhcp_listens(d))
+    return false;
+  if (is_objection(d, frame, len, &other)) {
+    take_conflict(d, now, other.mac);
+    return false;
+  }
+  if (!ovpn_dhcp_is_answer(frame, len, d->xid, d->params.mac))
     return false;
   OvpnDhcpIn in;
   if (ovpn_dhcp_decode(frame, len, &in) == OVPN_OK)
@@ -183,12 +237,25 @@ bool ovpn_dhcp_input(OvpnDhcp *d, uint64_t now, const uint8_t *frame, size_t len
 
 /* ---- time */
 
-static void looked_long_enough(OvpnDhcp *d)
+static void looked_long_enough(OvpnDhcp *d, uint64_t now)
 {
   if (d->leased) /* nobody contradicts */
-    set_state(d, OVPN_DHCP_BOUND, 0);
+    enter_bound(d, now, true);
   else
-    fail(d, OVPN_DHCP_NO_ANSWER);
+    fail(d, d->conflicts > 0 ? OVPN_DHCP_IN_USE : OVPN_DHCP_NO_ANSWER);
+}
+
+static bool step_bound(OvpnDhcp *d, uint64_t now)
+{
+  if (d->watching && now >= d->checked) {
+    d->watching = false;
+    d->tries = d->conflicts = 0;
+  }
+  if (now < d->t1)
+    return false;
+  set_state(d, OVPN_DHCP_RENEWING, now);
+  d->began = now;
+  return true;
 }
 
 /* One step; false = nothing to do at this time. */
@@ -208,14 +275,16 @@ static bool step(OvpnDhcp *d, uint64_t now)
   case OVPN_DHCP_SELECTING:
     if (now < d->limit)
       return false;
-    looked_long_enough(d);
+    looked_long_enough(d, now);
+    return true;
+  case OVPN_DHCP_CHECKING:
+    if (now < d->checked)
+      return false;
+    d->events |= OVPN_DHCP_LEASED;
+    enter_bound(d, now, true);
     return true;
   case OVPN_DHCP_BOUND:
-    if (now < d->t1)
-      return false;
-    set_state(d, OVPN_DHCP_RENEWING, now);
-    d->began = now;
-    return true;
+    return step_bound(d, now);
   case OVPN_DHCP_RENEWING:
     if (now < d->t2)
       return false;
@@ -244,6 +313,8 @@ void ovpn_dhcp_tick(OvpnDhcp *d, uint64_t now)
 uint64_t ovpn_dhcp_deadline(const OvpnDhcp *d)
 {
   uint64_t t = d->next;
+  if (d->declining)
+    return 0;
   switch (d->state) {
   case OVPN_DHCP_IDLE:
   case OVPN_DHCP_FAILED:
@@ -252,8 +323,13 @@ uint64_t ovpn_dhcp_deadline(const OvpnDhcp *d)
   case OVPN_DHCP_REQUESTING:
     t = d->limit < t ? d->limit : t;
     break;
+  case OVPN_DHCP_CHECKING:
+    t = d->tries < PROBES && t < d->checked ? t : d->checked;
+    break;
   case OVPN_DHCP_BOUND:
-    t = d->t1;
+    if (!d->watching || d->tries == ANNOUNCEMENTS)
+      t = d->watching ? d->checked : d->t1;
+    t = d->t1 < t ? d->t1 : t;
     break;
   case OVPN_DHCP_RENEWING:
     t = d->t2 < t ? d->t2 : t;
@@ -291,8 +367,13 @@ static uint64_t pause_after(OvpnDhcp *d, uint64_t now)
   case OVPN_DHCP_REBINDING:
     pause = renewal_pause(d, now);
     break;
-  case OVPN_DHCP_IDLE:
+  case OVPN_DHCP_CHECKING:
+    pause = OVPN_DHCP_CHECK_MS * ms / PROBES;
+    break;
   case OVPN_DHCP_BOUND:
+    pause = 2 * second;
+    break;
+  case OVPN_DHCP_IDLE:
   case OVPN_DHCP_FAILED:
     break;
   }
@@ -330,6 +411,7 @@ static OvpnDhcpOut next_message(const OvpnDhcp *d, uint64_t now)
     m.ask_broadcast = false;
     break;
   case OVPN_DHCP_IDLE:
+  case OVPN_DHCP_CHECKING:
   case OVPN_DHCP_BOUND:
   case OVPN_DHCP_FAILED:
     break;
@@ -337,16 +419,53 @@ static OvpnDhcpOut next_message(const OvpnDhcp *d, uint64_t now)
   return m;
 }
 
+/* RFC 2131 4.4.4: to everybody, and without an address of ours. */
+static size_t decline(OvpnDhcp *d, uint8_t *buf, size_t cap)
+{
+  OvpnDhcpOut m = {.type = OVPN_DHCP_DECLINE,
+                   .xid = random_number(d),
+                   .requested = d->lease.address,
+                   .server = d->server};
+  d->declining = false;
+  return ovpn_dhcp_encode(&m, &d->params, buf, cap);
+}
+
+/* Is something to be sent in this state, not counting when? */
+static bool speaks(const OvpnDhcp *d)
+{
+  switch (d->state) {
+  case OVPN_DHCP_IDLE:
+  case OVPN_DHCP_FAILED:
+    return false;
+  case OVPN_DHCP_CHECKING:
+    return d->tries < PROBES;
+  case OVPN_DHCP_BOUND:
+    return d->watching && d->tries < ANNOUNCEMENTS;
+  case OVPN_DHCP_REBOOTING:
+  case OVPN_DHCP_SELECTING:
+  case OVPN_DHCP_REQUESTING:
+  case OVPN_DHCP_RENEWING:
+  case OVPN_DHCP_REBINDING:
+    return true;
+  }
+  return false;
+}
+
 size_t ovpn_dhcp_output(OvpnDhcp *d, uint64_t now, uint8_t *buf, size_t cap)
 {
   ovpn_dhcp_tick(d, now);
-  if (d->state == OVPN_DHCP_IDLE || d->state == OVPN_DHCP_BOUND || d->state == OVPN_DHCP_FAILED ||
-      now < d->next)
+  if (d->declining)
+    return decline(d, buf, cap);
+  if (!speaks(d) || now < d->next)
     return 0;
   OvpnDhcpOut m = next_message(d, now);
-  d->asked = now;
   d->tries++;
   d->next = now + pause_after(d, now);
+  if (d->state == OVPN_DHCP_CHECKING)
+    return ovpn_arp_probe(d->params.mac, d->lease.address, buf, cap);
+  if (d->state == OVPN_DHCP_BOUND)
+    return ovpn_arp_announce(d->params.mac, d->lease.address, buf, cap);
+  d->asked = now;
   return ovpn_dhcp_encode(&m, &d->params, buf, cap);
 }
 
@@ -360,7 +479,8 @@ unsigned ovpn_dhcp_take_events(OvpnDhcp *d)
 size_t ovpn_dhcp_release(OvpnDhcp *d, uint64_t now, uint8_t *buf, size_t cap)
 {
   size_t len = 0;
-  if (d->leased && now < d->ends && d->state != OVPN_DHCP_IDLE) {
+  if ((d->leased || d->state == OVPN_DHCP_CHECKING) && now < d->ends &&
+      d->state != OVPN_DHCP_IDLE) {
     OvpnDhcpOut m = {.type = OVPN_DHCP_RELEASE,
                      .xid = random_number(d),
                      .client = d->lease.address,

@@ -4,8 +4,15 @@
  *
  * The engine sends its frames into the tunnel and shows it the frames that come out, so the far
  * network sees one more host. It is kept from session to session: a lease that has not ended is
- * used at once after a reconnection, and confirmed meanwhile (INIT-REBOOT). Not done: the search
- * for somebody else who uses the address (RFC 2131 3.1 step 5), DHCPINFORM, DHCPv6. */
+ * used at once after a reconnection, and confirmed meanwhile (INIT-REBOOT).
+ *
+ * A new address is used only after everybody was asked whether somebody has it (RFC 2131 3.1 step
+ * 5, RFC 5227): for OVPN_DHCP_CHECK_MS, so that connecting stays quick, where RFC 5227 takes
+ * seconds; then it is announced, and whoever says late that the address is his is heard for
+ * OVPN_DHCP_WATCH_MS more. Such an address is declined and another one asked for. Probes of others
+ * are no such word: switches that track devices (Cisco's) send them for the address of each.
+ *
+ * Not done: defence of an address that was ours for longer, DHCPINFORM, DHCPv6. */
 #pragma once
 #include "aead.h"
 #include "lease.h"
@@ -15,6 +22,7 @@
   X(REBOOTING)  /* asking whether the remembered lease still holds */                              \
   X(SELECTING)  /* looking for a server */                                                         \
   X(REQUESTING) /* asking for what one has offered */                                              \
+  X(CHECKING)   /* it is leased; asking whether somebody uses it */                                \
   X(BOUND)                                                                                         \
   X(RENEWING)  /* asking the server of the lease */                                                \
   X(REBINDING) /* asking everybody */                                                              \
@@ -28,15 +36,20 @@ typedef enum OvpnDhcpState {
 enum {
   OVPN_DHCP_FRAME_MAX = 640,  /* of ours */
   OVPN_DHCP_LEASE_MIN_S = 10, /* shorter ones are not taken: no tunnel could keep them */
-  OVPN_DHCP_LIMIT_S = 20      /* for a first lease, or a new one after a refusal */
+  OVPN_DHCP_LIMIT_S = 20,     /* for a first lease, or a new one after a refusal */
+  OVPN_DHCP_CHECK_MS = 200,
+  OVPN_DHCP_WATCH_MS = 3000,
+  OVPN_DHCP_CONFLICTS_MAX = 5 /* addresses in a row that somebody uses */
 };
 /* Events, as bits. */
 enum {
-  OVPN_DHCP_LEASED = 1,    /* a lease that is new or says something new */
-  OVPN_DHCP_CONFIRMED = 2, /* the lease holds longer */
-  OVPN_DHCP_REFUSED = 4,   /* it must not be used any more; another one is looked for */
-  OVPN_DHCP_ENDED = 8,     /* FAILED: its time is over */
-  OVPN_DHCP_NO_ANSWER = 16 /* FAILED: no usable answer in time */
+  OVPN_DHCP_LEASED = 1,     /* a lease that is new or says something new */
+  OVPN_DHCP_CONFIRMED = 2,  /* the lease holds longer */
+  OVPN_DHCP_REFUSED = 4,    /* it must not be used any more; another one is looked for */
+  OVPN_DHCP_ENDED = 8,      /* FAILED: its time is over */
+  OVPN_DHCP_NO_ANSWER = 16, /* FAILED: no usable answer in time */
+  OVPN_DHCP_CONFLICT = 32,  /* `holder` uses lease.address; with REFUSED: we did so, too */
+  OVPN_DHCP_IN_USE = 64     /* FAILED: that is so with every address that is offered */
 };
 
 /* Plain memory without pointers to own; all zero is IDLE without a lease. */
@@ -57,6 +70,11 @@ typedef struct OvpnDhcp {
   struct in_addr offered, offering;
   uint64_t began, limit, asked, next;
   unsigned tries;
+  /* who else has the address */
+  bool watching, declining; /* in BOUND; a DECLINE has to be sent */
+  uint64_t checked;         /* end of CHECKING, or of watching */
+  unsigned conflicts;       /* in a row */
+  uint8_t holder[6];
 } OvpnDhcp;
 
 /* Begins with the remembered lease (REBOOTING) or without (SELECTING). Other params than before
@@ -71,7 +89,7 @@ static inline bool ovpn_dhcp_has_lease(const OvpnDhcp *d)
 {
   return d->leased;
 }
-/* Is an answer being waited for? Else no frame need be looked at. */
+/* Is an answer or an objection being waited for? Else no frame need be looked at. */
 static inline bool ovpn_dhcp_listens(const OvpnDhcp *d)
 {
   return d->tries > 0;

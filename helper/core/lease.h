@@ -33,6 +33,13 @@ typedef struct OvpnLease {
   size_t n_names;
 } OvpnLease;
 
+/* Why there is no lease (any more): `arg` of OVPN_FAIL_DHCP. */
+typedef enum OvpnDhcpWhy {
+  OVPN_DHCP_WHY_SILENCE, /* no usable answer */
+  OVPN_DHCP_WHY_ENDED,   /* not renewed in time */
+  OVPN_DHCP_WHY_IN_USE   /* somebody else has the address; the text says which and who */
+} OvpnDhcpWhy;
+
 /* Who asks. */
 enum { OVPN_DHCP_ID_MAX = 32, OVPN_DHCP_HOST_MAX = 64 /* with its NUL */ };
 typedef struct OvpnDhcpParams {

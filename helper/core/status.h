@@ -73,7 +73,7 @@
                        */                                                                          \
   X(PROXY)            /* the proxy, or what it says about the server; text: its words */           \
   X(PROXY_AUTH)       /* the proxy refuses the credentials, or no method in common; text */        \
-  X(DHCP)             /* TAP: no lease from the far network; arg 1: it ended, not renewed */
+  X(DHCP)             /* TAP: no lease from the far network; arg: OvpnDhcpWhy (lease.h) */
 
 typedef enum OvpnStatus {
   OVPN_OK = 0,

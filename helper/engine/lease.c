@@ -76,12 +76,32 @@ static void log_lease(Engine *e, const char *word)
   control_log(e, LOG_INFO, OVPN_LOG_DHCP, text);
 }
 
+/* "10.8.0.5, 02:00:5e:00:53:01" */
+static void format_holder(const OvpnDhcp *d, char *ret, size_t cap)
+{
+  char address[INET_ADDRSTRLEN] = "";
+  const uint8_t *m = d->holder;
+  inet_ntop(AF_INET, &d->lease.address, address, sizeof address);
+  snprintf(ret, cap, "%s, %02x:%02x:%02x:%02x:%02x:%02x", address, m[0], m[1], m[2], m[3], m[4],
+           m[5]);
+}
+
+static void log_refusal(Engine *e, unsigned events)
+{
+  char text[128], holder[64];
+  if (events & OVPN_DHCP_CONFLICT) {
+    format_holder(&e->lease.dhcp, holder, sizeof holder);
+    snprintf(text, sizeof text, "the address is somebody else's (%s): declined", holder);
+    control_log(e, LOG_WARNING, OVPN_LOG_DHCP, text);
+  } else if (events & OVPN_DHCP_REFUSED)
+    control_log(e, LOG_WARNING, OVPN_LOG_DHCP, "the address was withdrawn; asking for another");
+}
+
 static void on_events(Engine *e, unsigned events)
 {
-  if (events & OVPN_DHCP_REFUSED) {
-    control_log(e, LOG_WARNING, OVPN_LOG_DHCP, "the address was withdrawn; asking for another");
+  log_refusal(e, events);
+  if (events & OVPN_DHCP_REFUSED)
     e->dp.up = e->lease.told = false;
-  }
   if (events & OVPN_DHCP_LEASED) {
     log_lease(e, "leased");
     e->lease.told = false;
@@ -89,6 +109,18 @@ static void on_events(Engine *e, unsigned events)
       tell(e);
   } else if (events & OVPN_DHCP_CONFIRMED)
     log_lease(e, "confirmed");
+}
+
+static void give_up(Engine *e, unsigned events)
+{
+  OvpnFailure f = {.arg = events & OVPN_DHCP_IN_USE  ? OVPN_DHCP_WHY_IN_USE
+                          : events & OVPN_DHCP_ENDED ? OVPN_DHCP_WHY_ENDED
+                                                     : OVPN_DHCP_WHY_SILENCE};
+  char text[64] = "";
+  if (events & OVPN_DHCP_IN_USE)
+    format_holder(&e->lease.dhcp, text, sizeof text);
+  ovpn_failure_set(&f, OVPN_FAIL_DHCP, "%s", text);
+  drive_fail(e, &f);
 }
 
 void lease_settle(Engine *e)
@@ -104,11 +136,8 @@ void lease_settle(Engine *e)
   if (events == 0)
     return;
   on_events(e, events);
-  if (events & (OVPN_DHCP_ENDED | OVPN_DHCP_NO_ANSWER)) {
-    OvpnFailure f = {.arg = (events & OVPN_DHCP_ENDED) != 0};
-    ovpn_failure_set(&f, OVPN_FAIL_DHCP, "%s", "");
-    drive_fail(e, &f);
-  }
+  if (events & (OVPN_DHCP_ENDED | OVPN_DHCP_NO_ANSWER | OVPN_DHCP_IN_USE))
+    give_up(e, events);
 }
 
 uint64_t lease_deadline(const Engine *e)

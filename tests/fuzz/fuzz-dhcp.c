@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The DHCP client before a hostile far network: records of two bytes of length, a byte of time (in
- * seconds; the top bit leaves the checksum of the IPv4 header as it is), and a frame. The client's
- * numbers and MAC are known (0x42 all over), so the corpus can answer it. */
+ * seconds, 0x7e is a tenth of one; the top bit leaves the checksum of the IPv4 header as it is),
+ * and a frame, DHCP or ARP. The client's numbers and MAC are known (0x42 all over), so the corpus
+ * can answer it. */
 #include "helper/core/dhcp-message.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -54,6 +55,8 @@ static void run(OvpnDhcp *d, uint64_t now)
   while (ovpn_dhcp_output(d, now, frame, sizeof frame) > 0)
     assert(++frames <= 1);
   assert(ovpn_dhcp_deadline(d) > now);
+  assert(d->conflicts <= OVPN_DHCP_CONFLICTS_MAX && !d->declining);
+  assert(d->state != OVPN_DHCP_CHECKING || !d->leased);
   ovpn_dhcp_take_events(d);
   if (ovpn_dhcp_has_lease(d))
     check_lease(d);
@@ -78,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(frame, data, n);
     if (!(time & 0x80))
       mend_checksum(frame, n);
-    now += (time & 0x7f) * UINT64_C(1000000000);
+    now += (time & 0x7f) == 0x7e ? UINT64_C(100000000) : (time & 0x7f) * UINT64_C(1000000000);
     run(&d, now);
     ovpn_dhcp_input(&d, now, frame, n);
     run(&d, now);

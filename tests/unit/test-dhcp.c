@@ -2,10 +2,11 @@
 /* The DHCP client with a server of a few lines, a fake clock and seeded numbers: every transition,
  * the form of what is sent, and what is made of hostile answers. */
 #include "check.h"
+#include "helper/core/arp.h"
 #include "helper/core/dhcp-message.h"
 #include <arpa/inet.h>
 
-static const uint64_t S = 1000000000u;
+static const uint64_t S = 1000000000u, MS = 1000000u;
 static const uint8_t server_mac[6] = {2, 0, 0, 0, 0, 9};
 static OvpnDhcp d;
 static uint64_t now;
@@ -188,6 +189,25 @@ static bool reply(const Reply *r)
 #define OFFER(...) REPLY(OVPN_DHCP_OFFER, "10.1.0.50", "10.1.0.1", __VA_ARGS__)
 #define ACK(...) REPLY(OVPN_DHCP_ACK, "10.1.0.50", "10.1.0.1", __VA_ARGS__)
 
+/* After an ACK: nobody else has the address. The clock goes back to the ACK then, which is what the
+ * times of a lease are about. */
+static void nobody_has_it(void)
+{
+  uint64_t was = now;
+  CHECK_INT(d.state, OVPN_DHCP_CHECKING);
+  CHECK(!ovpn_dhcp_has_lease(&d));
+  while (d.state == OVPN_DHCP_CHECKING && now < was + S) {
+    now = ovpn_dhcp_deadline(&d);
+    send_next();
+  }
+  CHECK_INT(d.state, OVPN_DHCP_BOUND);
+  CHECK_INT(now, was + OVPN_DHCP_CHECK_MS * MS);
+  now = d.checked;
+  ovpn_dhcp_tick(&d, now);
+  CHECK(!ovpn_dhcp_listens(&d));
+  now = was;
+}
+
 static void bound(uint32_t lease, uint32_t t1, uint32_t t2)
 {
   fresh();
@@ -195,7 +215,7 @@ static void bound(uint32_t lease, uint32_t t1, uint32_t t2)
   CHECK(OFFER(.lease = lease, .more = MASK24));
   CHECK(send_next());
   CHECK(ACK(.lease = lease, .t1 = t1, .t2 = t2, .more = MASK24));
-  CHECK_INT(d.state, OVPN_DHCP_BOUND);
+  nobody_has_it();
   CHECK_INT(ovpn_dhcp_take_events(&d), OVPN_DHCP_LEASED);
 }
 
@@ -232,7 +252,7 @@ static void test_first_lease(void)
   CHECK_STR(sent_address(54), "10.1.0.1");
   CHECK_STR(sent_address(0), "0.0.0.0");
   CHECK(ACK(.lease = 600, .more = MASK24));
-  CHECK_INT(d.state, OVPN_DHCP_BOUND);
+  nobody_has_it();
   CHECK(ovpn_dhcp_has_lease(&d));
   CHECK_INT(d.lease.prefix, 24);
   CHECK_INT(ovpn_dhcp_take_events(&d), OVPN_DHCP_LEASED);
@@ -409,6 +429,7 @@ static void test_renewal(void)
   CHECK(send_next());
   CHECK(REPLY(OVPN_DHCP_ACK, "10.1.0.77", "10.1.0.1", 600, .more = MASK24));
   CHECK_INT(ovpn_dhcp_take_events(&d), OVPN_DHCP_LEASED);
+  CHECK(d.watching); /* used at once, but perhaps somebody objects */
 }
 
 static void test_rebinding(void)
@@ -504,7 +525,7 @@ static void test_reboot(void)
   unsigned requests = 1, discovers = 0;
   while (d.state != OVPN_DHCP_BOUND && requests + discovers < 20) {
     now = ovpn_dhcp_deadline(&d);
-    if (send_next())
+    if (send_next() && d.state != OVPN_DHCP_BOUND)
       *(sent_type() == OVPN_DHCP_DISCOVER ? &discovers : &requests) += 1;
     CHECK(ovpn_dhcp_has_lease(&d));
   }
@@ -558,7 +579,186 @@ static void test_late_reboot(void)
     now = ovpn_dhcp_deadline(&d);
     send_next();
   }
+  while (d.state == OVPN_DHCP_BOUND && now < d.ends) {
+    now = ovpn_dhcp_deadline(&d);
+    send_next();
+  }
   CHECK_INT(d.state, OVPN_DHCP_RENEWING); /* T1 is over by now */
+  CHECK_INT(sent_type(), OVPN_DHCP_REQUEST);
+}
+
+/* ---- who else has the address */
+
+static const uint8_t foreign_mac[6] = {2, 0, 0x5e, 0, 0x53, 7};
+
+static void check_arp(const char *from)
+{
+  uint8_t expected[42] = {255, 255, 255, 255, 255, 255, 2, 1, 2, 3, 4,  5, 8, 6,
+                          0,   1,   8,   0,   6,   4,   0, 1, 2, 1, 2,  3, 4, 5,
+                          0,   0,   0,   0,   0,   0,   0, 0, 0, 0, 10, 1, 0, 50};
+  inet_pton(AF_INET, from, expected + 28);
+  CHECK_INT(sent_len, sizeof expected);
+  CHECK_MEM(sent, expected, sizeof expected);
+}
+
+/* ARP by a station of the far network; op 1 = request, 2 = answer. */
+static void say(const uint8_t *mac, const char *address, int op)
+{
+  uint8_t f[42] = {255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0};
+  f[21] = (uint8_t)op;
+  memcpy(f + 22, mac, 6);
+  inet_pton(AF_INET, address, f + 28);
+  memcpy(f + 38, "\x0a\x01\x00\x32", 4);
+  for (size_t i = 0; i <= sizeof f; i++) {
+    uint8_t *exact = malloc(i + 1); /* a read beyond its end is noticed */
+    memcpy(exact, f, i);
+    CHECK(!ovpn_dhcp_input(&d, now, exact, i)); /* the device may see it, too */
+    free(exact);
+  }
+}
+
+/* The ACK is there, and the first probe is out. */
+static void probing(void)
+{
+  now += S;
+  CHECK(send_next());
+  CHECK_INT(sent_type(), OVPN_DHCP_DISCOVER);
+  CHECK(OFFER(.lease = 600, .more = MASK24));
+  CHECK(send_next());
+  CHECK(ACK(.lease = 600, .more = MASK24));
+  CHECK(send_next());
+  check_arp("0.0.0.0");
+  CHECK_INT(ovpn_dhcp_take_events(&d), 0);
+}
+
+static void test_check(void)
+{
+  unsigned probes = 1, announcements = 0;
+  fresh();
+  probing();
+  CHECK(!send_next());
+  uint64_t begin = now;
+  /* what is no objection */
+  say(params.mac, "10.1.0.50", 2);  /* ourselves, by way of a loop */
+  say(foreign_mac, "10.1.0.51", 2); /* another address */
+  say(foreign_mac, "0.0.0.0", 1);   /* somebody else's probe */
+  say(foreign_mac, "10.1.0.50", 3); /* reverse ARP */
+  CHECK_INT(d.state, OVPN_DHCP_CHECKING);
+  while (d.state == OVPN_DHCP_CHECKING || d.watching) {
+    now = ovpn_dhcp_deadline(&d);
+    if (!send_next())
+      continue;
+    check_arp(d.state == OVPN_DHCP_CHECKING ? "0.0.0.0" : "10.1.0.50");
+    *(d.state == OVPN_DHCP_CHECKING ? &probes : &announcements) += 1;
+  }
+  CHECK_INT(now - begin, (OVPN_DHCP_CHECK_MS + OVPN_DHCP_WATCH_MS) * MS);
+  CHECK_INT(probes, 2);
+  CHECK_INT(announcements, 2);
+  CHECK_INT(ovpn_dhcp_take_events(&d), OVPN_DHCP_LEASED);
+  say(foreign_mac, "10.1.0.50", 2); /* not our business any more */
+  CHECK_INT(d.state, OVPN_DHCP_BOUND);
+}
+
+static void check_decline(void)
+{
+  uint8_t n;
+  CHECK(ovpn_dhcp_deadline(&d) <= now);
+  CHECK(send_next());
+  check_frame();
+  CHECK_INT(sent_type(), OVPN_DHCP_DECLINE);
+  CHECK_MEM(sent, "\xff\xff\xff\xff\xff\xff", 6);
+  CHECK_STR(sent_address(0), "0.0.0.0");
+  CHECK_STR(sent_address(50), "10.1.0.50");
+  CHECK_STR(sent_address(54), "10.1.0.1");
+  CHECK(option(61, &n) && !option(55, &n) && !option(57, &n) && !option(12, &n));
+  CHECK(!send_next()); /* a pause first */
+}
+
+static void test_conflict(void)
+{
+  fresh();
+  probing();
+  say(foreign_mac, "10.1.0.50", 2);
+  CHECK_INT(ovpn_dhcp_take_events(&d), OVPN_DHCP_CONFLICT);
+  CHECK_MEM(d.holder, foreign_mac, 6);
+  CHECK_INT(d.state, OVPN_DHCP_SELECTING);
+  CHECK(!ovpn_dhcp_has_lease(&d) && !d.remembered);
+  check_decline();
+  uint64_t limit = d.limit;
+  probing(); /* after a second */
+  CHECK_INT(d.limit, limit);
+  now = ovpn_dhcp_deadline(&d);
+  send_next();
+  say(foreign_mac, "10.1.0.50", 1); /* an announcement */
+  CHECK_INT(ovpn_dhcp_take_events(&d), OVPN_DHCP_CONFLICT);
+  check_decline();
+  now += S;
+  CHECK(!send_next()); /* two seconds now */
+  probing();
+  now = ovpn_dhcp_deadline(&d);
+  send_next();
+  now = ovpn_dhcp_deadline(&d);
+  CHECK(send_next());
+  check_arp("10.1.0.50");
+  CHECK_INT(ovpn_dhcp_take_events(&d), OVPN_DHCP_LEASED);
+  /* late: it is used already */
+  say(foreign_mac, "10.1.0.50", 2);
+  CHECK_INT(ovpn_dhcp_take_events(&d), OVPN_DHCP_CONFLICT | OVPN_DHCP_REFUSED);
+  CHECK(!ovpn_dhcp_has_lease(&d));
+  check_decline();
+  CHECK(d.limit > limit); /* a new search */
+}
+
+static void test_all_in_use(void)
+{
+  fresh();
+  for (unsigned i = 1; i <= OVPN_DHCP_CONFLICTS_MAX; i++) {
+    now += i > 2 ? ((1ull << (i - 2)) - 1) * S : 0; /* with probing(): 1, 2, 4, 8 s */
+    probing();
+    say(foreign_mac, "10.1.0.50", 2);
+    unsigned last = i == OVPN_DHCP_CONFLICTS_MAX ? OVPN_DHCP_IN_USE : 0;
+    CHECK_INT(ovpn_dhcp_take_events(&d), OVPN_DHCP_CONFLICT | last);
+    check_decline();
+  }
+  CHECK_INT(d.state, OVPN_DHCP_FAILED);
+  CHECK_INT(ovpn_dhcp_deadline(&d), UINT64_MAX);
+  /* the server that gave it falls silent */
+  ovpn_dhcp_stop(&d);
+  start();
+  probing();
+  say(foreign_mac, "10.1.0.50", 2);
+  CHECK_INT(ovpn_dhcp_take_events(&d), OVPN_DHCP_CONFLICT);
+  check_decline();
+  now = d.limit;
+  CHECK(!send_next());
+  CHECK_INT(ovpn_dhcp_take_events(&d), OVPN_DHCP_IN_USE);
+}
+
+/* A lease of an earlier session is used at once; objections count then, too. */
+static void test_conflict_after_reboot(void)
+{
+  bound(600, 0, 0);
+  ovpn_dhcp_stop(&d);
+  start();
+  CHECK(send_next());
+  CHECK(ACK(.lease = 600, .more = MASK24));
+  CHECK_INT(ovpn_dhcp_take_events(&d), OVPN_DHCP_CONFIRMED);
+  CHECK(ovpn_dhcp_has_lease(&d));
+  CHECK(send_next());
+  check_arp("10.1.0.50");
+  OvpnDhcp before = d;
+  ovpn_dhcp_stop(&d);
+  say(foreign_mac, "10.1.0.50", 2);
+  CHECK_INT(ovpn_dhcp_take_events(&d), 0);
+  d = before;
+  say(foreign_mac, "10.1.0.50", 2);
+  CHECK_INT(ovpn_dhcp_take_events(&d), OVPN_DHCP_CONFLICT | OVPN_DHCP_REFUSED);
+  CHECK_INT(d.state, OVPN_DHCP_SELECTING);
+  ovpn_dhcp_stop(&d); /* nothing is declined by another session */
+  start();
+  now += S;
+  CHECK(send_next());
+  CHECK_INT(sent_type(), OVPN_DHCP_DISCOVER);
 }
 
 static void test_release(void)
@@ -577,6 +777,10 @@ static void test_release(void)
   CHECK_INT(ovpn_dhcp_release(&d, now, sent, sizeof sent), 0);
   fresh();
   CHECK_INT(ovpn_dhcp_release(&d, now, sent, sizeof sent), 0);
+  fresh();
+  probing(); /* given, but not used yet */
+  CHECK(ovpn_dhcp_release(&d, now, sent, sizeof sent) > 0);
+  CHECK_INT(ovpn_arp_probe(params.mac, d.lease.address, sent, 41), 0);
   CHECK_INT(ovpn_dhcp_encode(&(OvpnDhcpOut){.type = OVPN_DHCP_DISCOVER}, &params, sent, 300), 0);
 }
 
@@ -602,7 +806,7 @@ static OvpnLease lease_of(const char *more)
   CHECK(OFFER(.lease = 600, .more = MASK24));
   send_next();
   CHECK(ACK(.lease = 600, .more = more));
-  CHECK_INT(d.state, OVPN_DHCP_BOUND);
+  CHECK_INT(d.state, OVPN_DHCP_CHECKING);
   return d.lease;
 }
 
@@ -803,6 +1007,10 @@ int main(void)
   test_withdrawn();
   test_reboot();
   test_late_reboot();
+  test_check();
+  test_conflict();
+  test_all_in_use();
+  test_conflict_after_reboot();
   test_release();
   test_times();
   test_options();
