@@ -39,7 +39,7 @@ enum {
   OVPN_DHCP_LIMIT_S = 20,     /* for a first lease, or a new one after a refusal */
   OVPN_DHCP_CHECK_MS = 200,
   OVPN_DHCP_WATCH_MS = 3000,
-  OVPN_DHCP_CONFLICTS_MAX = 5 /* addresses in a row that somebody uses */
+  OVPN_DHCP_CONFLICTS_MAX = 4 /* addresses in a row that somebody uses */
 };
 /* Events, as bits. */
 enum {

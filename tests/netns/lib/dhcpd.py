@@ -3,7 +3,8 @@
 """A DHCP server for one client that does as it is told, wrong things included: dhcpd.py INTERFACE ORDERS LOG.
 
 ORDERS is a JSON file, read anew for each message: address, prefix, server, lease, t1, t2 (seconds), options
-({code: hex}), offer ("yes", "no", "malformed"), request ("ack", "nak", "no"). Each message that comes in is a line of
+({code: hex}), offer ("yes", "no", "malformed"), request ("ack", "nak", "no"), others (addresses for a client that
+declines). Each message that comes in is a line of
 LOG: a JSON object with type, address (ciaddr), requested, server, id, host, mac, to (IPv4 address it was sent to)."""
 import json
 import socket
@@ -58,6 +59,11 @@ def frame(me, orders, request, kind, broken):
     return (b'\xff' * 6 if to == b'\xff' * 4 else mac) + me + b'\x08\0' + ip + udp
 
 
+def choose(orders, declined):
+    """The first address that was not declined."""
+    return next((a for a in [orders['address']] + orders.get('others', []) if a not in declined), orders['address'])
+
+
 def answer(orders, kind):
     if kind == 1 and orders.get('offer', 'yes') != 'no':
         return 2
@@ -69,7 +75,7 @@ def answer(orders, kind):
 def main(interface, path, log):
     s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
     s.bind((interface, 0))
-    me = s.getsockname()[4]
+    me, declined = s.getsockname()[4], set()
     with open(log, 'a', buffering=1) as out:
         print('ready', flush=True)
         while True:
@@ -85,6 +91,9 @@ def main(interface, path, log):
                                   }) + '\n')
             with open(path) as f:
                 orders = json.load(f)
+            if kind == 4:
+                declined.add(text4(o.get(50)))
+            orders['address'] = choose(orders, declined)
             reply = answer(orders, kind)
             if reply:
                 s.send(frame(me, orders, request, reply, reply == 2 and orders.get('offer') == 'malformed'))

@@ -248,6 +248,44 @@ def dhcp_no_answer(l):
 
 
 @scenario
+def dhcp_address_of_somebody_else(l):
+    """A station of the far network has the address that is leased: it is declined, another one is taken, announced."""
+    with Lan(l) as lan:
+        far = ['ip', '-n', lan.ns]
+        sh(*far, 'addr', 'add', NET + '50/24', 'dev', 'eth0')
+        sh(*far, 'neigh', 'replace', NET + '51', 'lladdr', '02:00:5e:00:53:99', 'dev', 'eth0', 'nud', 'stale')
+        lan.serve(others=[NET + '51'])
+        name, mark = lan.profile(), l.mark()
+        try:
+            rc, out, _ = l.up(name)
+            check(rc == 0, 'up: ' + out)
+            wait_for('the other address', lambda: _has(l, NET + '51') and not _has(l, NET + '50'))
+            rows = [x for x in lan.seen() if x['type'] == 'DECLINE']
+            check([x['requested'] for x in rows] == [NET + '50'] and rows[0]['server'] == HOST, rows)
+            check("somebody else's (%s50, " % NET in l.log_since(mark), l.log_since(mark))
+            l.ping(lan.server)
+            mac = l.ip_json('link', 'show', l.device(lan.server))[0]['address']
+            wait_for('the announcement', lambda: 'lladdr ' + mac in sh(*far, 'neigh', 'show', NET + '51'))
+        finally:
+            _end(l, name)
+
+
+@scenario
+def dhcp_addresses_of_others_only(l):
+    """Whatever the DHCP server offers is somebody's: refused in time, with the address in the reason."""
+    with Lan(l) as lan:
+        sh('ip', '-n', lan.ns, 'addr', 'add', NET + '50/24', 'dev', 'eth0')
+        lan.serve()
+        name, mark = lan.profile(), l.mark()
+        try:
+            l.up(name)  # fails, unless this machine is so busy that the objection comes after 0.2 s
+            wait_for('the reason', lambda: 'another device there already uses: %s50, ' % NET in l.log_since(mark), 15)
+            check(len(lan.seen('DECLINE')) >= 4, lan.seen())
+        finally:
+            _end(l, name)
+
+
+@scenario
 def dhcp_and_what_the_server_pushes(l):
     """The openvpn server's words go before those of the DHCP server; its gateway is for the pushed routes."""
     push = ['push "route 198.18.9.0 255.255.255.0"', 'push "dhcp-option DNS 198.18.9.53"', 'push "redirect-gateway"']
