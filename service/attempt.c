@@ -389,20 +389,12 @@ static const char *log_words(OvpnLogCode code)
   case OVPN_LOG_TEXT:
   case OVPN_LOG_MAX_:
     return "";
-  case OVPN_LOG_STATE:
-    return "session: ";
   case OVPN_LOG_TLS_SESSION:
     return "TLS: ";
-  case OVPN_LOG_PEER_CERT:
-    return "certificate of the server: ";
   case OVPN_LOG_PUSH_IGNORED:
     return "ignored what the server sent: ";
   case OVPN_LOG_RENEGOTIATED:
     return "new keys agreed on: ";
-  case OVPN_LOG_PING_TIMEOUT:
-    return "no sign of life from the server: ";
-  case OVPN_LOG_DROPS:
-    return "packets dropped: ";
   case OVPN_LOG_FALLBACK:
     return "falling back: ";
   case OVPN_LOG_SERVER_TEXT:

@@ -360,7 +360,6 @@ static gboolean got(NmOvpnEngine *e, OvpnIpcType type, OvpnReader *r)
   case OVPN_IPC_DHCP:
   case OVPN_IPC_CLOSE:
   case OVPN_IPC_GET_STATS:
-  case OVPN_IPC_RESTART:
   case OVPN_IPC_SOCKET:
   case OVPN_IPC_SIGNER:
   case OVPN_IPC_DROP:
@@ -486,9 +485,4 @@ void nmovpn_engine_free(NmOvpnEngine *e)
   e->cb = (NmOvpnEngineCallbacks){0};
   cut_off(e);
   engine_unref(e);
-}
-
-GPid nmovpn_engine_pid(NmOvpnEngine *e)
-{
-  return e->pid;
 }

@@ -81,7 +81,6 @@ NmOvpnEngine *nmovpn_engine_spawn(const NmOvpnEngineCallbacks *callbacks, gpoint
 /* Closes the socket, which ends the engine (SIGKILL follows at once), and reaps it in the
  * background. No callback comes after this. NULL ok. */
 void nmovpn_engine_free(NmOvpnEngine *e);
-GPid nmovpn_engine_pid(NmOvpnEngine *e);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NmOvpnEngine, nmovpn_engine_free)
 
 /* Senders: FALSE and an error when the engine cannot take it. A full socket is waited for up to 2
@@ -99,7 +98,6 @@ gboolean nmovpn_engine_send_start(NmOvpnEngine *e, GError **error);
 typedef struct NmOvpnEngineLink {
   OvpnProto proto;
   gboolean ipv6;
-  guint32 mtu;      /* of the path, 0 = unknown */
   guint remote;     /* OvpnRemote.index */
   const char *host; /* fd leads to the proxy of that remote, and this is where to go from there; a
                        literal for UDP; NULL = fd leads to the server */
@@ -130,6 +128,5 @@ gboolean nmovpn_engine_send_tun(NmOvpnEngine *e, gboolean tap, guint vnet_hdr, g
 /* Of IPv6, only these go through the tunnel (NmOvpnPrefix6), the rest is refused; NULL, or more
  * than NMOVPN_GUARD_MAX: everything goes. */
 gboolean nmovpn_engine_send_guard(NmOvpnEngine *e, const GArray *prefixes, GError **error);
-gboolean nmovpn_engine_send_close(NmOvpnEngine *e, GError **error);   /* on_closed, then on_gone */
-gboolean nmovpn_engine_send_restart(NmOvpnEngine *e, GError **error); /* on_failed with LINK */
+gboolean nmovpn_engine_send_close(NmOvpnEngine *e, GError **error); /* on_closed, then on_gone */
 gboolean nmovpn_engine_send_get_stats(NmOvpnEngine *e, GError **error);

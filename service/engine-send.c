@@ -118,7 +118,6 @@ gboolean nmovpn_engine_send_link(NmOvpnEngine *e, const NmOvpnEngineLink *link, 
   OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_LINK);
   ovpn_write_u8(&w, (uint8_t)link->proto);
   ovpn_write_u8(&w, link->ipv6 ? 6 : 4);
-  ovpn_write_u32(&w, link->mtu > 65535 ? 0 : link->mtu);
   ovpn_write_u16(&w, (uint16_t)link->remote);
   ovpn_write_u8(&w, link->host != NULL);
   ovpn_ipc_write_str(&w, link->host);
@@ -232,11 +231,6 @@ gboolean nmovpn_engine_send_close(NmOvpnEngine *e, GError **error)
     return TRUE;
   e->close_sent = TRUE;
   return send_empty(e, OVPN_IPC_CLOSE, error);
-}
-
-gboolean nmovpn_engine_send_restart(NmOvpnEngine *e, GError **error)
-{
-  return send_empty(e, OVPN_IPC_RESTART, error);
 }
 
 gboolean nmovpn_engine_send_get_stats(NmOvpnEngine *e, GError **error)

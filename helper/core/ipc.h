@@ -3,11 +3,10 @@
  * helper.
  *
  * One datagram = {u16 type, u16 version = 1, u32 body length} + body written with OvpnWriter; at
- * most OVPN_IPC_MAX bytes and OVPN_IPC_FDS_MAX descriptors, whose number is fixed by the type (fds
- * below). Codec only: pure functions on memory. The receiver checks type, direction, legality in
- * its state, exact body length (nothing may follow), every value; on anything else the engine and
- * the helper exit and the service fails the connection. Peers are processes of ours that may be
- * compromised. */
+ * most OVPN_IPC_MAX bytes, and one descriptor or none, as the type says (fds below). Codec only:
+ * pure functions on memory. The receiver checks type, direction, legality in its state, exact body
+ * length (nothing may follow), every value; on anything else the engine and the helper exit and the
+ * service fails the connection. Peers are processes of ours that may be compromised. */
 #pragma once
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -20,7 +19,6 @@ enum {
   OVPN_IPC_VERSION = 1,
   OVPN_IPC_HEADER = 8,
   OVPN_IPC_MAX = 65536,
-  OVPN_IPC_FDS_MAX = 1,
   OVPN_IPC_FD = 3 /* descriptor number of the socket in the helper and in the engine */
 };
 
@@ -31,18 +29,15 @@ enum {
   X(FILE, 2, 1)    /* u8 OvpnFileId | fd open for reading; before START */                         \
   X(START, 3,                                                                                      \
     0) /* config complete: engine builds OvpnConfig, loads keys, answers READY or FAILED */        \
-  X(LINK, 4, 1) /* u8 OvpnProto | u8 family 4/6 | u32 link mtu or 0 | u16 remote (its index) | u8  \
-                   proxy (1 = the fd leads to it) | str16 host | u16 port of the server, for the   \
-                   proxy | u16 number, for CHOSEN, FAILED and DROP | u8 beside (1 = until one of   \
-                   them is answered, the other links stay) | u8 OvpnIpcLinkMode | u8 0, 4 or 16 |  \
-                   address | u16 port of the peer, where the fd is not connected | fd: new         \
-                   session */                                                                      \
-  X(ANSWER, 5, 0) /* u8 OvpnNeed | str16 a | str16 b; see session.h OvpnAnswer */                  \
+  X(LINK, 4, 1)   /* u8 OvpnProto | u8 family 4/6 | u16 remote (its index) | u8 proxy (1 = the fd  \
+                     leads to it) | str16 host | u16 port of the server, for the proxy | u16       \
+                     number, for CHOSEN, FAILED and DROP | u8 beside (1 = until one of them is     \
+                     answered, the other links stay) | u8 OvpnIpcLinkMode | address and port of    \
+                     the peer, where the fd is not connected | fd: new session */                  \
+  X(ANSWER, 5, 0) /* u8 OvpnNeed | str16 user name | str16 password or other answer */             \
   X(TUN, 6, 1)    /* u8 tap | u8 vnet_hdr (1 = yes, 2 = TSO, 4 = USO) | u16 mtu | fd */            \
   X(CLOSE, 7, 0)  /* leave politely, then exit */                                                  \
   X(GET_STATS, 8, 0)                                                                               \
-  X(RESTART, 9,                                                                                    \
-    0) /* drop the session now without notice (network changed); engine answers FAILED LINK */     \
   X(SOCKET, 10, 1) /* what SOCKET_WANTED asked for: connected fd */                                \
   X(DROP, 12, 0)   /* u16 number: close that link without a word */                                \
   X(GUARD, 13, 0)  /* u8 on | u16 n | n times 16 bytes and u8 bits: the IPv6 that the tunnel is    \
@@ -71,7 +66,7 @@ enum {
                               proxy; without a proxy the server again */                           \
   X(LEASE, 43, 0)          /* after DHCP, before UP and when something changes: u16 n | n options, \
                               see lease.h */                                                       \
-  X(PEER, 46, 0)           /* u8 4 or 16 | address | u16 port: where the peer is from now on */    \
+  X(PEER, 46, 0)           /* address and port: where the peer is from now on */                   \
   X(CALLER_REFUSED, 47, 0) /* address and port as in PEER | u16 status | u32 arg | str16 text: a   \
                               call without success */
 
@@ -112,11 +107,8 @@ void ovpn_ipc_read_blob(OvpnReader *r, OvpnBlob *b, size_t max);
 /* Log codes the engine can send; service/ has the English. text = detail, already escaped. */
 #define OVPN_LOG_LIST(X)                                                                           \
   X(TEXT)                                                                                          \
-  X(STATE)                                                                                         \
   X(TLS_SESSION)                                                                                   \
-  X(PEER_CERT)                                                                                     \
-  X(PUSH_IGNORED)                                                                                  \
-  X(RENEGOTIATED) X(PING_TIMEOUT) X(DROPS) X(FALLBACK) X(SERVER_TEXT) X(WEAK) X(DHCP)
+  X(PUSH_IGNORED) X(RENEGOTIATED) X(FALLBACK) X(SERVER_TEXT) X(WEAK) X(DHCP)
 typedef enum OvpnLogCode {
 #define X(n) OVPN_LOG_##n,
   OVPN_LOG_LIST(X)

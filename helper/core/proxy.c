@@ -21,18 +21,6 @@ enum { STALE_MAX = 2 };
 /* FILETIME counts 100 ns since 1601. */
 static const uint64_t filetime_of_1970 = 116444736000000000u;
 
-const char *ovpn_proxy_step_name(OvpnProxyStep s)
-{
-  switch (s) {
-#define X(n)                                                                                       \
-  case OVPN_PROXY_##n:                                                                             \
-    return #n;
-    OVPN_PROXY_STEP_LIST(X)
-#undef X
-  }
-  return "?";
-}
-
 /* --- the frame --- */
 
 OvpnProxyStep proxy_set_step(OvpnProxy *p, OvpnProxyStep s)

@@ -70,13 +70,13 @@ typedef struct OvpnProxyParams {
   void *random_user;
 } OvpnProxyParams;
 
-#define OVPN_PROXY_STEP_LIST(X) X(CONTINUE) X(DONE) X(RECONNECT) X(NEED_CREDENTIALS) X(FAIL)
 typedef enum OvpnProxyStep {
-#define X(n) OVPN_PROXY_##n,
-  OVPN_PROXY_STEP_LIST(X)
-#undef X
+  OVPN_PROXY_CONTINUE,
+  OVPN_PROXY_DONE,
+  OVPN_PROXY_RECONNECT,
+  OVPN_PROXY_NEED_CREDENTIALS,
+  OVPN_PROXY_FAIL
 } OvpnProxyStep;
-const char *ovpn_proxy_step_name(OvpnProxyStep s);
 
 /* An address with its port, as SOCKS knows them. */
 typedef struct OvpnSocksAddress {

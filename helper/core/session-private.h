@@ -36,7 +36,7 @@ typedef struct KeyState {
   bool sending;
 } KeyState;
 
-enum { EVENTS_MAX = 64, PUSH_TEXT_MAX = 65536 };
+enum { EVENTS_MAX = 64 };
 
 struct OvpnSession {
   OvpnSessionParams p;

@@ -51,10 +51,6 @@ static inline uint16_t ovpn_read_u16(OvpnReader *r)
 {
   return (uint16_t)ovpn_read_be_(r, 2);
 }
-static inline uint32_t ovpn_read_u24(OvpnReader *r)
-{
-  return (uint32_t)ovpn_read_be_(r, 3);
-}
 static inline uint32_t ovpn_read_u32(OvpnReader *r)
 {
   return (uint32_t)ovpn_read_be_(r, 4);
@@ -113,10 +109,6 @@ static inline void ovpn_write_u8(OvpnWriter *w, uint8_t v)
 static inline void ovpn_write_u16(OvpnWriter *w, uint16_t v)
 {
   ovpn_write_be_(w, v, 2);
-}
-static inline void ovpn_write_u24(OvpnWriter *w, uint32_t v)
-{
-  ovpn_write_be_(w, v, 3);
 }
 static inline void ovpn_write_u32(OvpnWriter *w, uint32_t v)
 {

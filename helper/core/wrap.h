@@ -17,7 +17,6 @@ typedef enum OvpnWrapMode {
 enum {
   OVPN_STATIC_KEY_LEN = 256,
   OVPN_WKC_MAX = 1024,
-  OVPN_WRAP_OVERHEAD_MAX = 72 /* sha512 tls-auth */
 };
 
 /* "OpenVPN Static key V1" text -> 256 bytes. Tolerant as spec §4.1. FAIL_FILE_FORMAT otherwise. */

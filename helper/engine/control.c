@@ -237,7 +237,6 @@ static bool on_file(Engine *e, OvpnReader *r, int *fd)
 static bool on_link(Engine *e, OvpnReader *r, int *fd)
 {
   unsigned proto = ovpn_read_u8(r), family = ovpn_read_u8(r);
-  uint32_t mtu = ovpn_read_u32(r);
   unsigned remote = ovpn_read_u16(r), proxy = ovpn_read_u8(r);
   char *host = ovpn_ipc_read_str(r, HOST_MAX);
   uint16_t port = ovpn_read_u16(r), number = ovpn_read_u16(r);
@@ -247,7 +246,7 @@ static bool on_link(Engine *e, OvpnReader *r, int *fd)
   fits = fits && mode <= OVPN_LINK_WAITING && (mode == 0 || proto == OVPN_PROTO_UDP) &&
          (mode == OVPN_LINK_OPEN) == (peer.ss_family != AF_UNSPEC);
   bool ok = fits && host && complete(r) && beside <= 1 && proto <= OVPN_PROTO_TCP &&
-            (family == 4 || family == 6) && mtu <= UINT16_MAX && remote < e->config.n_remotes &&
+            (family == 4 || family == 6) && remote < e->config.n_remotes &&
             proxy <= 1;
   if (ok) {
     drive_link(e, &(DriveLink){.proto = (OvpnProto)proto,
@@ -389,15 +388,6 @@ static bool on_dhcp(Engine *e, OvpnReader *r)
   return true;
 }
 
-static bool on_restart(Engine *e)
-{
-  OvpnFailure f = {0};
-  ovpn_failure_set(&f, OVPN_FAIL_LINK, "restart requested");
-  if (e->session || e->via.machine) /* else it has just ended by itself, and FAILED is on its way */
-    drive_fail(e, &f);
-  return true;
-}
-
 /* Bit set of phases. */
 #define IN(p) (1u << ENGINE_##p)
 static unsigned legal_in(const Engine *e, OvpnIpcType type)
@@ -410,7 +400,6 @@ static unsigned legal_in(const Engine *e, OvpnIpcType type)
   case OVPN_IPC_START:
     return IN(CONFIG);
   case OVPN_IPC_LINK:
-  case OVPN_IPC_RESTART:
   case OVPN_IPC_SOCKET:
   case OVPN_IPC_DROP:
   case OVPN_IPC_GUARD:
@@ -473,8 +462,6 @@ static bool act(Engine *e, OvpnIpcType type, OvpnReader *r, int *fd)
     return complete(r) && (drive_close(e), true);
   case OVPN_IPC_GET_STATS:
     return complete(r) && (send_stats(e), true);
-  case OVPN_IPC_RESTART:
-    return complete(r) && on_restart(e);
   case OVPN_IPC_READY:
   case OVPN_IPC_STATE:
   case OVPN_IPC_NEED:

@@ -10,27 +10,6 @@
 #include "helper/engine/offload.h"
 #include <netinet/in.h>
 
-const char *offload_status_name(OffloadStatus st)
-{
-  switch (st) {
-  case OFFLOAD_OK:
-    return "ok";
-  case OFFLOAD_DROP_TYPE:
-    return "unknown type";
-  case OFFLOAD_DROP_SIZE:
-    return "segment size";
-  case OFFLOAD_DROP_CHECKSUM:
-    return "checksum fields";
-  case OFFLOAD_DROP_HEADER:
-    return "headers";
-  case OFFLOAD_DROP_PROTOCOL:
-    return "protocol";
-  case OFFLOAD_DROP_FLAGS:
-    return "TCP flags";
-  }
-  return "?";
-}
-
 static bool has_syn(const uint8_t *pkt, size_t len, const InetHead *h)
 {
   return h->version && h->proto == IPPROTO_TCP && !h->fragment && len - h->l4 >= INET_TCP_HEAD &&

@@ -20,7 +20,6 @@ typedef enum OffloadStatus {
   OFFLOAD_DROP_PROTOCOL, /* gso_type and packet disagree; fragments */
   OFFLOAD_DROP_FLAGS,    /* SYN or RST on several segments */
 } OffloadStatus;
-enum { OFFLOAD_STATUSES = OFFLOAD_DROP_FLAGS + 1 };
 
 typedef struct OffloadSuper {
   /* for the caller */
@@ -60,4 +59,3 @@ OffloadStatus offload_open(OffloadSuper *s, const struct virtio_net_hdr *vnet, c
                            size_t len, bool tap, size_t room);
 /* false: all segments have been taken. */
 bool offload_next(OffloadSuper *s, const OffloadSlots *to, OffloadRun *ret);
-const char *offload_status_name(OffloadStatus st);

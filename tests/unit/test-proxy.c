@@ -79,7 +79,7 @@ static size_t feed_hex(OvpnProxy *p, const char *hex)
 
 static void is_failure(OvpnProxy *p, OvpnStatus s, const char *text)
 {
-  CHECK_STR(ovpn_proxy_step_name(ovpn_proxy_step(p)), "FAIL");
+  CHECK_INT(ovpn_proxy_step(p), OVPN_PROXY_FAIL);
   CHECK_STR(ovpn_status_name(ovpn_proxy_failure(p)->status), ovpn_status_name(s));
   CHECK_STR(ovpn_proxy_failure(p)->text, text);
   ovpn_proxy_free(p);

@@ -9,7 +9,8 @@ static void test_reader(void)
   OvpnReader r = ovpn_reader(in, sizeof in);
   CHECK_INT(ovpn_read_u8(&r), 1);
   CHECK_INT(ovpn_read_u16(&r), 0x0203);
-  CHECK_INT(ovpn_read_u24(&r), 0x040506);
+  CHECK_INT(ovpn_read_u8(&r), 4);
+  CHECK_INT(ovpn_read_u16(&r), 0x0506);
   CHECK_INT(ovpn_reader_left(&r), 4);
   CHECK_INT(ovpn_read_u32(&r), 0x0708090a);
   CHECK(r.ok);
@@ -40,7 +41,8 @@ static void test_writer(void)
   OvpnWriter w = ovpn_writer(buf, 10);
   ovpn_write_u8(&w, 1);
   ovpn_write_u16(&w, 0x0203);
-  ovpn_write_u24(&w, 0x040506);
+  ovpn_write_u8(&w, 4);
+  ovpn_write_u16(&w, 0x0506);
   ovpn_write_bytes(&w, NULL, 0);
   ovpn_write_u32(&w, 0x0708090a);
   CHECK(w.ok);
