@@ -103,7 +103,7 @@ void nmovpn_attempt_refused(NmOvpnAttempt *a, const OvpnFailure *f)
 }
 
 /* Only for this connection: NetworkManager keeps what the agent stores. */
-void nmovpn_attempt_ask_proxy(NmOvpnAttempt *a, gboolean need_link, const char *message)
+static void ask_proxy(NmOvpnAttempt *a, gboolean need_link, const char *message)
 {
   static const char *const hints[] = {NMOVPN_KEY_PROXY_USERNAME, NMOVPN_SECRET_PROXY_PASSWORD,
                                       NULL};
@@ -115,7 +115,7 @@ void nmovpn_attempt_ask_proxy(NmOvpnAttempt *a, gboolean need_link, const char *
                      hints + (a->secrets.proxy_username ? 1 : 0), text);
 }
 
-gboolean nmovpn_attempt_have_proxy_login(const NmOvpnAttempt *a)
+static gboolean have_proxy_login(const NmOvpnAttempt *a)
 {
   return a->secrets.proxy_username && a->secrets.proxy_password;
 }
@@ -123,8 +123,8 @@ gboolean nmovpn_attempt_have_proxy_login(const NmOvpnAttempt *a)
 void nmovpn_attempt_need_proxy(NmOvpnAttempt *a)
 {
   g_autoptr(GError) error = NULL;
-  if (!nmovpn_attempt_have_proxy_login(a))
-    nmovpn_attempt_ask_proxy(a, FALSE, NULL);
+  if (!have_proxy_login(a))
+    ask_proxy(a, FALSE, NULL);
   else if (!nmovpn_engine_answer_proxy(a->engine, a->secrets.proxy_username,
                                        a->secrets.proxy_password, &error))
     nmovpn_attempt_fail_internal(a, error->message);
@@ -134,14 +134,14 @@ void nmovpn_attempt_need_proxy(NmOvpnAttempt *a)
 void nmovpn_attempt_proxy_refused(NmOvpnAttempt *a, const OvpnFailure *f)
 {
   if (!a->interactive || ++a->n_proxy_refused > NMOVPN_ATTEMPT_REFUSED_MAX ||
-      !nmovpn_attempt_have_proxy_login(a)) {
+      !have_proxy_login(a)) {
     nmovpn_attempt_fail(a, f);
     return;
   }
   g_autofree char *sentence = nmovpn_attempt_sentence(a, f);
   nmovpn_secrets_set(&a->secrets.proxy_username, NULL);
   nmovpn_secrets_set(&a->secrets.proxy_password, NULL);
-  nmovpn_attempt_ask_proxy(a, TRUE, sentence);
+  ask_proxy(a, TRUE, sentence);
 }
 
 /* After an answer: a new session where the old one is over, else on with it. */
@@ -200,7 +200,7 @@ gboolean nmovpn_attempt_new_secrets(NmOvpnAttempt *a, NMConnection *connection, 
     nmovpn_secrets_set(&a->secrets.challenge, NULL);
     break;
   case OVPN_NEED_PROXY:
-    given = nmovpn_attempt_have_proxy_login(a);
+    given = have_proxy_login(a);
     ok = given && nmovpn_engine_answer_proxy(a->engine, a->secrets.proxy_username,
                                              a->secrets.proxy_password, error);
     break;

@@ -250,9 +250,7 @@ void nmovpn_attempt_on_caller_refused(NmOvpnEngine *e, const struct sockaddr_sto
                                       const OvpnFailure *f, gpointer user_data);
 
 /* attempt-ask.c */
-void nmovpn_attempt_ask_proxy(NmOvpnAttempt *a, gboolean need_link, const char *message);
 void nmovpn_attempt_need_proxy(NmOvpnAttempt *a);
-gboolean nmovpn_attempt_have_proxy_login(const NmOvpnAttempt *a);
 void nmovpn_attempt_proxy_refused(NmOvpnAttempt *a, const OvpnFailure *f);
 /* log: the message as it may be written down. */
 void nmovpn_attempt_ask(NmOvpnAttempt *a, OvpnNeed need, gboolean need_link, const char *message,

@@ -129,14 +129,14 @@ void nmovpn_log_set_state(const char *state)
   g_mutex_unlock(&lock);
 }
 
-gboolean nmovpn_log_enabled(int level)
+static gboolean enabled(int level)
 {
   return level <= max_level;
 }
 
 void nmovpn_log(int level, const char *format, ...)
 {
-  if (!nmovpn_log_enabled(level))
+  if (!enabled(level))
     return;
   va_list ap;
   va_start(ap, format);

@@ -14,6 +14,5 @@ void nmovpn_log_set_connection(const char *uuid, const char *name);
 void nmovpn_log_set_state(const char *state);
 /* level: LOG_ERR .. LOG_DEBUG. The line is cut to 1 KiB and freed from control characters. */
 void nmovpn_log(int level, const char *format, ...) G_GNUC_PRINTF(2, 3);
-gboolean nmovpn_log_enabled(int level);
 /* Text from outside: printable UTF-8, at most 256 bytes. Free with g_free. */
 char *nmovpn_log_escape(const char *text);

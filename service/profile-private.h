@@ -88,8 +88,6 @@ guint profile_file_argument(const OvpnOption *o);
 gboolean profile_cert_is_pkcs12(const char *cert, const char *key);
 /* PKCS#12 as DER, or as the base64 text of an inline block. */
 gboolean profile_bytes_are_pkcs12(const void *data, gsize len);
-/* base64 text -> bytes (DER or any); FALSE when the text is not base64. */
-gboolean profile_base64_decode(const void *text, gsize len, OvpnBlob *ret);
 
 /* Parses extra-options. */
 gboolean profile_parse_extra(NMSettingVpn *vpn, OvpnOptionList *ret, GError **error);

@@ -17,9 +17,6 @@ enum {
  * request. */
 _Noreturn void broker_die(const char *reason);
 
-/* [A-Za-z0-9_.-], at most 15, NUL-terminated in its 16 bytes; not "." or "..". "" is allowed. */
-bool broker_ifname_valid(const char name[16]);
-
 int broker_open_tun(const OvpnBrokerRequest *q, OvpnBrokerReply *reply, int *ret_error);
 int broker_open_link(const OvpnBrokerRequest *q, int *ret_error);
 int broker_open_file(const OvpnBrokerRequest *q, OvpnBrokerReply *reply, int *ret_error);

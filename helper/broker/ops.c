@@ -34,7 +34,8 @@
 
 enum { UDP_RCVBUF = 2 * 1024 * 1024, UDP_SNDBUF = 1024 * 1024, TCP_UNSENT = 32 * 1024 };
 
-bool broker_ifname_valid(const char name[16])
+/* [A-Za-z0-9_.-], at most 15, NUL-terminated in its 16 bytes; not "." or "..". "" is allowed. */
+static bool ifname_valid(const char name[16])
 {
   static const char alphabet[] =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
@@ -80,7 +81,7 @@ static uint8_t set_offload(int fd)
 int broker_open_tun(const OvpnBrokerRequest *q, OvpnBrokerReply *reply, int *ret_error)
 {
   static unsigned made;
-  if (q->tun.tap > 1 || q->tun.vnet_hdr > 1 || !broker_ifname_valid(q->tun.name))
+  if (q->tun.tap > 1 || q->tun.vnet_hdr > 1 || !ifname_valid(q->tun.name))
     broker_die("OPEN_TUN with impossible arguments");
   if (made >= BROKER_TUN_MAX) {
     *ret_error = EDQUOT;
@@ -255,7 +256,7 @@ static void link_check(const OvpnBrokerRequest *q, struct sockaddr_storage *ret_
   if (q->link.tcp > 1 || q->link.has_local > 1 || q->link.pmtu_disc > 3 || q->link.v6only > 1 ||
       q->link.mode > OVPN_BROKER_LISTEN || (q->link.mode == OVPN_BROKER_OPEN && q->link.tcp) ||
       !*ret_len || !(listening ? local_port : port) || q->link.sndbuf > BROKER_BUFFER_MAX ||
-      q->link.rcvbuf > BROKER_BUFFER_MAX || !broker_ifname_valid(q->link.bind_dev))
+      q->link.rcvbuf > BROKER_BUFFER_MAX || !ifname_valid(q->link.bind_dev))
     broker_die("OPEN_LINK with impossible arguments");
   if (!listening && q->link.has_local &&
       (local_len != *ret_len || ret_local->ss_family != ret_remote->ss_family))

@@ -80,7 +80,7 @@ void ovpn_dhcp_stop(OvpnDhcp *d)
   d->declining = false;
 }
 
-void ovpn_dhcp_forget(OvpnDhcp *d)
+static void forget(OvpnDhcp *d)
 {
   ovpn_dhcp_stop(d);
   d->leased = d->remembered = false;
@@ -92,7 +92,7 @@ void ovpn_dhcp_start(OvpnDhcp *d, const OvpnDhcpParams *p, OvpnRandom random, vo
   ovpn_dhcp_stop(d);
   if (memcmp(d->params.mac, p->mac, sizeof p->mac) || d->params.id_len != p->id_len ||
       memcmp(d->params.id, p->id, p->id_len))
-    ovpn_dhcp_forget(d);
+    forget(d);
   if (d->leased && now >= d->ends)
     d->leased = false;
   d->params = *p;

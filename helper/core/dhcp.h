@@ -82,7 +82,6 @@ typedef struct OvpnDhcp {
 void ovpn_dhcp_start(OvpnDhcp *d, const OvpnDhcpParams *p, OvpnRandom random, void *user,
                      uint64_t now);
 void ovpn_dhcp_stop(OvpnDhcp *d); /* the tunnel is down; the lease is remembered */
-void ovpn_dhcp_forget(OvpnDhcp *d);
 
 /* Is there a lease that may be used now? */
 static inline bool ovpn_dhcp_has_lease(const OvpnDhcp *d)

@@ -118,7 +118,6 @@ size_t session_seal(OvpnSession *s, KeyState *k, uint8_t op, OvpnPacketBody *b, 
                     uint8_t *out, size_t cap);
 
 /* session-timers.c */
-unsigned session_ping_restart(const OvpnSession *s);
 int session_exit_notify(const OvpnSession *s);
 bool session_own_certificate_expired(const OvpnSession *s, char ret_date[64]);
 

@@ -10,7 +10,7 @@ static unsigned setting(int pushed, unsigned configured)
   return pushed >= 0 ? (unsigned)pushed : configured;
 }
 
-unsigned session_ping_restart(const OvpnSession *s)
+static unsigned ping_restart(const OvpnSession *s)
 {
   const OvpnConfig *c = s->p.config;
   if (s->pushed.ping_restart >= 0)
@@ -38,8 +38,7 @@ int session_exit_notify(const OvpnSession *s)
 static uint64_t idle_deadline(const OvpnSession *s)
 {
   const OvpnConfig *c = s->p.config;
-  unsigned ping = setting(s->pushed.ping, c->ping), restart = session_ping_restart(s),
-           leave = ping_exit(s);
+  unsigned ping = setting(s->pushed.ping, c->ping), restart = ping_restart(s), leave = ping_exit(s);
   unsigned inactive = setting(s->pushed.inactive, c->inactive);
   unsigned limit = setting(s->pushed.session_timeout, c->session_timeout);
   uint64_t t = NEVER;
@@ -140,8 +139,7 @@ static void tick_keys(OvpnSession *s)
 static void tick_idle(OvpnSession *s)
 {
   const OvpnConfig *c = s->p.config;
-  unsigned ping = setting(s->pushed.ping, c->ping), restart = session_ping_restart(s),
-           leave = ping_exit(s);
+  unsigned ping = setting(s->pushed.ping, c->ping), restart = ping_restart(s), leave = ping_exit(s);
   unsigned inactive = setting(s->pushed.inactive, c->inactive);
   unsigned limit = setting(s->pushed.session_timeout, c->session_timeout);
   if (restart && s->now >= session_after(s->last_received, restart)) {

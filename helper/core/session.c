@@ -12,6 +12,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+const char *ovpn_session_state_name(OvpnSessionState s)
+{
+  switch (s) {
+#define X(n)                                                                                       \
+  case OVPN_SESSION_##n:                                                                           \
+    return #n;
+    OVPN_SESSION_STATE_LIST(X)
+#undef X
+  }
+  return "?";
+}
+
 /* Bit sets of the legal next states; DEAD is legal from everywhere. */
 #define TO(n) (1u << OVPN_SESSION_##n)
 static const unsigned legal_next[] = {

@@ -24,6 +24,7 @@ typedef enum OvpnSessionState {
   OVPN_SESSION_STATE_LIST(X)
 #undef X
 } OvpnSessionState;
+const char *ovpn_session_state_name(OvpnSessionState s);
 
 /* What only a person (or a keyring) can tell. */
 typedef enum OvpnNeed {

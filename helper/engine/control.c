@@ -246,8 +246,7 @@ static bool on_link(Engine *e, OvpnReader *r, int *fd)
   fits = fits && mode <= OVPN_LINK_WAITING && (mode == 0 || proto == OVPN_PROTO_UDP) &&
          (mode == OVPN_LINK_OPEN) == (peer.ss_family != AF_UNSPEC);
   bool ok = fits && host && complete(r) && beside <= 1 && proto <= OVPN_PROTO_TCP &&
-            (family == 4 || family == 6) && remote < e->config.n_remotes &&
-            proxy <= 1;
+            (family == 4 || family == 6) && remote < e->config.n_remotes && proxy <= 1;
   if (ok) {
     drive_link(e, &(DriveLink){.proto = (OvpnProto)proto,
                                .ipv6 = family == 6,
