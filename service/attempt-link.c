@@ -18,6 +18,8 @@
 enum {
   NETWORK_WAIT_MS = 250,
   NETWORK_WAITS = 40, /* ten seconds */
+  LOOK_UP_AGAIN_MS = 1000,
+  LOOK_UP_SECONDS = 10,
   PORT_WAITS = 20
 };
 
@@ -114,6 +116,24 @@ static void take_addresses(NmOvpnAttempt *a, GList *found)
                           : _("it has no IPv4 address"));
 }
 
+/* At login, or with a network that has just come up, name servers may not be there yet
+ * (resolv-retry). Where there is something else to try, that is better. */
+static gboolean may_look_up_again(const NmOvpnAttempt *a, const GError *error)
+{
+  return a->state == NMOVPN_ATTEMPT_RESOLVING && !a->was_up && !a->rivals &&
+         !nmovpn_attempt_next_remote(a) &&
+         g_get_monotonic_time() - a->started_at < LOOK_UP_SECONDS * G_USEC_PER_SEC &&
+         g_error_matches(error, G_RESOLVER_ERROR, G_RESOLVER_ERROR_TEMPORARY_FAILURE);
+}
+
+static gboolean on_look_up_again(gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  g_clear_pointer(&a->link_source, g_source_unref);
+  look_up(a);
+  return G_SOURCE_REMOVE;
+}
+
 static void on_resolved(GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr(GError) error = NULL;
@@ -122,7 +142,10 @@ static void on_resolved(GObject *source, GAsyncResult *result, gpointer user_dat
     return; /* the attempt may be gone */
   NmOvpnAttempt *a = user_data;
   g_clear_object(&a->resolving);
-  if (error)
+  if (error && may_look_up_again(a, error))
+    nmovpn_attempt_attach(&a->link_source, g_timeout_source_new(LOOK_UP_AGAIN_MS), on_look_up_again,
+                          a);
+  else if (error)
     resolve_failed(a, error->message);
   else
     take_addresses(a, found);

@@ -2,6 +2,7 @@
 """Every way of failing names its cause in the log, in time, and leaves nothing."""
 import re
 
+from dnsd import Dns
 from lab import S4, check
 from pki import read
 from registry import scenario
@@ -11,7 +12,9 @@ SHORT = ['server-poll-timeout 3', 'connect-timeout 3', 'hand-window 5', 'connect
 
 @scenario
 def cannot_resolve(l):
-    l.refused(l.server('udp'), remote='nothing.invalid', cause=r'nothing\.invalid')
+    """The name server says that there is no such name."""
+    with Dns(l, {}):
+        l.refused(l.server('udp'), remote='nothing.invalid', cause=r'nothing\.invalid', within=8)
 
 
 @scenario

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Addresses of all kinds: of the server, and of this computer."""
 import re
+import threading
 
+from dnsd import Dns
 from lab import C4, C6, S4, S6, check
 from links_transport import sockets
 from registry import add, scenario
@@ -86,3 +88,39 @@ def network_of_ipv6_alone(l):
                 'ipv4.dns', S4)
         l.nmcli('connection', 'up', 'base')
         l.drop_server('ipv6-alone')
+
+
+@scenario
+def remote_random_hostname(l):
+    """Six random bytes in front of the name, other ones for each attempt."""
+    s = l.server('udp')
+    with Dns(l, {r'[0-9a-f]{12}\.random\.test': [S4]}) as d:
+        for _ in range(2):
+            l.cycle(s, ['remote-random-hostname'], remote='random.test')
+    names = {x for x in d.asked if x.endswith('random.test')}
+    check(len(names) == 2 and 'random.test' not in names, 'asked for %s' % names)
+
+
+@scenario
+def name_of_several_addresses(l):
+    """Of which the last one is a server's."""
+    s = l.server('udp')
+    with Dns(l, {'many.test': ['10.213.0.%d' % n for n in range(100, 105)] + [S4]}):
+        l.cycle(s, remote='many.test')
+
+
+@scenario
+def name_server_wakes_up_late(l):
+    """It is silent at first: the look-up goes on."""
+    s = l.server('udp')
+    name = l.import_profile(l.profile(s, remote='late.test'))
+    with Dns(l, {'late.test': [S4]}) as d:
+        d.mute = True
+        threading.Timer(2.5, lambda: setattr(d, 'mute', False)).start()
+        try:
+            rc, out, _ = l.up(name, timeout=60)
+            check(rc == 0, out)
+            l.ping(s)
+        finally:
+            l.down(name)
+            l.delete(name)
