@@ -5,8 +5,9 @@
  * Trust: a packet from elsewhere changes nothing until it is authentic. A data packet is when its
  * tag and its number are good: then, where the profile floats, packets go to its sender from now
  * on. A call is answered without memory of it (OvpnWelcome); who answers in turn gets a session
- * beside the present one, a single one for all callers, and takes its place once his certificate is
- * good. Invariant: the present session notices nothing of any of this before. spec §2, §5, §16.3.
+ * beside the present one, one for each address and four for all, and takes its place once his
+ * certificate is good. Invariant: the present session notices nothing of any of this before. spec
+ * §2, §5, §16.3.
  */
 #include "helper/engine/caller.h"
 #include <string.h>

@@ -189,7 +189,7 @@ class Server:
     front removes a directive of the base."""
 
     def __init__(self, lab, name, lines=(), proto='udp', ca='ec', cert=None, mode='server',
-                 program=('openvpn',)):
+                 program=('openvpn',), later=False):
         self.lab, self.name, self.proto, self.ca, self.program = lab, name, proto, ca, list(program)
         self.lines = list(lines)
         lab.server_count += 1
@@ -209,7 +209,9 @@ class Server:
         drop = [x[1:] for x in lines if x.startswith('!')]
         base = [x for x in base if x and x.split()[0] not in drop]
         self.config = '\n'.join(base + [x for x in lines if not x.startswith('!')]) + '\n'
-        self.start()
+        self.proc = None
+        if not later:
+            self.start()
 
     def start(self):
         with open(self.dir + '/server.conf', 'w') as f:
@@ -231,8 +233,9 @@ class Server:
         return pki_module.read(self.logfile)
 
     def stop(self, sig=signal.SIGTERM):
-        stop(self.proc, sig)
-        self.out.close()
+        if self.proc:
+            stop(self.proc, sig)
+            self.out.close()
 
     def manage(self, *commands, wait=None, timeout=5):
         """Sends commands to the management interface; returns what it said until `wait` was seen."""
@@ -405,7 +408,7 @@ class Lab:
         """One server per name, kept running for the scenarios of the group, whichever of them is the first."""
         s = self.servers.get(name)
         check(s is None or s.lines == list(lines), 'the server “%s” has other lines: %s' % (name, s and s.lines))
-        if s is None or s.proc.poll() is not None:
+        if s is None or s.proc is None or s.proc.poll() is not None:
             s = self.servers[name] = Server(self, name, lines, **kw)
         return s
 

@@ -2,6 +2,7 @@
 """Two equal peers: our side is the TLS server, or waits for the other to call."""
 import re
 import signal
+import threading
 import time
 
 from lab import C4, C6, S4, check, wait_for
@@ -11,11 +12,13 @@ OWN, PEER = '10.60.252.2', '10.60.252.1'
 DROP = ['!server', '!topology', '!duplicate-cn', '!multihome', '!dh', '!port']
 
 
-def _peer(l, port, lines, proto='udp', cert='client', name='peer'):
-    """openvpn on the other side, which calls us unless told otherwise."""
+def _peer(l, port, lines, proto='udp', cert='client', name='peer', later=True):
+    """openvpn on the other side. It is not started before we wait for its call: it would find nobody, and not call
+    again for seconds."""
     proto = {'tcp': 'tcp-client'}.get(proto, proto)
     cert = l.pki.client('ec') if cert == 'client' else cert
-    s = l.server(name, DROP + ['ifconfig %s %s' % (PEER, OWN), 'ping 1'] + lines, proto=proto, cert=cert)
+    s = l.server(name, DROP + ['ifconfig %s %s' % (PEER, OWN), 'ping 1', 'tls-timeout 1'] + lines, proto=proto, cert=cert,
+                 later=later)
     s.tun4, s.net4 = PEER, '10.60.252.0'
     return s
 
@@ -30,17 +33,30 @@ def _profile(l, s, lines):
 
 
 class Up:
-    """The connection is up inside of the block."""
+    """The connection is up inside of the block; the peer is started when we wait for it."""
 
-    def __init__(self, l, text):
-        self.l, self.text = l, text
+    def __init__(self, l, text, peer):
+        self.l, self.text, self.peer = l, text, peer
+
+    def start(self):
+        result = []
+        up = threading.Thread(target=lambda: result.extend(self.l.up(self.name, timeout=45)))
+        up.start()
+        try:
+            if self.peer.proc is None:
+                self.wait_log('waiting for the peer to call')
+                self.peer.start()
+        finally:
+            up.join()
+        check(result and result[0] == 0, 'up: %s' % (result[1:2] or 'no answer'))
 
     def __enter__(self):
         self.name, self.mark = self.l.import_profile(self.text), self.l.mark()
-        rc, out, _ = self.l.up(self.name, timeout=45)
-        if rc:
+        try:
+            self.start()
+        except BaseException:
             self.__exit__(None, None, None)
-        check(rc == 0, 'up: ' + out)
+            raise
         return self
 
     def __exit__(self, *_):
@@ -64,7 +80,7 @@ def _both_up(l, s, size=1300):
 def _waits(l, port, ours, theirs, proto='udp', host=C4, size=1300, want=None):
     s = _peer(l, port, _calls(port, host) + theirs, proto)
     ours = ['tls-server', 'lport %d' % port] + ours
-    with Up(l, _profile(l, s, ours)) as up:
+    with Up(l, _profile(l, s, ours), s) as up:
         _both_up(l, s, size)
         check('waiting for the peer to call on %s port %d' % ('TCP' if 'tcp' in proto else 'UDP', port) in up.log(),
               'the log does not say what is waited for')
@@ -111,8 +127,8 @@ add('links', 'p2p-waits-tls12-cbc', waiting(
 @scenario
 def p2p_both_call(l):
     """Both sides know each other's address."""
-    s = _peer(l, 15010, ['tls-client', 'remote %s 15010' % C4, 'lport 15110'])
-    with Up(l, _profile(l, s, ['tls-server', 'remote %s 15110' % S4, 'lport 15010'])):
+    s = _peer(l, 15010, ['tls-client', 'remote %s 15010' % C4, 'lport 15110'], later=False)
+    with Up(l, _profile(l, s, ['tls-server', 'remote %s 15110' % S4, 'lport 15010']), s):
         _both_up(l, s)
 
 
@@ -123,7 +139,7 @@ def p2p_client_waits(l):
               cert=l.pki.server('ec'))
     text = l.profile(s, ['!client', '!remote', '!proto', '!nobind', 'tls-client', 'lport 15011', 'ping 1',
                          'ifconfig %s %s' % (OWN, PEER)])
-    with Up(l, text):
+    with Up(l, text, s):
         _both_up(l, s)
 
 
@@ -133,13 +149,13 @@ def static_key_waits(port, proto):
         s = l.server('peer', DROP + ['!management', '!ca', '!cert', '!key', 'secret %s' % key, 'ping 1',
                                      'providers legacy default', 'setenv opt allow-deprecated-insecure-static-crypto',
                                      'ifconfig %s %s' % (PEER, OWN), 'remote %s %d' % (C4, port), 'nobind',
-                                     'connect-retry 1 1'], proto={'tcp': 'tcp-client'}.get(proto, proto))
+                                     'connect-retry 1 1'], proto={'tcp': 'tcp-client'}.get(proto, proto), later=True)
         s.tun4, s.net4 = PEER, '10.60.252.0'
         with open(key) as k:
             secret = k.read().strip()
         lines = ['dev tun', 'lport %d' % port, 'ifconfig %s %s' % (OWN, PEER), 'ping 1', 'secret [inline]']
         lines += ['proto tcp-server'] if proto == 'tcp' else []
-        with Up(l, '\n'.join(lines + ['<secret>', secret, '</secret>']) + '\n'):
+        with Up(l, '\n'.join(lines + ['<secret>', secret, '</secret>']) + '\n', s):
             _both_up(l, s)
     return f
 
@@ -157,12 +173,12 @@ def answers(l, up, s):
 @scenario
 def p2p_renegotiation(l):
     """New keys, begun by either side, without a lost packet."""
-    for ours, theirs in ((['reneg-sec 3'], ['reneg-sec 0']), (['reneg-sec 0'], ['reneg-sec 3'])):
+    for ours, theirs in ((['reneg-sec 2'], ['reneg-sec 0']), (['reneg-sec 0'], ['reneg-sec 2'])):
         s = _peer(l, 15014, _calls(15014) + theirs)
-        with Up(l, _profile(l, s, ['tls-server', 'lport 15014'] + ours)):
+        with Up(l, _profile(l, s, ['tls-server', 'lport 15014'] + ours), s):
             _both_up(l, s)
             seen = s.log().count('Control Channel: TLS')
-            l.ping(s, 200)
+            l.ping(s, 120)
             wait_for('renegotiation', lambda: s.log().count('Control Channel: TLS') > seen, 15)
             l.ping(s, 20)
 
@@ -171,7 +187,7 @@ def peer_starts_anew(port, proto, lines=()):
     def f(l):
         s = _peer(l, port, _calls(port), proto)
         ours = ['tls-server', 'lport %d' % port] + (['proto tcp-server'] if proto == 'tcp' else [])
-        with Up(l, _profile(l, s, ours + list(lines))) as up:
+        with Up(l, _profile(l, s, ours + list(lines)), s) as up:
             _both_up(l, s)
             dev = l.device(s)
             s.stop(signal.SIGKILL)
@@ -190,7 +206,7 @@ add('links', 'p2p-peer-starts-anew-tcp', peer_starts_anew(15016, 'tcp'))
 def p2p_waits_again(l):
     """The peer is gone for longer than ping-restart, and calls again."""
     s = _peer(l, 15017, _calls(15017))
-    with Up(l, _profile(l, s, ['tls-server', 'lport 15017', 'ping-restart 3'])) as up:
+    with Up(l, _profile(l, s, ['tls-server', 'lport 15017', 'ping-restart 3']), s) as up:
         _both_up(l, s)
         mark = len(up.log())
         s.stop(signal.SIGKILL)
@@ -202,8 +218,9 @@ def p2p_waits_again(l):
 
 def _moves(l, port, lines):
     """The network gives the peer another port in the middle of its session."""
-    s = _peer(l, port, ['tls-client', 'remote %s %d' % (C4, port), 'lport %d' % (port + 100), 'connect-retry 1 1'])
-    with Up(l, _profile(l, s, ['tls-server', 'lport %d' % port, 'ping-restart 60'] + lines)) as up:
+    s = _peer(l, port, ['tls-client', 'remote %s %d' % (C4, port), 'lport %d' % (port + 100), 'connect-retry 1 1'],
+              later=not lines)
+    with Up(l, _profile(l, s, ['tls-server', 'lport %d' % port, 'ping-restart 60'] + lines), s) as up:
         _both_up(l, s)
         path = l.scratch + '/moves.nft'
         with open(path, 'w') as f:
@@ -233,7 +250,7 @@ def p2p_float(l):
 def p2p_without_float(l):
     """Packets from elsewhere than `remote` are dropped."""
     for s, up in _moves(l, 15019, ['remote %s 15119' % S4]):
-        time.sleep(3)
+        time.sleep(1)
         check(not answers(l, up, s), 'it followed without being told to')
 
 
@@ -264,7 +281,7 @@ def float_of_a_client(l):
 
 @scenario
 def p2p_bad_certificate_of_the_peer(l):
-    s = _peer(l, 15020, _calls(15020), cert=l.pki.client('rsa'))
+    s = _peer(l, 15020, _calls(15020), cert=l.pki.client('rsa'), later=False)
     name = l.import_profile(_profile(l, s, ['tls-server', 'lport 15020']))
     mark = l.mark()
     try:
@@ -282,8 +299,8 @@ def p2p_bad_certificate_of_the_peer(l):
 @scenario
 def p2p_nobody_calls(l):
     """NetworkManager gives up first; what was waited for is in the log."""
-    s = _peer(l, 15021, _calls(15022))
-    name = l.import_profile(_profile(l, s, ['tls-server', 'lport 15021']), vpn__timeout='8')
+    s = _peer(l, 15021, _calls(15022), later=False)
+    name = l.import_profile(_profile(l, s, ['tls-server', 'lport 15021']), vpn__timeout='5')
     mark = l.mark()
     try:
         rc, out, _ = l.up(name, timeout=30)
