@@ -361,7 +361,8 @@ void ovpn_session_close(OvpnSession *s, uint64_t now)
      * §12.5 */
     KeyState *k = current_key(s)->phase >= KEY_ACTIVE ? current_key(s) : other_key(s);
     if (k->phase >= KEY_ACTIVE && key_send_text(s, k, "EXIT") == OVPN_OK)
-      s->close_deadline = session_after(now, 1);
+      /* an equal peer forgets us without an acknowledgement */
+      s->close_deadline = s->p.config->pull ? session_after(now, 1) : now + NS_PER_S / 10;
     s->cur = (unsigned)(k - s->keys);
   } else if (up && s->p.proto == OVPN_PROTO_UDP && notify > 0) {
     s->exits_left = notify > 5 ? 5 : (unsigned)notify;

@@ -257,13 +257,13 @@ def p2p_without_float(l):
 @scenario
 def float_of_a_client(l):
     """`float` in a usual profile: speed, renegotiation and a crash of the server as without."""
-    s = l.server('floating', ['keepalive 10 60', 'reneg-sec 4 4'])
+    s = l.server('floating', ['keepalive 10 60', 'reneg-sec 2 2'])
     name = l.import_profile(l.profile(s, ['float', 'reneg-sec 0']))
     try:
         mark = l.mark()
         rc, out, _ = l.up(name)
         check(rc == 0, out)
-        l.ping(s, 300, size=1300)
+        l.ping(s, 120, size=1300)
         wait_for('the server answers probes', lambda: 'answers probes' in l.log_since(mark))
         begin = time.monotonic()
         s.stop(signal.SIGKILL)
