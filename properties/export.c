@@ -9,8 +9,12 @@
 
 #include "properties/export.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <glib/gi18n-lib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "properties/export-private.h"
 #include "service/profile.h"
@@ -130,6 +134,42 @@ char *nmovpn_export_text_with_report(NMConnection *connection, GPtrArray *warnin
   return text;
 }
 
+/* Devices and pipes take the text as it comes, and a link stays one: only a plain file is replaced.
+ */
+static gboolean write_into(const char *path, const char *text, GError **error)
+{
+  struct stat st;
+  gsize len = strlen(text);
+  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+  gboolean ok = fd >= 0 && fstat(fd, &st) == 0 &&
+                (!S_ISREG(st.st_mode) || (fchmod(fd, 0600) == 0 && ftruncate(fd, 0) == 0));
+  while (ok && len > 0) {
+    ssize_t n = write(fd, text, len);
+    ok = n > 0 || (n < 0 && errno == EINTR);
+    if (n > 0) {
+      text += n;
+      len -= (gsize)n;
+    }
+  }
+  int code = errno;
+  if (fd >= 0 && close(fd) < 0 && ok) {
+    code = errno;
+    ok = FALSE;
+  }
+  if (!ok)
+    g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(code), ": %s", g_strerror(code));
+  return ok;
+}
+
+static gboolean write_text(const char *path, const char *text, GError **error)
+{
+  struct stat st;
+  if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+    return write_into(path, text, error);
+  return g_file_set_contents_full(path, text, (gssize)strlen(text), G_FILE_SET_CONTENTS_CONSISTENT,
+                                  0600, error);
+}
+
 gboolean nmovpn_export_file(NMConnection *connection, const char *path, GPtrArray *warnings,
                             GError **error)
 {
@@ -137,8 +177,7 @@ gboolean nmovpn_export_file(NMConnection *connection, const char *path, GPtrArra
   if (!text)
     return FALSE;
   g_autoptr(GError) local = NULL;
-  gboolean ok = g_file_set_contents_full(path, text, (gssize)strlen(text),
-                                         G_FILE_SET_CONTENTS_CONSISTENT, 0600, &local);
+  gboolean ok = write_text(path, text, &local);
   ovpn_secret_free(text);
   if (ok)
     return TRUE;

@@ -19,6 +19,7 @@
 
 #include "helper/core/conf.h"
 #include "properties/include.h"
+#include "properties/pkcs12.h"
 #include "service/profile-private.h"
 #include "service/profile.h"
 
@@ -174,6 +175,23 @@ static void try_it(NMSettingVpn *vpn, GPtrArray *warnings)
   ovpn_config_clear(&config);
 }
 
+/* Whether to ask for its pass phrase; no need to where an empty one will do. */
+static void note_key(NMSettingVpn *vpn, const OvpnBlob *key)
+{
+  if (nmovpn_pkcs12_is_open(key->data, key->len))
+    nm_setting_vpn_add_data_item(vpn, NMOVPN_SECRET_CERT_PASS "-flags", "4");
+  else if (nmovpn_key_text_is_encrypted(key->data, key->len))
+    nm_setting_vpn_add_data_item(vpn, NMOVPN_SECRET_CERT_PASS "-flags", "1");
+}
+
+static void note_inline_key(NMSettingVpn *vpn)
+{
+  const char *uri = nm_setting_vpn_get_secret(vpn, NMOVPN_SECRET_KEY);
+  ovpn_auto_blob key = {0};
+  if (uri && nmovpn_data_uri_decode(uri, &key))
+    note_key(vpn, &key);
+}
+
 static gboolean convert(const OvpnOptionList *l, const char *directory, NMConnection *connection,
                         NmOvpnImportReport *report, GError **error)
 {
@@ -189,6 +207,7 @@ static gboolean convert(const OvpnOptionList *l, const char *directory, NMConnec
     return FALSE;
   /* The file decides about the default route, not NetworkManager's habit (DESIGN §7). */
   nm_setting_vpn_add_data_item(target.vpn, NMOVPN_KEY_DEFAULT_ROUTE, "auto");
+  note_inline_key(target.vpn);
   if (!refused) /* else a cause with its line is enough */
     try_it(target.vpn, report->warnings);
   return TRUE;
@@ -226,13 +245,13 @@ NMConnection *nmovpn_import_text(const void *text, gsize len, const char *id, co
 
 /* The only file opened besides the profile: a key is looked at to know whether to ask for its pass
  * phrase. */
-static void note_encrypted_key(NMConnection *connection)
+static void note_key_file(NMConnection *connection)
 {
   NMSettingVpn *vpn = nm_connection_get_setting_vpn(connection);
   g_autofree char *path = nmovpn_profile_key_path(vpn);
   ovpn_auto_blob key = {0};
-  if (path && read_file(path, &key, NULL) && nmovpn_key_text_is_encrypted(key.data, key.len))
-    nm_setting_vpn_add_data_item(vpn, NMOVPN_SECRET_CERT_PASS "-flags", "1");
+  if (path && read_file(path, &key, NULL))
+    note_key(vpn, &key);
 }
 
 NMConnection *nmovpn_import_file_with_report(const char *path, NmOvpnImportReport *report,
@@ -251,7 +270,7 @@ NMConnection *nmovpn_import_file_with_report(const char *path, NmOvpnImportRepor
   NMConnection *connection =
       nmovpn_import_text_with_report(text.data, text.len, id, directory, report, error);
   if (connection)
-    note_encrypted_key(connection);
+    note_key_file(connection);
   return connection;
 }
 

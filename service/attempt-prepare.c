@@ -51,14 +51,15 @@ static void read_credentials(NmOvpnAttempt *a, OvpnFileId id, const char *text, 
     line2 = g_strndup(p, n);
   }
   if (id == OVPN_FILE_ASKPASS) {
-    if (!a->secrets.cert_pass)
+    if (!a->secrets.cert_pass && *line1)
       nmovpn_secrets_set(&a->secrets.cert_pass, line1);
   } else if (id == OVPN_FILE_HTTP_PROXY_USER_PASS) {
     nmovpn_secrets_set(&a->secrets.proxy_username, line1);
     if (line2)
       nmovpn_secrets_set(&a->secrets.proxy_password, line2);
   } else {
-    nmovpn_secrets_set(&a->secrets.username, line1);
+    if (*line1) /* else a person is asked */
+      nmovpn_secrets_set(&a->secrets.username, line1);
     if (!a->secrets.password && line2 && *line2)
       nmovpn_secrets_set(&a->secrets.password, line2);
   }
@@ -90,6 +91,8 @@ static gboolean open_file(NmOvpnAttempt *a, OvpnFileId id, GError **error)
     return TRUE;
   if (f->is_inline) {
     const OvpnOption *o = ovpn_option_list_last(&a->options, ovpn_file_option(id));
+    if (id == OVPN_FILE_AUTH_USER_PASS && o && o->content.len == 0)
+      return TRUE; /* a person is asked */
     if (!o || !ovpn_blob_set(&f->content, o->content.data, o->content.len) || f->content.len == 0) {
       g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS,
                   _("The embedded content of “%s” is empty."),

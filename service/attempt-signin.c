@@ -293,7 +293,10 @@ gboolean nmovpn_attempt_signin_failed(NmOvpnAttempt *a, const OvpnFailure *f)
     return TRUE;
   }
   if (signin == OVPN_NEED_CHALLENGE && refused) { /* its empty answer is with the engine */
-    nmovpn_attempt_try_remote(a);
+    if (++a->n_refused > NMOVPN_ATTEMPT_REFUSED_MAX)
+      nmovpn_attempt_fail(a, f); /* it only repeats its words */
+    else
+      nmovpn_attempt_try_remote(a);
     return TRUE;
   }
   if (signin == OVPN_NEED_QUESTION && refused && question_again(a, f))

@@ -248,8 +248,6 @@ static void set_inline_key(From *c, const OvpnOption *o)
   ovpn_secret_free(uri);
   /* Says that there is a key even to a program that may not see the secret. */
   set(c, NMOVPN_SECRET_KEY FLAGS_SUFFIX, "0");
-  if (nmovpn_key_text_is_encrypted(o->content.data, o->content.len))
-    set(c, NMOVPN_SECRET_CERT_PASS FLAGS_SUFFIX, "1");
   c->cert = TRUE;
 }
 
@@ -438,6 +436,8 @@ static gboolean set_credentials(From *c, const OvpnOption *o, const char *user_k
 static gboolean from_auth_user_pass(From *c, const OvpnOption *o)
 {
   c->login = TRUE;
+  if (o->is_inline && !o->content.len)
+    return TRUE; /* nothing in it: a person is asked, as without a block */
   if (o->is_inline) {
     c->login_saved = TRUE;
     return set_credentials(c, o, NMOVPN_KEY_USERNAME, NMOVPN_SECRET_PASSWORD);

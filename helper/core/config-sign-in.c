@@ -42,28 +42,33 @@ OvpnStatus ovpn_on_static_challenge(ConfigApply *a, const OvpnOption *o, const R
   return set_text(a, &a->c->static_challenge, arg(o, 1));
 }
 
-/* A line of the peer information: NAME=value in printable characters. A second one replaces the
- * first. */
+/* A line of the peer information: NAME=value in printable characters; others are left out, as they
+ * are by OpenVPN, and so is a line that does not fit. A second one replaces the first. */
 static OvpnStatus set_peer_info(ConfigApply *a, const OvpnOption *o)
 {
   enum { UV_MAX = 64, UV_LINE_MAX = 512 };
-  const char *name = arg(o, 1), *value = arg(o, 2) ? arg(o, 2) : "";
+  const char *value = arg(o, 2) ? arg(o, 2) : "";
   char line[UV_LINE_MAX];
-  if (strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") !=
-      strlen(name))
-    return bad(a, o, name, "is not a name");
-  for (const char *p = value; *p; p++)
-    if ((unsigned char)*p < ' ' || *p == 0x7f)
-      return bad(a, o, value, "contains a control character");
-  int n = snprintf(line, sizeof line, "%s=%s", name, value);
-  if (n < 0 || (size_t)n >= sizeof line)
-    return bad(a, o, name, "is too long");
+  size_t n = 0, name_len;
+  for (const char *p = arg(o, 1); *p && n < sizeof line; p++)
+    if ((*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') ||
+        *p == '_')
+      line[n++] = *p;
+  name_len = n;
+  if (n < sizeof line)
+    line[n++] = '=';
+  for (const char *p = value; *p && n < sizeof line; p++)
+    if ((unsigned char)*p >= ' ' && *p != 0x7f)
+      line[n++] = *p;
+  if (n >= sizeof line)
+    return OVPN_OK;
+  line[n] = 0;
   OvpnStrv *uv = &a->c->uv;
   for (size_t i = 0; i < uv->n; i++)
-    if (strncmp(uv->v[i], line, strlen(name) + 1) == 0)
+    if (strncmp(uv->v[i], line, name_len + 1) == 0)
       return set_text(a, &uv->v[i], line);
   if (uv->n >= UV_MAX)
-    return bad(a, o, name, "is one too many");
+    return OVPN_OK;
   return ovpn_strv_add(uv, line) ? OVPN_OK : ovpn_config_no_memory(a->f);
 }
 
@@ -86,9 +91,9 @@ OvpnStatus ovpn_on_setenv(ConfigApply *a, const OvpnOption *o, const Row *row)
         "setenv GENERIC_CONFIG: this profile is a template and names no server");
   else if (strcmp(name, "SERVER_POLL_TIMEOUT") == 0) {
     int64_t n;
-    if (!arg(o, 2) || !ovpn_option_number(arg(o, 2), 0, 86400, &n))
-      return bad(a, o, arg(o, 2) ? arg(o, 2) : "", "is not a number between 0 and 86400");
-    a->c->connect_timeout = (unsigned)n;
+    if (arg(o, 2) &&
+        ovpn_option_number(arg(o, 2), 0, 86400, &n)) /* else only a script's business */
+      a->c->connect_timeout = (unsigned)n;
   }
   return OVPN_OK;
 }

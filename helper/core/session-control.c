@@ -206,6 +206,7 @@ static OvpnStatus auth_failed(OvpnSession *s, const char *reason)
   if (strncmp(reason, "Data channel cipher negotiation failed", 38) == 0)
     return session_fail(s, OVPN_FAIL_NO_COMMON_CIPHER, 0, "%s", reason);
   const char *text = strncmp(reason, "SESSION:", 8) == 0 ? reason + 8 : reason;
+  text += strspn(text, " ");
   /* a server whose patience ends when it said it would: that is no wrong password */
   if (!*text && s->pending_seconds && s->push_deadline <= s->now + PATIENCE_SLACK)
     return session_fail(s, OVPN_FAIL_NO_PUSH_REPLY, s->pending_seconds, "%s", "");

@@ -91,7 +91,8 @@ static void temporary_flag(const char *p, size_t len, uint32_t *arg)
 {
   static const char backoff[] = "backoff ", stay[] = "advance no", remote[] = "advance remote";
   if (len > sizeof backoff - 1 && memcmp(p, backoff, sizeof backoff - 1) == 0) {
-    unsigned long n = strtoul(p + sizeof backoff - 1, NULL, 10);
+    const char *number = p + sizeof backoff - 1;
+    unsigned long n = *number >= '0' && *number <= '9' ? strtoul(number, NULL, 10) : 0;
     *arg = (*arg & ~(uint32_t)OVPN_TEMP_SECONDS) | (uint32_t)(n > 3600 ? 3600 : n);
   } else if (len == sizeof stay - 1 && memcmp(p, stay, len) == 0) {
     *arg |= OVPN_TEMP_STAY;
@@ -113,5 +114,6 @@ OvpnStatus signin_temporary(OvpnSession *s, const char *p)
     }
     p = end + 1;
   }
-  return session_fail(s, OVPN_FAIL_AUTH_TEMP, arg, "%s", p + (*p == ':'));
+  p += *p == ':';
+  return session_fail(s, OVPN_FAIL_AUTH_TEMP, arg, "%s", p + strspn(p, " "));
 }

@@ -591,7 +591,7 @@ static void test_auth_failed(void)
   expect_failure("TEMP[advance remote]:full", OVPN_FAIL_AUTH_TEMP, OVPN_TEMP_NEXT_REMOTE, "full");
   expect_failure("TEMP[advance addr,backoff 99999999999999999999]", OVPN_FAIL_AUTH_TEMP, 3600, "");
   expect_failure("TEMP", OVPN_FAIL_AUTH_TEMP, 0, "");
-  expect_failure("SESSION: old", OVPN_FAIL_AUTH, 0, " old");
+  expect_failure("SESSION: old", OVPN_FAIL_AUTH, 0, "old");
   expect_failure("Data channel cipher negotiation failed (no shared cipher)",
                  OVPN_FAIL_NO_COMMON_CIPHER, 0,
                  "Data channel cipher negotiation failed (no shared cipher)");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Import and export: nothing is lost, and import(export(import(x))) is import(x). The
  * profiles of tests/conf are test-samples.c's. */
+#include <sys/stat.h>
+#include <unistd.h>
 #include "check.h"
 #include "properties/export.h"
 #include "properties/import.h"
@@ -279,6 +281,52 @@ static void test_secrets(void)
   circle("pkcs12", p12, strlen(p12), "/d");
 }
 
+static char *contents(const char *path)
+{
+  char *text = NULL;
+  CHECK(g_file_get_contents(path, &text, NULL, NULL));
+  return text;
+}
+
+static gpointer read_pipe(gpointer path)
+{
+  return contents(path);
+}
+
+/* A file is replaced, a link stays and its file becomes private, a pipe gets the text. */
+static void test_export_file(void)
+{
+  g_autofree char *dir = g_dir_make_tmp("ovpn-XXXXXX", NULL);
+  g_autofree char *file = g_build_filename(dir, "file", NULL);
+  g_autofree char *link = g_build_filename(dir, "link", NULL);
+  g_autofree char *fifo = g_build_filename(dir, "fifo", NULL);
+  static const char text[] = "client\nremote h\nca /ca.crt\nauth-user-pass\n";
+  NMConnection *c = nmovpn_import_text(text, strlen(text), "x", NULL, NULL);
+  g_autofree char *want = nmovpn_export_text(c, NULL);
+  struct stat st = {0};
+  CHECK(g_file_set_contents(
+      file, "a longer text that was there before, much longer than what comes", -1, NULL));
+  CHECK(chmod(file, 0644) == 0 && symlink("file", link) == 0 && mkfifo(fifo, 0600) == 0);
+  CHECK(nmovpn_export_file(c, link, NULL, NULL));
+  g_autofree char *got = contents(file);
+  CHECK_STR(got, want);
+  CHECK(lstat(link, &st) == 0 && S_ISLNK(st.st_mode));
+  CHECK(stat(link, &st) == 0 && (st.st_mode & 0777) == 0600);
+  CHECK(chmod(file, 0644) == 0 && nmovpn_export_file(c, file, NULL, NULL));
+  CHECK(stat(file, &st) == 0 && (st.st_mode & 0777) == 0600);
+  GThread *reader = g_thread_new("reader", read_pipe, fifo);
+  CHECK(nmovpn_export_file(c, fifo, NULL, NULL));
+  g_autofree char *through = g_thread_join(reader);
+  CHECK_STR(through, want);
+  CHECK(lstat(fifo, &st) == 0 && S_ISFIFO(st.st_mode));
+  GError *error = NULL;
+  CHECK(!nmovpn_export_file(c, dir, NULL, &error));
+  CHECK(error && g_str_has_suffix(error->message, ": Is a directory"));
+  g_clear_error(&error);
+  CHECK(!unlink(file) && !unlink(link) && !unlink(fifo) && !rmdir(dir));
+  g_object_unref(c);
+}
+
 static void refused(const char *text, gsize len, const char *words)
 {
   GError *error = NULL;
@@ -309,6 +357,7 @@ int main(void)
   test_settings();
   test_export();
   test_secrets();
+  test_export_file();
   test_refusals();
   TEST_END();
 }

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-from lab import PATIENCE, check, wait_for
+from lab import Failed, PATIENCE, check, wait_for
 from registry import scenario
 
 VERIFY = """#!/bin/sh
@@ -60,6 +60,44 @@ def password_stored(l):
 @scenario
 def password_inline(l):
     l.cycle(password_server(l), ['<auth-user-pass>\nalice\nsecret word\n</auth-user-pass>'])
+
+
+def with_file(l, s, line, content, secrets=None, cert=None, inline=True):
+    """A profile whose line names a file beside it; the name is relative."""
+    path = l.scratch + '/login-file'
+    with open(path, 'wb') as f:
+        f.write(content)
+    os.chmod(path, 0o600)
+    try:
+        l.cycle(s, [line + ' login-file'], cert=cert, secrets=secrets, inline=inline)
+    except Failed as e:
+        raise Failed('%r: %s' % (content, e))
+
+
+@scenario
+def password_from_a_file(l):
+    """What is missing in it is asked for."""
+    s = password_server(l, 'pw-only', ['verify-client-cert none', 'username-as-common-name'])
+    for content in (b'alice\nsecret word\n', b'alice\r\nsecret word\r\n', b'alice\nsecret word', b'alice\nsecret word\nand more\n'):
+        with_file(l, s, 'auth-user-pass', content)
+    for content in (b'alice\n', b'alice\n\n'):
+        with_file(l, s, 'auth-user-pass', content, {'password': 'secret word'})
+    for content in (b'\nsecret word\n', b''):
+        with_file(l, s, 'auth-user-pass', content, {'username': 'alice', 'password': 'secret word'})
+    l.cycle(s, ['<auth-user-pass>\n</auth-user-pass>'], cert=None, secrets={'username': 'alice', 'password': 'secret word'})
+
+
+@scenario
+def pass_phrase_from_a_file(l):
+    s, crt = l.server('pw-none'), l.pki.client()[0]
+    for content in (b'lab phrase\n', b'lab phrase\r\n', b'lab phrase', b'lab phrase\nand more\n'):
+        with_file(l, s, 'askpass', content, cert=(crt, l.pki.encrypted_key('lab phrase')))
+
+
+@scenario
+def file_of_the_password_is_gone(l):
+    s = password_server(l, 'pw-only', ['verify-client-cert none', 'username-as-common-name'])
+    l.refused(s, ['auth-user-pass nowhere/login'], cert=None, cause='auth-user-pass: The file “.*/nowhere/login” does not exist')
 
 
 @scenario

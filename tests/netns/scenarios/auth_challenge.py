@@ -225,6 +225,15 @@ def bad_dynamic_challenge_nobody_to_ask(l):
 
 
 @scenario
+def bad_dynamic_challenge_that_only_talks(l):
+    """Without R it wants no answer; a server that says so again and again is not hammered."""
+    def f(s, c):
+        l.refused(s, ['auth-user-pass'], settings=ALICE, secrets={'password': 'secret word'}, cause='Office hours')
+        check(len(c.seen) <= 4, '%d tries' % len(c.seen))
+    with_decision(l, lambda user, password: '"challenge" "CRV1:E:St@te1:%s:Office hours"' % b64('alice'), f)
+
+
+@scenario
 def token_expired(l):
     """The token is refused in a renegotiation: the stored password gives a new session."""
     s = password_server(l, 'token-end', ['auth-gen-token 6', 'reneg-sec 4 4', 'hand-window 2', 'tran-window 2'])
