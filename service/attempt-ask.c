@@ -153,8 +153,11 @@ static void go_on(NmOvpnAttempt *a)
     nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_PREPARING);
   else if (a->need_link)
     nmovpn_attempt_try_remote(a);
-  else
+  else {
     nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_NEGOTIATING);
+    if (!a->server_answered) /* it was the proxy that asked */
+      nmovpn_race_begin(a);
+  }
 }
 
 gboolean nmovpn_attempt_new_secrets(NmOvpnAttempt *a, NMConnection *connection, GError **error)

@@ -253,6 +253,8 @@ void nmovpn_attempt_resolve(NmOvpnAttempt *a)
   a->place.via_proxy = c->proxy_type != NULL;
   a->place.port = nmovpn_attempt_parse_port(r->port, r->proto == OVPN_PROTO_TCP);
   a->place.proxy_port = a->place.via_proxy ? nmovpn_attempt_parse_port(c->proxy_port, TRUE) : 0;
+  a->place.proxy_host = c->proxy_host;
+  a->place.relayed = FALSE;
   g_clear_pointer(&a->place.target, g_free);
   /* Only datagrams need the address of the server: a proxy knows names. */
   if (a->place.via_proxy && r->proto == OVPN_PROTO_TCP)
@@ -305,7 +307,7 @@ void nmovpn_attempt_connect_failure(const NmOvpnAttempt *a, const NmOvpnPlace *p
 {
   *ret = (OvpnFailure){.arg = p->via_proxy};
   if (p->via_proxy)
-    ovpn_failure_set(ret, OVPN_FAIL_PROXY, "%s:%u: %s", a->config.proxy_host, p->proxy_port, why);
+    ovpn_failure_set(ret, OVPN_FAIL_PROXY, "%s:%u: %s", p->proxy_host, p->proxy_port, why);
   else
     ovpn_failure_set(ret, OVPN_FAIL_CONNECT, "%s: %s", p->server_name, why);
 }
@@ -321,12 +323,12 @@ int nmovpn_attempt_socket_error(int fd)
 static void connected(NmOvpnAttempt *a, int fd)
 {
   g_autoptr(GError) error = NULL;
-  if (!a->socket_wanted) {
+  if (!a->place.socket_wanted) {
     nmovpn_attempt_linked(a, fd);
     return;
   }
-  a->socket_wanted = FALSE;
-  if (!nmovpn_engine_send_socket(a->engine, fd, &error))
+  a->place.socket_wanted = FALSE;
+  if (!nmovpn_engine_send_socket(a->engine, a->place.number, fd, &error))
     nmovpn_attempt_fail_internal(a, error->message);
   close(fd);
 }
@@ -448,7 +450,7 @@ static void open_socket(NmOvpnAttempt *a, gboolean tcp)
   int fd = nmovpn_attempt_open_place(a, &a->place, tcp, &error);
   if (fd >= 0)
     a->network_waits = 0;
-  if (fd < 0 && !a->socket_wanted && may_wait_for_network(a, error)) {
+  if (fd < 0 && !a->place.socket_wanted && may_wait_for_network(a, error)) {
     nmovpn_attempt_wait_for_network(a);
   } else if (fd < 0) {
     OvpnFailure f;
@@ -468,7 +470,7 @@ void nmovpn_attempt_open_link(NmOvpnAttempt *a)
   GInetAddress *address = a->next_address->data;
   gboolean tcp = r->proto == OVPN_PROTO_TCP;
   a->next_address = a->next_address->next;
-  a->socket_wanted = FALSE;
+  a->place.socket_wanted = FALSE;
   nmovpn_attempt_fill_sockaddr(&a->place.server, address,
                                a->place.via_proxy ? a->place.proxy_port : a->place.port);
   g_autofree char *text = g_inet_address_to_string(address);
@@ -490,27 +492,38 @@ static void open_again(NmOvpnAttempt *a)
   int fd = nmovpn_attempt_open_place(a, &a->place, FALSE, &error);
   if (fd < 0)
     nmovpn_log(LOG_INFO, "%s", error->message);
-  else if (!nmovpn_engine_send_socket(a->engine, fd, &error))
+  else if (!nmovpn_engine_send_socket(a->engine, a->place.number, fd, &error))
     nmovpn_attempt_fail_internal(a, error->message);
   if (fd >= 0)
     close(fd);
 }
 
-/* The engine is past its first connection to the proxy and needs another socket: that of the relay,
- * or a new one to the proxy. */
-void nmovpn_attempt_socket_wanted(NmOvpnAttempt *a, gboolean udp, const guint8 *ip, guint ip_len,
+gboolean nmovpn_attempt_set_relay(NmOvpnPlace *p, gboolean udp, const guint8 *ip, guint ip_len,
                                   guint16 port)
 {
+  p->relayed = udp;
+  if (udp && ip_len)
+    ovpn_address_make(&p->server, ip, ip_len, port);
+  else if (udp)
+    ovpn_address_set_port(&p->server, port);
+  return !udp || port > 0;
+}
+
+/* The engine is past its first connection to the proxy and needs another socket: that of the relay,
+ * or a new one to the proxy. */
+void nmovpn_attempt_socket_wanted(NmOvpnAttempt *a, guint number, gboolean udp, const guint8 *ip,
+                                  guint ip_len, guint16 port)
+{
+  if (number != a->place.number) {
+    nmovpn_race_socket_wanted(a, number, udp, ip, ip_len, port);
+    return;
+  }
   if (!a->place.via_proxy && a->state == NMOVPN_ATTEMPT_UP && udp && ip_len == 0 && !a->link_source)
     open_again(a);
   if (a->state != NMOVPN_ATTEMPT_NEGOTIATING || !a->place.via_proxy || a->link_source ||
-      (udp && port == 0))
+      !nmovpn_attempt_set_relay(&a->place, udp, ip, ip_len, port))
     return;
-  a->socket_wanted = TRUE;
-  if (udp && ip_len)
-    ovpn_address_make(&a->place.server, ip, ip_len, port);
-  else if (udp)
-    ovpn_address_set_port(&a->place.server, port);
+  a->place.socket_wanted = TRUE;
   open_socket(a, !udp);
 }
 

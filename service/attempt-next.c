@@ -55,6 +55,18 @@ static guint address_seconds(const NmOvpnAttempt *a, guint others)
   return MIN(limit, CLAMP(share, MIN_ADDRESS_SECONDS, ADDRESS_SECONDS));
 }
 
+void nmovpn_attempt_silence(NmOvpnAttempt *a, const NmOvpnPlace *p, gboolean session,
+                            OvpnFailure *ret)
+{
+  *ret = (OvpnFailure){.arg = 0};
+  if (!p->via_proxy || p->relayed || session) {
+    ovpn_failure_set(ret, OVPN_FAIL_NO_ANSWER, "%s", "");
+    return;
+  }
+  nmovpn_attempt_connect_failure(a, p, ret, _("it does not answer"));
+  ret->arg = p->fd >= 0 || !p->number; /* else it has taken the order, and has not done it */
+}
+
 static gboolean on_address_timeout(gpointer user_data)
 {
   NmOvpnAttempt *a = user_data;
@@ -62,12 +74,8 @@ static gboolean on_address_timeout(gpointer user_data)
   if (a->state == NMOVPN_ATTEMPT_RESOLVING)
     ovpn_failure_set(&f, OVPN_FAIL_RESOLVE, "%s: %s", nmovpn_attempt_remote(a)->host,
                      _("the name server does not answer"));
-  else if (a->place.via_proxy && a->session < OVPN_SESSION_RESET_SENT) {
-    f.arg = 1;
-    ovpn_failure_set(&f, OVPN_FAIL_PROXY, "%s:%u: %s", a->config.proxy_host, a->place.proxy_port,
-                     _("it does not answer"));
-  } else
-    ovpn_failure_set(&f, OVPN_FAIL_NO_ANSWER, "%s", "");
+  else
+    nmovpn_attempt_silence(a, &a->place, a->session >= OVPN_SESSION_RESET_SENT, &f);
   a->not_answered = a->silent = TRUE;
   nmovpn_attempt_link_failed(a, &f);
   return G_SOURCE_REMOVE;

@@ -29,10 +29,13 @@ typedef struct NmOvpnPlace {
   struct sockaddr_storage server; /* or the proxy's, when via_proxy */
   char *server_name;              /* "host:port" for people */
   guint16 port, proxy_port;
-  char *target;       /* UDP through a proxy: address of the server; NULL = not known yet */
-  gboolean via_proxy; /* the addresses are the proxy's */
-  int fd;             /* TCP socket that is still connecting; -1 */
-  guint16 number;     /* of the link that the engine was given, 0 = none */
+  const char *proxy_host; /* of config */
+  char *target;           /* UDP through a proxy: address of the server; NULL = not known yet */
+  gboolean via_proxy;     /* the addresses are the proxy's */
+  int fd;                 /* TCP socket that is still connecting; -1 */
+  guint16 number;         /* of the link that the engine was given, 0 = none */
+  gboolean socket_wanted; /* what is being connected is the answer to the engine */
+  gboolean relayed;       /* the proxy has done its part */
 } NmOvpnPlace;
 
 typedef struct NmOvpnRival NmOvpnRival;   /* attempt-race.c */
@@ -64,8 +67,7 @@ struct NmOvpnAttempt {
   GCancellable *resolving;
   GSList *addresses, *next_address; /* GInetAddress of the current remote */
   GSList *locals;                   /* GInetAddress of ours that local names; NULL = any */
-  gboolean socket_wanted; /* the connection that is being made is the answer to the engine */
-  int listen_fd;          /* TCP socket on which the peer calls; -1 */
+  int listen_fd;                    /* TCP socket on which the peer calls; -1 */
   GSource *listen_source;
   GSource *link_source;
   gboolean server_answered;   /* in this session */
@@ -162,6 +164,9 @@ void nmovpn_race_end(NmOvpnAttempt *a);
 gboolean nmovpn_race_step_back(NmOvpnAttempt *a); /* one of those aside is the front one again */
 /* FALSE: that number is not one of those aside. */
 gboolean nmovpn_race_failed(NmOvpnAttempt *a, guint number, const OvpnFailure *f);
+/* The engine needs another socket for one of those aside; see nmovpn_attempt_socket_wanted(). */
+void nmovpn_race_socket_wanted(NmOvpnAttempt *a, guint number, gboolean udp, const guint8 *ip,
+                               guint ip_len, guint16 port);
 gboolean nmovpn_race_chosen(NmOvpnAttempt *a, guint number); /* FALSE: nobody's number */
 void nmovpn_attempt_drop_link(NmOvpnAttempt *a); /* the engine's link of the front one */
 /* While the tunnel is up: another place is asked, quietly and for so long. Takes fd; tcp: it is
@@ -227,8 +232,14 @@ void nmovpn_attempt_connect_failure(const NmOvpnAttempt *a, const NmOvpnPlace *p
                                     const char *why);
 void nmovpn_attempt_watch_connecting(NmOvpnAttempt *a);
 
-void nmovpn_attempt_socket_wanted(NmOvpnAttempt *a, gboolean udp, const guint8 *ip, guint ip_len,
+void nmovpn_attempt_socket_wanted(NmOvpnAttempt *a, guint number, gboolean udp, const guint8 *ip,
+                                  guint ip_len, guint16 port);
+/* Where that socket leads to. FALSE: nowhere. */
+gboolean nmovpn_attempt_set_relay(NmOvpnPlace *p, gboolean udp, const guint8 *ip, guint ip_len,
                                   guint16 port);
+/* What it means that nothing came from there: who is silent, the server or its proxy? */
+void nmovpn_attempt_silence(NmOvpnAttempt *a, const NmOvpnPlace *p, gboolean session,
+                            OvpnFailure *ret);
 
 /* link_failed() once the caller has returned. */
 void nmovpn_attempt_fail_link_soon(NmOvpnAttempt *a, const OvpnFailure *f);

@@ -4,8 +4,8 @@
  * which link was answered first: that becomes the front one, the others are closed.
  *
  * Invariants: at most RACE_RIVALS stand aside, each for as long as its turn lasts, so that servers
- * get no more packets than one after the other; the order is that of the list; through a proxy only
- * the connections to proxies are made side by side. RFC 8305, DESIGN.md §6. */
+ * get no more packets than one after the other; the order is that of the list; each has its own way
+ * through its proxy. RFC 8305, DESIGN.md §6. */
 #include <glib-unix.h>
 #include <string.h>
 #include <unistd.h>
@@ -109,19 +109,26 @@ static void rival_lost(NmOvpnAttempt *a, NmOvpnRival *r, const OvpnFailure *f)
 static gboolean on_rival_timeout(gpointer user_data)
 {
   NmOvpnRival *r = user_data;
-  OvpnFailure f = {0};
-  ovpn_failure_set(&f, OVPN_FAIL_NO_ANSWER, "%s", "");
+  OvpnFailure f;
+  nmovpn_attempt_silence(r->attempt, &r->place, FALSE, &f);
   if (!r->quiet)
     r->attempt->not_answered = r->attempt->silent = TRUE;
   rival_lost(r->attempt, r, &f);
   return G_SOURCE_REMOVE;
 }
 
-/* A connection came about. Through a proxy it has won: the rest is between the two. */
+/* A connection came about. */
 static void rival_connected(NmOvpnAttempt *a, NmOvpnRival *r)
 {
   g_autoptr(GError) error = NULL;
-  if (r->place.via_proxy) {
+  if (r->place.socket_wanted) {
+    r->place.socket_wanted = FALSE;
+    (void)nmovpn_engine_send_socket(a->engine, r->place.number, r->place.fd, NULL);
+    close(r->place.fd);
+    r->place.fd = -1;
+    return;
+  }
+  if (ovpn_config_is_static(&a->config)) { /* without a handshake there is no more to win */
     int fd = r->place.fd;
     r->place.fd = -1;
     nmovpn_attempt_cancel_link(a);
@@ -165,6 +172,31 @@ static void watch_connecting(NmOvpnRival *r)
                         G_SOURCE_FUNC(on_rival_writable), r);
 }
 
+void nmovpn_race_socket_wanted(NmOvpnAttempt *a, guint number, gboolean udp, const guint8 *ip,
+                               guint ip_len, guint16 port)
+{
+  g_autoptr(GError) error = NULL;
+  NmOvpnRival *r = find(a, number);
+  if (!r || r->source || !r->place.via_proxy ||
+      !nmovpn_attempt_set_relay(&r->place, udp, ip, ip_len, port))
+    return;
+  ovpn_config_select(&a->config, r->place.remote);
+  int fd = nmovpn_attempt_open_place(a, &r->place, !udp, &error);
+  ovpn_config_select(&a->config, a->place.remote);
+  if (fd < 0) {
+    OvpnFailure f;
+    nmovpn_attempt_connect_failure(a, &r->place, &f, error->message);
+    rival_lost(a, r, &f);
+    return;
+  }
+  r->place.fd = fd;
+  r->place.socket_wanted = TRUE;
+  if (udp)
+    rival_connected(a, r);
+  else
+    watch_connecting(r);
+}
+
 static void step_aside(NmOvpnAttempt *a)
 {
   NmOvpnRival *r = g_new0(NmOvpnRival, 1);
@@ -193,17 +225,13 @@ static gboolean is_silent(const NmOvpnAttempt *a)
   if (a->state == NMOVPN_ATTEMPT_LINKING)
     return a->place.fd >= 0;
   return a->state == NMOVPN_ATTEMPT_NEGOTIATING && a->place.number && !a->server_answered &&
-         a->session <= OVPN_SESSION_RESET_SENT && !a->place.via_proxy &&
-         !ovpn_config_is_static(&a->config);
+         a->session <= OVPN_SESSION_RESET_SENT && !ovpn_config_is_static(&a->config);
 }
 
 static gboolean next_fits(const NmOvpnAttempt *a)
 {
   const OvpnRemote *next = nmovpn_attempt_next_remote(a);
-  if (a->next_address)
-    return TRUE;
-  return next && !nmovpn_attempt_is_unfit(a, next) &&
-         (ovpn_config_proxy(&a->config, next) != NULL) == a->place.via_proxy;
+  return a->next_address || (next && !nmovpn_attempt_is_unfit(a, next));
 }
 
 static gboolean on_race_timer(gpointer user_data)

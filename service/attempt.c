@@ -429,10 +429,10 @@ void nmovpn_attempt_log_stats(NmOvpnAttempt *a)
     nmovpn_log(LOG_NOTICE, "no tunnel: nothing was counted");
 }
 
-static void on_socket_wanted(NmOvpnEngine *e, gboolean udp, const guint8 *ip, guint ip_len,
-                             guint16 port, gpointer user_data)
+static void on_socket_wanted(NmOvpnEngine *e, guint number, gboolean udp, const guint8 *ip,
+                             guint ip_len, guint16 port, gpointer user_data)
 {
-  nmovpn_attempt_socket_wanted(user_data, udp, ip, ip_len, port);
+  nmovpn_attempt_socket_wanted(user_data, number, udp, ip, ip_len, port);
 }
 
 static void on_closed(NmOvpnEngine *e, gpointer user_data)

@@ -248,6 +248,7 @@ static gboolean got_log(NmOvpnEngine *e, OvpnReader *r)
 static gboolean got_socket_wanted(NmOvpnEngine *e, OvpnReader *r)
 {
   guint8 ip[16];
+  guint16 number = ovpn_read_u16(r);
   unsigned udp = ovpn_read_u8(r), ip_len = ovpn_read_u8(r);
   if (!r->ok || udp > 1 || (ip_len != 0 && ip_len != 4 && ip_len != 16))
     return FALSE;
@@ -256,7 +257,7 @@ static gboolean got_socket_wanted(NmOvpnEngine *e, OvpnReader *r)
   if (!complete(r) || !e->live)
     return FALSE;
   if (e->cb.on_socket_wanted)
-    e->cb.on_socket_wanted(e, udp != 0, ip, ip_len, port, e->user_data);
+    e->cb.on_socket_wanted(e, number, udp != 0, ip, ip_len, port, e->user_data);
   return TRUE;
 }
 

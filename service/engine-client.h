@@ -58,8 +58,8 @@ typedef struct NmOvpnEngineCallbacks {
   /* the proxy asks for a new connection (udp FALSE), or a relay is ready: where it is, or nothing
    * (ip_len 0) for the address of the proxy; without a proxy, another socket to the server. Answer
    * with nmovpn_engine_send_socket() */
-  void (*on_socket_wanted)(NmOvpnEngine *e, gboolean udp, const guint8 *ip, guint ip_len,
-                           guint16 port, gpointer user_data);
+  void (*on_socket_wanted)(NmOvpnEngine *e, guint number, gboolean udp, const guint8 *ip,
+                           guint ip_len, guint16 port, gpointer user_data);
   /* where the peer is from now on: it called, or its address has changed */
   void (*on_peer)(NmOvpnEngine *e, const struct sockaddr_storage *peer, gpointer user_data);
   /* somebody called without success; the engine waits for others */
@@ -111,7 +111,8 @@ typedef struct NmOvpnEngineLink {
 gboolean nmovpn_engine_send_link(NmOvpnEngine *e, const NmOvpnEngineLink *link, GError **error);
 /* That link is closed; nothing comes of it any more, except what is on its way. */
 gboolean nmovpn_engine_send_drop(NmOvpnEngine *e, guint16 number, GError **error);
-gboolean nmovpn_engine_send_socket(NmOvpnEngine *e, int fd, GError **error);
+/* number: of SOCKET_WANTED */
+gboolean nmovpn_engine_send_socket(NmOvpnEngine *e, guint16 number, int fd, GError **error);
 /* May be sent ahead, any time after spawn. */
 gboolean nmovpn_engine_answer_user_pass(NmOvpnEngine *e, const char *user, const char *password,
                                         GError **error);

@@ -141,10 +141,11 @@ gboolean nmovpn_engine_send_drop(NmOvpnEngine *e, guint16 number, GError **error
   return send_message(e, &w, -1, error);
 }
 
-gboolean nmovpn_engine_send_socket(NmOvpnEngine *e, int fd, GError **error)
+gboolean nmovpn_engine_send_socket(NmOvpnEngine *e, guint16 number, int fd, GError **error)
 {
-  uint8_t buf[OVPN_IPC_HEADER];
+  uint8_t buf[OVPN_IPC_HEADER + 2];
   OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_SOCKET);
+  ovpn_write_u16(&w, number);
   return send_message(e, &w, fd, error);
 }
 

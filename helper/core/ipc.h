@@ -38,7 +38,7 @@ enum {
   X(TUN, 6, 1)    /* u8 tap | u8 vnet_hdr (1 = yes, 2 = TSO, 4 = USO) | u16 mtu | fd */            \
   X(CLOSE, 7, 0)  /* leave politely, then exit */                                                  \
   X(GET_STATS, 8, 0)                                                                               \
-  X(SOCKET, 10, 1) /* what SOCKET_WANTED asked for: connected fd */                                \
+  X(SOCKET, 10, 1) /* what SOCKET_WANTED asked for: u16 number | connected fd */                   \
   X(DROP, 12, 0)   /* u16 number: close that link without a word */                                \
   X(GUARD, 13, 0)  /* u8 on | u16 n | n times 16 bytes and u8 bits: the IPv6 that the tunnel is    \
                       for; the rest is refused */                                                  \
@@ -61,9 +61,9 @@ enum {
   X(CLOSED, 40, 0)         /* exit notification done */                                            \
   X(SILENT, 45, 0)         /* u8: 1 = the server of the tunnel does not answer, 0 = now it does */ \
   X(CHOSEN, 42, 0)         /* u16 number: that link was answered, the others are closed */         \
-  X(SOCKET_WANTED, 41, 0)  /* u8 udp | u8 4, 16 or 0 | address | u16 port. udp 0: a new connection \
-                              to the proxy; udp 1: the relay, where no address means that of the   \
-                              proxy; without a proxy the server again */                           \
+  X(SOCKET_WANTED, 41, 0)  /* u16 number of link | u8 udp | u8 4, 16 or 0 | address | u16 port.    \
+                              udp 0: a new connection to the proxy; udp 1: the relay, where no     \
+                              address means that of the proxy; without a proxy the server again */ \
   X(LEASE, 43, 0)          /* after DHCP, before UP and when something changes: u16 n | n options, \
                               see lease.h */                                                       \
   X(PEER, 46, 0)           /* address and port: where the peer is from now on */                   \

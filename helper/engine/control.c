@@ -55,10 +55,11 @@ void control_send_closed(Engine *e)
   send_empty(e, OVPN_IPC_CLOSED);
 }
 
-void control_send_socket_wanted(Engine *e, bool udp, const OvpnSocksAddress *relay)
+void control_send_socket_wanted(Engine *e, uint16_t number, bool udp, const OvpnSocksAddress *relay)
 {
   uint8_t buf[OVPN_IPC_HEADER + 32];
   OvpnWriter w = ovpn_ipc_begin(buf, sizeof buf, OVPN_IPC_SOCKET_WANTED);
+  ovpn_write_u16(&w, number);
   ovpn_write_u8(&w, udp);
   ovpn_write_u8(&w, relay->ip_len);
   ovpn_write_bytes(&w, relay->ip, relay->ip_len);
@@ -290,10 +291,11 @@ static bool on_signer(Engine *e, OvpnReader *r, int *fd)
 
 static bool on_socket(Engine *e, OvpnReader *r, int *fd)
 {
+  uint16_t number = ovpn_read_u16(r);
   if (!complete(r))
     return false;
-  if (!revive_socket(e, *fd))
-    via_socket(e, *fd);
+  if (number != e->race.number || !revive_socket(e, *fd))
+    via_socket(e, number, *fd);
   *fd = -1;
   return true;
 }

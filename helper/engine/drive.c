@@ -30,7 +30,7 @@ static void end_link(Engine *e)
   datapath_del_all(&e->dp);
   batch_reset(&e->tx);
   batch_reset(&e->rx); /* its packets may be views into the link */
-  via_end(e);
+  via_end(e, &e->via);
   loop_forget_link(e);
   link_close(&e->link);
   e->tun_current = e->answer_wanted = e->rx_more = false;
@@ -604,11 +604,11 @@ void drive_open(Engine *e, OvpnProto proto, bool ipv6, int fd)
 
 void drive_link(Engine *e, const DriveLink *l)
 {
-  if (l->beside && !l->proxy && l->mode != OVPN_LINK_WAITING && race_open(e)) {
+  if (l->beside && l->mode != OVPN_LINK_WAITING && race_open(e)) {
     race_join(e, l);
     return;
   }
-  if (l->beside && e->session && e->race.answered) {
+  if (l->beside && e->race.answered && e->phase == ENGINE_SESSION) {
     close(l->fd); /* decided meanwhile; the service is about to hear it */
     return;
   }
@@ -619,7 +619,7 @@ void drive_link(Engine *e, const DriveLink *l)
   e->race.answered = false;
   ovpn_config_select(&e->config, l->remote);
   if (l->proxy)
-    via_start(e, l->proto, l->ipv6, l->host, l->port, l->fd);
+    via_start(e, &e->via, l);
   else
     open_link(e, l);
 }
@@ -656,13 +656,14 @@ void drive_replace(Engine *e, OvpnSession *next)
   memset(&e->dp.notes, 0, sizeof e->dp.notes);
 }
 
-void drive_take_over(Engine *e, const Link *l, OvpnSession *s)
+void drive_take_over(Engine *e, const Link *l, OvpnSession *s, const Via *v)
 {
   end_link(e);
   memset(&e->dp.notes, 0, sizeof e->dp.notes);
   e->cipher = NULL;
   e->link = *l;
   e->session = s;
+  e->via = *v;
 }
 
 void drive_answer(Engine *e)

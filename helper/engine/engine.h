@@ -78,7 +78,7 @@ struct Engine {
   uint64_t sleep_until; /* what the loop has waited for, UINT64_MAX = nothing in particular */
   uint64_t slept;       /* ns that the computer slept since it was started, when looked at last */
   uint64_t looked;      /* when it was asked whether this process was away */
-  Watch ipc_watch, link_watch, tun_watch, via_watch, worker_watch;
+  Watch ipc_watch, link_watch, tun_watch, worker_watch;
   uint64_t now;
   uint8_t msg[OVPN_IPC_MAX];
 };
@@ -98,7 +98,8 @@ void control_send_silent(Engine *e, bool silent);
 void control_send_chosen(Engine *e, uint16_t number);
 void control_send_closed(Engine *e);
 /* SOCKET_WANTED; the address is of the relay */
-void control_send_socket_wanted(Engine *e, bool udp, const OvpnSocksAddress *relay);
+void control_send_socket_wanted(Engine *e, uint16_t number, bool udp,
+                                const OvpnSocksAddress *relay);
 /* PEER and CALLER_REFUSED */
 void control_send_peer(Engine *e, const struct sockaddr_storage *peer);
 void control_send_caller_refused(Engine *e, const struct sockaddr_storage *from,
@@ -134,8 +135,9 @@ void drive_link(Engine *e, const DriveLink *l);
  * else NULL. */
 OvpnStatus drive_new_session(Engine *e, const Link *l, const OvpnAccepted *accepted,
                              OvpnSession **ret, OvpnFailure *f);
-/* Link and session are replaced by others, which are taken. */
-void drive_take_over(Engine *e, const Link *l, OvpnSession *s);
+/* Link, session and the way through a proxy are replaced by others, which are taken; s: NULL = none
+ * yet. */
+void drive_take_over(Engine *e, const Link *l, OvpnSession *s, const Via *v);
 /* The service is not interested in the present link any more. */
 void drive_drop(Engine *e);
 /* The session is replaced by one that has been answered already. */
@@ -172,7 +174,7 @@ void lease_release(Engine *e);
 bool loop_init(Engine *e);
 void loop_forget_link(Engine *e); /* before its descriptor is closed */
 void loop_forget_tun(Engine *e);
-void loop_forget_via(Engine *e);
+void loop_forget_via(Engine *e, Via *v);
 void loop_forget_rival(Engine *e, unsigned i);
 void loop_run(Engine *e);
 void engine_random(void *user, uint8_t *buf, size_t len);

@@ -8,6 +8,11 @@
 #include "helper/core/proxy.h"
 #include "helper/engine/pool.h"
 
+typedef struct Watch { /* of a descriptor, in the epoll set */
+  int fd;              /* -1 = not there */
+  uint32_t events;
+} Watch;
+
 typedef struct Link Link;
 
 typedef enum LinkResult {

@@ -29,7 +29,8 @@ enum {
   TAG_ALARM,
   TAG_WORKER,
   TAG_RIVAL,
-  TAGS = TAG_RIVAL + RACE_RIVALS
+  TAG_RIVAL_VIA = TAG_RIVAL + RACE_RIVALS,
+  TAGS = TAG_RIVAL_VIA + RACE_RIVALS
 };
 
 static uint64_t read_clock(clockid_t id)
@@ -90,9 +91,9 @@ void loop_forget_link(Engine *e)
   watch(e, &e->link_watch, e->link_watch.fd, 0, TAG_LINK);
 }
 
-void loop_forget_via(Engine *e)
+void loop_forget_via(Engine *e, Via *v)
 {
-  watch(e, &e->via_watch, e->via_watch.fd, 0, TAG_VIA);
+  watch(e, &v->watch, v->watch.fd, 0, TAG_VIA);
 }
 
 void loop_forget_rival(Engine *e, unsigned i)
@@ -109,12 +110,13 @@ void loop_forget_tun(Engine *e)
 bool loop_init(Engine *e)
 {
   e->epoll = epoll_create1(EPOLL_CLOEXEC);
-  e->ipc_watch = e->link_watch = e->tun_watch = e->via_watch = e->worker_watch = (Watch){.fd = -1};
+  e->ipc_watch = e->link_watch = e->tun_watch = e->worker_watch = (Watch){.fd = -1};
   e->alarm = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
   struct epoll_event ev = {.events = EPOLLIN, .data.u32 = TAG_ALARM};
   e->sleep_until = UINT64_MAX;
   e->looked = read_clock(CLOCK_BOOTTIME);
   e->slept = time_slept(e->looked);
+  via_init(&e->via);
   race_init(e);
   return e->epoll >= 0 && e->alarm >= 0 && epoll_ctl(e->epoll, EPOLL_CTL_ADD, e->alarm, &ev) == 0 &&
          watch(e, &e->ipc_watch, e->ipc, EPOLLIN, TAG_IPC) && batch_init(&e->rx) &&
@@ -137,11 +139,13 @@ static void update_watches(Engine *e)
   ok = ok && watch(e, &e->tun_watch, e->tun.fd, wants_tun(e) ? EPOLLIN : 0, TAG_TUN);
   ok = ok && watch(e, &e->ipc_watch, e->ipc, mine ? EPOLLIN : 0, TAG_IPC);
   ok = ok && watch(e, &e->worker_watch, e->worker.done, EPOLLIN, TAG_WORKER);
-  ok = ok && watch(e, &e->via_watch, e->via.fd, mine ? via_events(e) : 0, TAG_VIA);
+  ok = ok && watch(e, &e->via.watch, e->via.fd, mine ? via_events(&e->via) : 0, TAG_VIA);
   for (unsigned i = 0; i < RACE_RIVALS; i++) {
     Rival *r = &e->race.rivals[i];
     ok = ok &&
          watch(e, &r->watch, r->link.fd, race_waits(e, i) && mine ? EPOLLIN : 0, TAG_RIVAL + i);
+    ok =
+        ok && watch(e, &r->via.watch, r->via.fd, mine ? via_events(&r->via) : 0, TAG_RIVAL_VIA + i);
   }
   if (ok || (!e->session && !e->via.machine))
     return;
@@ -261,10 +265,13 @@ static void turn(Engine *e, const struct epoll_event *ev, int n)
   if (e->worker.busy)
     return;
   if (on[TAG_VIA] && e->via.fd >= 0)
-    via_ready(e);
-  for (unsigned i = 0; i < RACE_RIVALS; i++)
+    via_ready(e, &e->via);
+  for (unsigned i = 0; i < RACE_RIVALS; i++) {
+    if (on[TAG_RIVAL_VIA + i] && e->race.rivals[i].via.fd >= 0)
+      via_ready(e, &e->race.rivals[i].via);
     if (on[TAG_RIVAL + i] && race_waits(e, i))
       race_ready(e, i);
+  }
   for (int i = 0; on[TAG_IPC] && i < IPC_ROUNDS && !e->exit && control_receive(e); i++)
     drive_settle(e);
   drive_settle(e);

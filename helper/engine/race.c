@@ -21,12 +21,21 @@
 
 enum { NOBODY = RACE_RIVALS };
 
+static void vacate(Rival *r)
+{
+  *r = (Rival){.link.fd = -1, .watch.fd = -1};
+  via_init(&r->via);
+}
+
+static bool taken(const Rival *r)
+{
+  return r->session || r->via.machine;
+}
+
 void race_init(Engine *e)
 {
-  for (unsigned i = 0; i < RACE_RIVALS; i++) {
-    e->race.rivals[i].link.fd = -1;
-    e->race.rivals[i].watch.fd = -1;
-  }
+  for (unsigned i = 0; i < RACE_RIVALS; i++)
+    vacate(&e->race.rivals[i]);
 }
 
 static void leave(Engine *e, unsigned i)
@@ -35,13 +44,14 @@ static void leave(Engine *e, unsigned i)
   ovpn_session_free(r->session);
   loop_forget_rival(e, i);
   link_close(&r->link);
-  *r = (Rival){.link.fd = -1, .watch.fd = -1};
+  via_end(e, &r->via);
+  vacate(r);
 }
 
 void race_end(Engine *e)
 {
   for (unsigned i = 0; i < RACE_RIVALS; i++)
-    if (e->race.rivals[i].session)
+    if (taken(&e->race.rivals[i]))
       leave(e, i);
 }
 
@@ -49,18 +59,18 @@ unsigned race_rivals(const Engine *e)
 {
   unsigned n = 0;
   for (unsigned i = 0; i < RACE_RIVALS; i++)
-    n += e->race.rivals[i].session != NULL;
+    n += taken(&e->race.rivals[i]);
   return n;
 }
 
 bool race_open(const Engine *e)
 {
-  if (e->phase != ENGINE_SESSION || !e->session || ovpn_config_is_static(&e->config))
+  if (e->phase != ENGINE_SESSION || ovpn_config_is_static(&e->config))
     return false;
-  if (e->dp.up)
+  if (e->session && e->dp.up)
     return revive_doubts(e);
-  return !e->via.machine && !e->link.head_len &&
-         ovpn_session_state(e->session) == OVPN_SESSION_RESET_SENT;
+  return e->session ? ovpn_session_state(e->session) == OVPN_SESSION_RESET_SENT
+                    : e->via.machine != NULL;
 }
 
 static void report(Engine *e, uint16_t number, const OvpnFailure *f)
@@ -83,9 +93,10 @@ static void lose(Engine *e, unsigned i, const OvpnFailure *cause)
 static bool push(Rival *r, const uint8_t *p, size_t n, OvpnFailure *f)
 {
   bool tcp = r->link.proto == OVPN_PROTO_TCP;
-  uint8_t head[2] = {(uint8_t)(n >> 8), (uint8_t)n};
-  struct iovec iov[2] = {{head, sizeof head}, {(void *)(uintptr_t)p, n}};
-  struct msghdr m = {.msg_iov = tcp ? iov : iov + 1, .msg_iovlen = tcp ? 2 : 1};
+  uint8_t length[2] = {(uint8_t)(n >> 8), (uint8_t)n};
+  size_t head = tcp ? sizeof length : r->link.head_len;
+  struct iovec iov[2] = {{tcp ? length : r->link.head, head}, {(void *)(uintptr_t)p, n}};
+  struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
   if (r->link.open) {
     m.msg_name = &r->link.peer;
     m.msg_namelen = ovpn_address_len(&r->link.peer);
@@ -96,7 +107,7 @@ static bool push(Rival *r, const uint8_t *p, size_t n, OvpnFailure *f)
     r->link.last_error = errno;
     return true;
   }
-  if (done == (ssize_t)(n + (tcp ? sizeof head : 0)))
+  if (done == (ssize_t)(n + head))
     return true;
   ovpn_failure_set(f, OVPN_FAIL_LINK, "%s", done < 0 ? strerror(errno) : "the stream is full");
   return false;
@@ -164,47 +175,100 @@ uint64_t race_deadline(const Engine *e)
 static unsigned free_place(const Engine *e)
 {
   unsigned i = 0;
-  while (i < RACE_RIVALS && e->race.rivals[i].session)
+  while (i < RACE_RIVALS && taken(&e->race.rivals[i]))
     i++;
   return i;
+}
+
+/* The options of the remote are selected. false: it has lost. */
+static bool say_hello(Engine *e, unsigned i)
+{
+  Rival *r = &e->race.rivals[i];
+  OvpnFailure f = {0};
+  OvpnStatus st = drive_new_session(e, &r->link, NULL, &r->session, &f);
+  if (st == OVPN_OK && ovpn_session_state(r->session) == OVPN_SESSION_RESET_SENT)
+    return attend(e, i);
+  ovpn_failure_set(&f, st == OVPN_OK ? OVPN_FAIL_CREDENTIALS : st, "session");
+  lose(e, i, &f);
+  return false;
+}
+
+static void join_directly(Engine *e, unsigned i, const DriveLink *l)
+{
+  Rival *r = &e->race.rivals[i];
+  OvpnFailure f = {0};
+  if (link_open(&r->link, l->proto, l->ipv6, l->fd)) {
+    if (l->mode == OVPN_LINK_OPEN)
+      link_set_open(&r->link, &l->peer);
+    say_hello(e, i);
+  } else {
+    ovpn_failure_set(&f, OVPN_FAIL_MEMORY, "link");
+    lose(e, i, &f);
+  }
 }
 
 void race_join(Engine *e, const DriveLink *l)
 {
   unsigned i = free_place(e);
   OvpnFailure f = {0};
-  Link link;
-  if (i == NOBODY || !link_open(&link, l->proto, l->ipv6, l->fd)) {
+  if (i == NOBODY) {
     ovpn_failure_set(&f, OVPN_FAIL_MEMORY, "too many links");
-    if (i == NOBODY)
-      close(l->fd);
+    close(l->fd);
     report(e, l->number, &f);
     return;
   }
-  Rival *r = &e->race.rivals[i];
-  *r = (Rival){.link = link, .watch.fd = -1, .number = l->number, .remote = l->remote};
-  if (l->mode == OVPN_LINK_OPEN)
-    link_set_open(&r->link, &l->peer);
+  e->race.rivals[i].number = l->number;
+  e->race.rivals[i].remote = l->remote;
   ovpn_config_select(&e->config, l->remote);
-  OvpnStatus st = drive_new_session(e, &r->link, NULL, &r->session, &f);
-  bool hello = st == OVPN_OK && ovpn_session_state(r->session) == OVPN_SESSION_RESET_SENT;
+  if (l->proxy)
+    via_start(e, &e->race.rivals[i].via, l);
+  else
+    join_directly(e, i, l);
   ovpn_config_select(&e->config, e->race.remote);
-  if (hello) {
-    attend(e, i);
-    return;
+}
+
+static unsigned place_of(const Engine *e, const Via *v)
+{
+  unsigned i = 0;
+  while (i < RACE_RIVALS && v != &e->race.rivals[i].via)
+    i++;
+  return i;
+}
+
+Link *race_via_open(Engine *e, Via *v, int fd, const OvpnSocksAddress *relay)
+{
+  unsigned i = place_of(e, v);
+  Rival *r = &e->race.rivals[i];
+  OvpnFailure f = {0};
+  if (!link_open(&r->link, relay ? OVPN_PROTO_UDP : OVPN_PROTO_TCP, v->ipv6, fd)) {
+    ovpn_failure_set(&f, OVPN_FAIL_MEMORY, "link");
+    lose(e, i, &f);
+    return NULL;
   }
-  ovpn_failure_set(&f, st == OVPN_OK ? OVPN_FAIL_CREDENTIALS : st, "session");
-  leave(e, i);
-  report(e, l->number, &f);
+  if (relay)
+    r->link.head_len = (uint8_t)ovpn_socks_udp_header(relay, r->link.head);
+  return say_hello(e, i) ? &r->link : NULL;
+}
+
+void race_via_failed(Engine *e, Via *v, const OvpnFailure *f)
+{
+  lose(e, place_of(e, v), f);
+}
+
+void race_via_preloaded(Engine *e, Via *v)
+{
+  race_ready(e, place_of(e, v));
 }
 
 /* The engine's own session and link are replaced, the TUN stays. */
 static void take_over(Engine *e, unsigned i)
 {
-  Rival r = e->race.rivals[i];
   loop_forget_rival(e, i);
-  e->race.rivals[i] = (Rival){.link.fd = -1, .watch.fd = -1};
-  drive_take_over(e, &r.link, r.session);
+  loop_forget_via(e, &e->race.rivals[i].via);
+  Rival r = e->race.rivals[i];
+  vacate(&e->race.rivals[i]);
+  drive_take_over(e, &r.link, r.session, &r.via);
+  ovpn_wipe(&r.via, sizeof r.via);
   e->race.number = r.number;
   e->race.remote = r.remote;
   e->race.answered = false;
@@ -215,7 +279,7 @@ bool race_succeed(Engine *e)
 {
   unsigned oldest = NOBODY;
   for (unsigned i = 0; i < RACE_RIVALS; i++)
-    if (e->race.rivals[i].session &&
+    if (taken(&e->race.rivals[i]) &&
         (oldest == NOBODY || e->race.rivals[i].number < e->race.rivals[oldest].number))
       oldest = i;
   if (oldest == NOBODY)
@@ -227,7 +291,7 @@ bool race_succeed(Engine *e)
 void race_drop(Engine *e, uint16_t number)
 {
   for (unsigned i = 0; i < RACE_RIVALS; i++)
-    if (e->race.rivals[i].session && e->race.rivals[i].number == number) {
+    if (taken(&e->race.rivals[i]) && e->race.rivals[i].number == number) {
       leave(e, i);
       return;
     }

@@ -3,20 +3,17 @@
 #pragma once
 #include "helper/core/session.h"
 #include "helper/engine/link.h"
+#include "helper/engine/via.h"
 
 typedef struct Engine Engine;
 typedef struct DriveLink DriveLink;
 
-typedef struct Watch {
-  int fd; /* -1 = not in the epoll set */
-  uint32_t events;
-} Watch;
-
 enum { RACE_RIVALS = 4 };
 
 typedef struct Rival {
-  OvpnSession *session; /* only says hello; NULL = this place is free */
+  OvpnSession *session; /* only says hello; NULL = none yet */
   Link link;
+  Via via; /* the way to it; without a machine and a session this place is free */
   Watch watch;
   uint16_t number;
   unsigned remote; /* whose options hold */
@@ -31,7 +28,13 @@ typedef struct Race {
 } Race;
 
 void race_init(Engine *e);
-bool race_open(const Engine *e);               /* may a link be put beside the present one? */
+bool race_open(const Engine *e); /* may a link be put beside the present one? */
+/* What becomes of a rival's way through a proxy, whose options are selected: a link, whose fd is
+ * taken; NULL = it has lost already, or this is the end. relay: the server, for the head of
+ * datagrams. */
+Link *race_via_open(Engine *e, Via *v, int fd, const OvpnSocksAddress *relay);
+void race_via_failed(Engine *e, Via *v, const OvpnFailure *f);
+void race_via_preloaded(Engine *e, Via *v);    /* the link has packets already */
 void race_join(Engine *e, const DriveLink *l); /* takes its fd */
 void race_drop(Engine *e, uint16_t number);    /* without a word */
 void race_ready(Engine *e, unsigned i);        /* a rival's descriptor is; it may win */

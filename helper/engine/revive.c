@@ -253,7 +253,7 @@ static void follow_address(Engine *e)
     return;
   r->socket_at = e->now + SOCKET_MS * ms;
   r->socket_wanted = true;
-  control_send_socket_wanted(e, true, &same);
+  control_send_socket_wanted(e, e->race.number, true, &same);
 }
 
 bool revive_socket(Engine *e, int fd)

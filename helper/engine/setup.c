@@ -141,7 +141,7 @@ void engine_clear(Engine *e)
   e->session = NULL;
   datapath_clear(&e->dp);
   link_close(&e->link);
-  via_end(e);
+  via_end(e, &e->via);
   tun_close(&e->tun);
   ovpn_tls_context_free(e->tls);
   if (e->signer >= 0)

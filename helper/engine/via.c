@@ -4,7 +4,8 @@
  *
  * Trust: the proxy is a stranger; its bytes only reach the machine. Invariants: there is a machine
  * or a session, never both; the descriptor to the proxy is the link's own once a TCP connection
- * through it stands, and stays here, watched, as long as a UDP relay is in use. */
+ * through it stands, and stays here, watched, as long as a UDP relay is in use; the options of the
+ * remote are selected while anything is done for it. */
 #include "helper/engine/via.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -14,50 +15,62 @@
 #include <unistd.h>
 #include "helper/engine/engine.h"
 
-static void close_fd(Engine *e)
+void via_init(Via *v)
 {
-  loop_forget_via(e);
-  if (e->via.fd >= 0)
-    close(e->via.fd);
-  e->via.fd = -1;
-  ovpn_wipe(e->via.out, sizeof e->via.out);
-  e->via.out_first = e->via.out_end = 0;
+  *v = (Via){.fd = -1, .watch.fd = -1};
 }
 
-void via_end(Engine *e)
+static void close_fd(Engine *e, Via *v)
 {
-  ovpn_proxy_free(e->via.machine);
-  e->via.machine = NULL;
-  close_fd(e);
-  e->via.relay_wanted = e->via.socket_wanted = false;
+  loop_forget_via(e, v);
+  if (v->fd >= 0)
+    close(v->fd);
+  v->fd = -1;
+  ovpn_wipe(v->out, sizeof v->out);
+  v->out_first = v->out_end = 0;
 }
 
-static void fail(Engine *e, OvpnStatus s, const char *text)
+void via_end(Engine *e, Via *v)
+{
+  ovpn_proxy_free(v->machine);
+  v->machine = NULL;
+  close_fd(e, v);
+  v->relay_wanted = v->socket_wanted = false;
+}
+
+static void give_up(Engine *e, Via *v, const OvpnFailure *f)
+{
+  if (v == &e->via)
+    drive_fail(e, f);
+  else
+    race_via_failed(e, v, f);
+}
+
+static void fail(Engine *e, Via *v, OvpnStatus s, const char *text)
 {
   OvpnFailure f = {0};
   ovpn_failure_set(&f, s, "%s", text);
-  drive_fail(e, &f);
+  give_up(e, v, &f);
 }
 
-static void lost(Engine *e, int err)
+static void lost(Engine *e, Via *v, int err)
 {
-  fail(e, OVPN_FAIL_PROXY, strerror(err));
+  fail(e, v, OVPN_FAIL_PROXY, strerror(err));
 }
 
-static void machine_failed(Engine *e)
+static void machine_failed(Engine *e, Via *v)
 {
-  OvpnFailure f = *ovpn_proxy_failure(e->via.machine);
+  OvpnFailure f = *ovpn_proxy_failure(v->machine);
   if (f.status == OVPN_FAIL_PROXY_AUTH) { /* asked for anew */
     ovpn_blob_clear(&e->credentials.proxy_user);
     ovpn_blob_clear(&e->credentials.proxy_password);
   }
-  drive_fail(e, &f);
+  give_up(e, v, &f);
 }
 
 /* false: wait for EPOLLOUT, or the link is gone. */
-static bool push_output(Engine *e)
+static bool push_output(Engine *e, Via *v)
 {
-  Via *v = &e->via;
   for (;;) {
     if (v->out_first == v->out_end) {
       v->out_first = 0;
@@ -72,7 +85,7 @@ static bool push_output(Engine *e)
     if (n < 0 && errno == EAGAIN)
       return false;
     if (n < 0) {
-      lost(e, errno);
+      lost(e, v, errno);
       return false;
     }
     ovpn_wipe(v->out + v->out_first, (size_t)n);
@@ -80,87 +93,112 @@ static bool push_output(Engine *e)
   }
 }
 
-/* The TCP connection leads to the server now. `rest` came behind the proxy's last word. */
-static void arrived(Engine *e, const uint8_t *rest, size_t len)
+/* NULL: it has come to nothing. */
+static Link *open_link(Engine *e, Via *v, OvpnProto proto, int fd)
 {
-  int fd = e->via.fd;
-  loop_forget_via(e);
-  e->via.fd = -1;
-  via_end(e);
-  drive_open(e, OVPN_PROTO_TCP, e->via.ipv6, fd);
-  if (e->session && len > 0) {
-    link_preload(&e->link, rest, len);
-    e->rx_more = true;
-  }
+  const OvpnSocksAddress *relay = proto == OVPN_PROTO_UDP ? &v->server : NULL;
+  if (v != &e->via)
+    return race_via_open(e, v, fd, relay);
+  drive_open(e, proto, v->ipv6, fd);
+  if (!e->session)
+    return NULL;
+  if (relay)
+    e->link.head_len = (uint8_t)ovpn_socks_udp_header(relay, e->link.head);
+  return &e->link;
 }
 
-static void act(Engine *e, const uint8_t *rest, size_t len)
+/* The TCP connection leads to the server now. `rest` came behind the proxy's last word. */
+static void arrived(Engine *e, Via *v, const uint8_t *rest, size_t len)
+{
+  int fd = v->fd;
+  loop_forget_via(e, v);
+  v->fd = -1;
+  via_end(e, v);
+  Link *l = open_link(e, v, OVPN_PROTO_TCP, fd);
+  if (!l || len == 0)
+    return;
+  link_preload(l, rest, len);
+  if (v == &e->via)
+    e->rx_more = true;
+  else
+    race_via_preloaded(e, v);
+}
+
+static void act(Engine *e, Via *v, const uint8_t *rest, size_t len)
 {
   static const OvpnSocksAddress none;
-  switch (ovpn_proxy_step(e->via.machine)) {
+  switch (ovpn_proxy_step(v->machine)) {
   case OVPN_PROXY_CONTINUE:
-    push_output(e);
+    push_output(e, v);
     return;
   case OVPN_PROXY_DONE:
-    if (e->via.proto == OVPN_PROTO_TCP) {
-      arrived(e, rest, len);
+    if (v->proto == OVPN_PROTO_TCP) {
+      arrived(e, v, rest, len);
       return;
     }
-    e->via.relay_wanted = true;
-    control_send_socket_wanted(e, true, ovpn_proxy_relay(e->via.machine));
+    v->relay_wanted = true;
+    control_send_socket_wanted(e, v->number, true, ovpn_proxy_relay(v->machine));
     return;
   case OVPN_PROXY_RECONNECT:
-    close_fd(e);
-    e->via.socket_wanted = true;
-    control_send_socket_wanted(e, false, &none);
+    close_fd(e, v);
+    v->socket_wanted = true;
+    control_send_socket_wanted(e, v->number, false, &none);
     return;
   case OVPN_PROXY_NEED_CREDENTIALS:
-    close_fd(e);
+    close_fd(e, v);
     control_send_need(e, OVPN_NEED_PROXY, 0, 0, e->config.proxy_host);
     return;
   case OVPN_PROXY_FAIL:
-    machine_failed(e);
+    machine_failed(e, v);
     return;
   }
 }
 
 /* Nothing of interest comes on the connection that keeps a relay open; its end is the relay's. */
-static void on_relay_control(Engine *e)
+static void on_relay_control(Engine *e, Via *v)
 {
   uint8_t buf[256];
-  ssize_t n = recv(e->via.fd, buf, sizeof buf, MSG_DONTWAIT);
+  bool own = v == &e->via;
+  ssize_t n = recv(v->fd, buf, sizeof buf, MSG_DONTWAIT);
   if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-    fail(e, e->session ? OVPN_FAIL_LINK : OVPN_FAIL_PROXY, "the proxy closed its relay");
+    fail(e, v, own && e->session ? OVPN_FAIL_LINK : OVPN_FAIL_PROXY, "the proxy closed its relay");
 }
 
-void via_ready(Engine *e)
+static void read_proxy(Engine *e, Via *v)
 {
   uint8_t buf[4096];
   size_t used = 0;
-  if (!e->via.machine || ovpn_proxy_step(e->via.machine) != OVPN_PROXY_CONTINUE) {
-    on_relay_control(e);
+  if (!v->machine || ovpn_proxy_step(v->machine) != OVPN_PROXY_CONTINUE) {
+    on_relay_control(e, v);
     return;
   }
-  if (!push_output(e))
+  if (!push_output(e, v))
     return;
-  ssize_t n = recv(e->via.fd, buf, sizeof buf, MSG_DONTWAIT);
+  ssize_t n = recv(v->fd, buf, sizeof buf, MSG_DONTWAIT);
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return;
   if (n < 0) {
-    lost(e, errno);
+    lost(e, v, errno);
     return;
   }
   if (n == 0)
-    ovpn_proxy_closed(e->via.machine);
+    ovpn_proxy_closed(v->machine);
   else
-    ovpn_proxy_input(e->via.machine, buf, (size_t)n, &used);
-  act(e, buf + used, n > 0 ? (size_t)n - used : 0);
+    ovpn_proxy_input(v->machine, buf, (size_t)n, &used);
+  act(e, v, buf + used, n > 0 ? (size_t)n - used : 0);
   ovpn_wipe(buf, sizeof buf);
 }
 
-uint32_t via_events(const Engine *e)
+void via_ready(Engine *e, Via *v)
 {
-  return e->via.fd < 0 ? 0 : e->via.out_first < e->via.out_end ? VIA_BOTH : VIA_IN;
+  ovpn_config_select(&e->config, v->remote);
+  read_proxy(e, v);
+  ovpn_config_select(&e->config, e->race.remote);
+}
+
+uint32_t via_events(const Via *v)
+{
+  return v->fd < 0 ? 0 : v->out_first < v->out_end ? VIA_BOTH : VIA_IN;
 }
 
 /* "Name: value" lines -> array; returns their number. The text is cut up. */
@@ -174,7 +212,7 @@ static size_t split_headers(char *text, OvpnProxyHeader *ret, size_t max)
   return n;
 }
 
-static OvpnStatus new_machine(Engine *e, const char *host, uint16_t port, OvpnFailure *f)
+static OvpnStatus new_machine(Engine *e, Via *v, const char *host, uint16_t port, OvpnFailure *f)
 {
   const OvpnConfig *c = &e->config;
   const OvpnCredentials *k = &e->credentials;
@@ -184,9 +222,9 @@ static OvpnStatus new_machine(Engine *e, const char *host, uint16_t port, OvpnFa
   char *text = ovpn_secret_strdup(c->proxy_headers);
   clock_gettime(CLOCK_REALTIME, &wall);
   OvpnProxyParams p = {
-      .kind = http                             ? OVPN_PROXY_HTTP
-              : e->via.proto == OVPN_PROTO_TCP ? OVPN_PROXY_SOCKS_TCP
-                                               : OVPN_PROXY_SOCKS_UDP,
+      .kind = http                         ? OVPN_PROXY_HTTP
+              : v->proto == OVPN_PROTO_TCP ? OVPN_PROXY_SOCKS_TCP
+                                           : OVPN_PROXY_SOCKS_UDP,
       .host = host,
       .port = port,
       /* a name and a password in a profile that names no method are there to be used */
@@ -200,7 +238,7 @@ static OvpnStatus new_machine(Engine *e, const char *host, uint16_t port, OvpnFa
       .wall_time = (uint64_t)wall.tv_sec,
       .random = engine_random,
   };
-  OvpnStatus s = ovpn_proxy_new(&p, &e->via.machine, f);
+  OvpnStatus s = ovpn_proxy_new(&p, &v->machine, f);
   ovpn_secret_free(text);
   return s;
 }
@@ -214,59 +252,81 @@ static bool server_address(const char *host, uint16_t port, OvpnSocksAddress *re
   return ret->ip_len > 0;
 }
 
-void via_start(Engine *e, OvpnProto proto, bool ipv6, const char *host, uint16_t port, int fd)
+void via_start(Engine *e, Via *v, const DriveLink *l)
 {
   OvpnFailure f = {0};
-  e->via.fd = fd;
-  e->via.proto = proto;
-  e->via.ipv6 = ipv6;
+  via_init(v);
+  v->fd = l->fd;
+  v->number = l->number;
+  v->remote = l->remote;
+  v->proto = l->proto;
+  v->ipv6 = l->ipv6;
   if (!e->config.proxy_type ||
-      (proto == OVPN_PROTO_UDP && !server_address(host, port, &e->via.server))) {
-    fail(e, OVPN_FAIL_INTERNAL, "no proxy, or the server has no address");
+      (l->proto == OVPN_PROTO_UDP && !server_address(l->host, l->port, &v->server))) {
+    fail(e, v, OVPN_FAIL_INTERNAL, "no proxy, or the server has no address");
     return;
   }
-  OvpnStatus s = new_machine(e, host, port, &f);
+  OvpnStatus s = new_machine(e, v, l->host, l->port, &f);
   if (s != OVPN_OK) {
     ovpn_failure_set(&f, s, "proxy");
-    drive_fail(e, &f);
+    give_up(e, v, &f);
     return;
   }
-  ovpn_proxy_start(e->via.machine);
-  act(e, NULL, 0);
+  ovpn_proxy_start(v->machine);
+  act(e, v, NULL, 0);
 }
 
-void via_socket(Engine *e, int fd)
+static Via *find(Engine *e, uint16_t number)
 {
-  Via *v = &e->via;
-  if (v->machine && v->relay_wanted) {
+  if (e->via.machine && e->via.number == number)
+    return &e->via;
+  for (unsigned i = 0; i < RACE_RIVALS; i++)
+    if (e->race.rivals[i].via.machine && e->race.rivals[i].via.number == number)
+      return &e->race.rivals[i].via;
+  return NULL;
+}
+
+void via_socket(Engine *e, uint16_t number, int fd)
+{
+  Via *v = find(e, number);
+  if (!v || !(v->relay_wanted || v->socket_wanted)) {
+    close(fd); /* of a link that has ended in the meantime */
+    return;
+  }
+  ovpn_config_select(&e->config, v->remote);
+  if (v->relay_wanted) {
     ovpn_proxy_free(v->machine);
     v->machine = NULL;
     v->relay_wanted = false;
-    drive_open(e, OVPN_PROTO_UDP, v->ipv6, fd);
-    if (e->session)
-      e->link.head_len = (uint8_t)ovpn_socks_udp_header(&v->server, e->link.head);
-  } else if (v->machine && v->socket_wanted) {
+    open_link(e, v, OVPN_PROTO_UDP, fd);
+  } else {
     v->socket_wanted = false;
     v->fd = fd;
     ovpn_proxy_start(v->machine);
-    act(e, NULL, 0);
-  } else {
-    close(fd); /* of a link that has ended in the meantime */
+    act(e, v, NULL, 0);
   }
+  ovpn_config_select(&e->config, e->race.remote);
 }
 
-void via_answer(Engine *e)
+static void answer(Engine *e, Via *v)
 {
   static const OvpnSocksAddress none;
   OvpnFailure f = {0};
   const OvpnCredentials *k = &e->credentials;
-  if (!e->via.machine || ovpn_proxy_step(e->via.machine) != OVPN_PROXY_NEED_CREDENTIALS)
+  if (!v->machine || ovpn_proxy_step(v->machine) != OVPN_PROXY_NEED_CREDENTIALS)
     return;
-  if (ovpn_proxy_set_credentials(e->via.machine, (const char *)k->proxy_user.data,
-                                 &k->proxy_password, &f) != OVPN_OK) {
-    drive_fail(e, &f);
+  if (ovpn_proxy_set_credentials(v->machine, (const char *)k->proxy_user.data, &k->proxy_password,
+                                 &f) != OVPN_OK) {
+    give_up(e, v, &f);
     return;
   }
-  e->via.socket_wanted = true;
-  control_send_socket_wanted(e, false, &none);
+  v->socket_wanted = true;
+  control_send_socket_wanted(e, v->number, false, &none);
+}
+
+void via_answer(Engine *e)
+{
+  for (unsigned i = 0; i < RACE_RIVALS; i++)
+    answer(e, &e->race.rivals[i].via);
+  answer(e, &e->via);
 }

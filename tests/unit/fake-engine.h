@@ -123,8 +123,9 @@ void control_send_silent(Engine *e, bool silent)
   seen.silent += silent;
   seen.heard += !silent;
 }
-void control_send_socket_wanted(Engine *e, bool udp, const OvpnSocksAddress *relay)
+void control_send_socket_wanted(Engine *e, uint16_t number, bool udp, const OvpnSocksAddress *relay)
 {
+  seen.number = number;
   seen.sockets++;
   seen.udp = udp;
   seen.relay = *relay;
@@ -132,7 +133,7 @@ void control_send_socket_wanted(Engine *e, bool udp, const OvpnSocksAddress *rel
 void loop_forget_link(Engine *e)
 {
 }
-void loop_forget_via(Engine *e)
+void loop_forget_via(Engine *e, Via *v)
 {
 }
 void loop_forget_rival(Engine *e, unsigned i)
@@ -145,7 +146,7 @@ static void fake_engine_init(Engine *e)
   memset(&seen, 0, sizeof seen);
   e->phase = ENGINE_SESSION;
   e->now = 1000 * MS;
-  e->link.fd = e->via.fd = e->tun.fd = -1;
+  e->link.fd = e->via.fd = e->via.watch.fd = e->tun.fd = -1;
   e->link.proto = OVPN_PROTO_UDP;
   e->peer_id = 1;
   ovpn_config_init(&e->config);

@@ -26,12 +26,32 @@ void control_send_failed(Engine *e, const OvpnFailure *f, uint16_t number, bool 
   seen.others = others;
   seen.failure = *f;
 }
-void drive_take_over(Engine *e, const Link *l, OvpnSession *s)
+void drive_take_over(Engine *e, const Link *l, OvpnSession *s, const Via *v)
 {
   ovpn_session_free(e->session);
   link_close(&e->link);
   e->link = *l;
   e->session = s;
+  e->via = *v;
+}
+/* A way through a proxy that does nothing by itself. */
+static struct OvpnProxy *const machine = (void *)&seen;
+void via_init(Via *v)
+{
+  *v = (Via){.fd = -1, .watch.fd = -1};
+}
+void via_start(Engine *e, Via *v, const DriveLink *l)
+{
+  via_init(v);
+  v->machine = machine;
+  v->fd = l->fd;
+  v->number = l->number;
+}
+void via_end(Engine *e, Via *v)
+{
+  if (v->fd >= 0)
+    close(v->fd);
+  via_init(v);
 }
 void drive_drop(Engine *e)
 {
@@ -240,6 +260,69 @@ static void test_beside_a_tunnel(Engine *e)
   close(b.server);
 }
 
+static Via *join_proxied(Engine *e, uint16_t number, int fd)
+{
+  DriveLink l = {
+      .proto = OVPN_PROTO_UDP, .beside = true, .proxy = true, .number = number, .fd = fd};
+  race_join(e, &l);
+  for (unsigned i = 0; i < RACE_RIVALS; i++)
+    if (e->race.rivals[i].number == number)
+      return &e->race.rivals[i].via;
+  return NULL;
+}
+
+static void test_through_proxies(Engine *e)
+{
+  begin(e);
+  Ends a = ends(), b = ends(), relay = ends();
+  OvpnSocksAddress to = {.ip_len = 4, .ip = {192, 0, 2, 7}, .port = 1194};
+  uint8_t buf[64];
+  Via *v = join_proxied(e, 2, a.client);
+  Via *w = join_proxied(e, 3, b.client);
+  CHECK(v && w);
+  CHECK_INT(race_rivals(e), 2);
+  CHECK(!race_waits(e, 0)); /* for an answer of the server: not yet */
+  CHECK(race_deadline(e) == UINT64_MAX);
+  OvpnFailure f = {.status = OVPN_FAIL_PROXY};
+  race_via_failed(e, v, &f);
+  CHECK_INT(seen.failed, 1);
+  CHECK_INT(seen.number, 2);
+  CHECK_INT(seen.failure.status, OVPN_FAIL_PROXY);
+  CHECK_INT(race_rivals(e), 1);
+  w->machine = NULL; /* the relay stands; the connection to the proxy is kept */
+  Link *l = race_via_open(e, w, relay.client, &to);
+  CHECK(l && l->head_len == 10);
+  CHECK_INT(recv(relay.server, buf, sizeof buf, MSG_DONTWAIT), 11); /* the hello behind the head */
+  CHECK_INT(buf[10], 'h');
+  CHECK_MEM(buf, "\0\0\0\x01\xc0\0\x02\x07\x04\xaa", 10);
+  CHECK(race_waits(e, 1));
+  memcpy(buf + 10, "A", 1);
+  CHECK(send(relay.server, buf, 11, 0) == 11);
+  race_ready(e, 1);
+  CHECK_INT(seen.chosen, 1);
+  CHECK_INT(e->race.number, 3);
+  CHECK(e->via.fd == b.client && e->link.fd == relay.client);
+  via_end(e, &e->via);
+  finish(e);
+  close(a.server);
+  close(b.server);
+  close(relay.server);
+
+  begin(e); /* the own one ends while a rival is still on its way: that goes on as the own one */
+  a = ends();
+  ovpn_session_free(e->session);
+  e->session = NULL;
+  e->via.machine = machine;
+  CHECK(race_open(e));
+  CHECK(join_proxied(e, 2, a.client) != NULL);
+  CHECK(race_succeed(e));
+  CHECK_INT(e->race.number, 2);
+  CHECK(e->via.fd == a.client && e->via.machine == machine && !e->session);
+  via_end(e, &e->via);
+  finish(e);
+  close(a.server);
+}
+
 int main(void)
 {
   static Engine e;
@@ -249,5 +332,6 @@ int main(void)
   test_rivals_fail(&e);
   test_limits(&e);
   test_beside_a_tunnel(&e);
+  test_through_proxies(&e);
   TEST_END();
 }

@@ -23,16 +23,36 @@ void control_send_need(Engine *e, OvpnNeed need, unsigned flags, uint32_t second
   seen.needs++;
 }
 
+static Link other;
+static unsigned lost, preloaded;
+Link *race_via_open(Engine *e, Via *v, int fd, const OvpnSocksAddress *relay)
+{
+  CHECK(link_open(&other, relay ? OVPN_PROTO_UDP : OVPN_PROTO_TCP, false, fd));
+  return &other;
+}
+void race_via_failed(Engine *e, Via *v, const OvpnFailure *f)
+{
+  lost++;
+  seen.failure = *f;
+  via_end(e, v);
+}
+void race_via_preloaded(Engine *e, Via *v)
+{
+  preloaded++;
+}
+
 static void begin(Engine *e, const char *type)
 {
   fake_engine_init(e);
+  for (unsigned i = 0; i < RACE_RIVALS; i++)
+    via_init(&e->race.rivals[i].via);
   e->config.proxy_type = ovpn_secret_strdup(type);
   e->config.proxy_host = ovpn_secret_strdup("proxy.test");
 }
 
 static void finish(Engine *e, int peer)
 {
-  via_end(e);
+  via_end(e, &e->via);
   link_close(&e->link);
   fake_engine_clear(e);
   close(peer);
@@ -42,7 +62,7 @@ static int start(Engine *e, OvpnProto proto, const char *host)
 {
   int fd[2];
   CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
-  via_start(e, proto, false, host, 1194, fd[0]);
+  via_start(e, &e->via, &(DriveLink){.proto = proto, .host = host, .port = 1194, .fd = fd[0]});
   return fd[1];
 }
 
@@ -56,7 +76,7 @@ static size_t said(int peer, char *buf, size_t cap)
 static void answer(Engine *e, int peer, const void *p, size_t len)
 {
   CHECK(write(peer, p, len) == (ssize_t)len);
-  via_ready(e);
+  via_ready(e, &e->via);
 }
 
 static void test_http(Engine *e)
@@ -66,13 +86,13 @@ static void test_http(Engine *e)
   int peer = start(e, OVPN_PROTO_TCP, "vpn.test");
   said(peer, buf, sizeof buf);
   CHECK(strncmp(buf, "CONNECT vpn.test:1194 HTTP/1.0\r\n", 32) == 0);
-  CHECK_INT(via_events(e), VIA_IN);
+  CHECK_INT(via_events(&e->via), VIA_IN);
   answer(e, peer, "HTTP/1.0 200 ", 13);
   CHECK_INT(seen.opened, 0);
   answer(e, peer, "OK\r\n\r\nrest", 10);
   CHECK_INT(seen.opened, 1);
   CHECK(seen.proto == OVPN_PROTO_TCP && e->rx_more && e->via.fd == -1 && !e->via.machine);
-  CHECK_INT(via_events(e), 0);
+  CHECK_INT(via_events(&e->via), 0);
   CHECK_INT(e->link.in_end, 4); /* the server's first bytes are not lost */
   CHECK_MEM(e->link.in, "rest", 4);
   finish(e, peer);
@@ -93,7 +113,7 @@ static void test_http_refuses(Engine *e)
   peer = start(e, OVPN_PROTO_TCP, "vpn.test");
   said(peer, buf, sizeof buf);
   CHECK(shutdown(peer, SHUT_WR) == 0); /* it closes without a word */
-  via_ready(e);
+  via_ready(e, &e->via);
   CHECK_INT(seen.drive_failed, 1);
   CHECK_INT(seen.failure.status, OVPN_FAIL_PROXY);
   finish(e, peer);
@@ -117,7 +137,7 @@ static void test_http_asks(Engine *e)
   CHECK_INT(seen.sockets, 1); /* another connection, for another try */
   CHECK(!seen.udp && e->via.socket_wanted);
   CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
-  via_socket(e, fd[0]);
+  via_socket(e, 0, fd[0]);
   said(fd[1], buf, sizeof buf);
   CHECK(strstr(buf, "Proxy-Authorization: Basic ") != NULL);
   CHECK(!e->via.socket_wanted);
@@ -141,7 +161,7 @@ static void test_socks_relay(Engine *e)
   CHECK(seen.udp && seen.relay.ip_len == 4 && seen.relay.port == 0x1234);
   CHECK_MEM(seen.relay.ip, "\xc0\x00\x02\x09", 4);
   CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, fd) == 0);
-  via_socket(e, fd[0]);
+  via_socket(e, 0, fd[0]);
   CHECK_INT(seen.opened, 1);
   CHECK(seen.proto == OVPN_PROTO_UDP && e->via.fd >= 0); /* the connection keeps the relay open */
   CHECK_INT(e->link.head_len, 10);
@@ -149,7 +169,7 @@ static void test_socks_relay(Engine *e)
   answer(e, peer, "?", 1); /* of no interest */
   CHECK_INT(seen.drive_failed, 0);
   CHECK(shutdown(peer, SHUT_RDWR) == 0);
-  via_ready(e);
+  via_ready(e, &e->via);
   CHECK_INT(seen.drive_failed, 1);
   CHECK_INT(seen.failure.status, OVPN_FAIL_LINK);
   close(fd[1]);
@@ -167,11 +187,68 @@ static void test_odd_orders(Engine *e)
 
   begin(e, "socks"); /* a socket that nobody waits for is closed */
   CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
-  via_socket(e, fd[0]);
+  via_socket(e, 0, fd[0]);
   CHECK(write(fd[1], "x", 1) < 0);
   via_answer(e);
   CHECK_INT(seen.sockets, 0);
   finish(e, fd[1]);
+}
+
+/* Two at a time: each has its own machine, sockets and end. */
+static void test_rivals(Engine *e)
+{
+  char buf[512];
+  int fd[2], more[2];
+  static const char demand[] = "HTTP/1.0 407 Who?\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n";
+  lost = preloaded = 0;
+  begin(e, "http");
+  e->config.proxy_auth = OVPN_PROXY_AUTH_AUTO;
+  int peer = start(e, OVPN_PROTO_TCP, "first.test");
+  Via *v = &e->race.rivals[2].via;
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
+  via_start(
+      e, v,
+      &(DriveLink){
+          .proto = OVPN_PROTO_TCP, .host = "second.test", .port = 443, .number = 9, .fd = fd[0]});
+  said(peer, buf, sizeof buf);
+  CHECK(strstr(buf, "first.test") != NULL);
+  said(fd[1], buf, sizeof buf);
+  CHECK(strstr(buf, "second.test:443") != NULL);
+  CHECK(write(fd[1], demand, sizeof demand - 1) > 0);
+  via_ready(e, v);
+  CHECK_INT(seen.needs, 1);
+  CHECK(ovpn_blob_set(&e->credentials.proxy_user, "u", 2) &&
+        ovpn_blob_set(&e->credentials.proxy_password, "p", 1));
+  via_answer(e);
+  CHECK_INT(seen.sockets, 1); /* for the one that asked */
+  CHECK_INT(seen.number, 9);
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, more) == 0);
+  via_socket(e, 9, more[0]);
+  said(more[1], buf, sizeof buf);
+  CHECK(strstr(buf, "Proxy-Authorization: Basic ") != NULL);
+  CHECK(write(more[1], "HTTP/1.0 200 OK\r\n\r\nrest", 23) == 23);
+  via_ready(e, v);
+  CHECK(other.fd == more[0] && v->fd == -1 && !v->machine);
+  CHECK_INT(preloaded, 1);
+  CHECK_MEM(other.in, "rest", 4);
+  CHECK(e->via.machine && e->via.fd >= 0); /* the first one is as it was */
+  CHECK_INT(seen.opened, 0);
+  link_close(&other);
+
+  close(fd[1]);
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
+  via_start(
+      e, v,
+      &(DriveLink){
+          .proto = OVPN_PROTO_TCP, .host = "third.test", .port = 443, .number = 10, .fd = fd[0]});
+  close(fd[1]);
+  via_ready(e, v);
+  CHECK_INT(lost, 1);
+  CHECK_INT(seen.drive_failed, 0);
+  ovpn_blob_clear(&e->credentials.proxy_user);
+  ovpn_blob_clear(&e->credentials.proxy_password);
+  close(more[1]);
+  finish(e, peer);
 }
 
 int main(void)
@@ -183,5 +260,6 @@ int main(void)
   test_http_asks(&e);
   test_socks_relay(&e);
   test_odd_orders(&e);
+  test_rivals(&e);
   TEST_END();
 }

@@ -142,3 +142,6 @@ def relay_dies(l):
     finally:
         l.down(name)
         l.delete(name)
+
+
+import proxies_several  # noqa: E402,F401
