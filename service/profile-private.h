@@ -88,6 +88,8 @@ guint profile_file_argument(const OvpnOption *o);
 gboolean profile_cert_is_pkcs12(const char *cert, const char *key);
 /* PKCS#12 as DER, or as the base64 text of an inline block. */
 gboolean profile_bytes_are_pkcs12(const void *data, gsize len);
+/* Blanks in it mean nothing. FALSE: it is empty or no base64. */
+gboolean profile_base64_decode(const void *text, gsize len, OvpnBlob *ret);
 
 /* Parses extra-options. */
 gboolean profile_parse_extra(NMSettingVpn *vpn, OvpnOptionList *ret, GError **error);

@@ -88,7 +88,7 @@ gboolean profile_is_inline_marker(const char *arg)
   return arg && (!strcmp(arg, "[inline]") || !strcmp(arg, "[[INLINE]]"));
 }
 
-static gboolean base64_decode(const void *text, gsize len, OvpnBlob *ret)
+gboolean profile_base64_decode(const void *text, gsize len, OvpnBlob *ret)
 {
   const char *p = text;
   GString *clean = g_string_sized_new(len + 1);
@@ -126,7 +126,7 @@ gboolean nmovpn_data_uri_decode(const char *text, OvpnBlob *ret)
     ovpn_blob_clear(ret);
     return TRUE;
   }
-  return base64_decode(comma + 1, strlen(comma + 1), ret);
+  return profile_base64_decode(comma + 1, strlen(comma + 1), ret);
 }
 
 char *nmovpn_data_uri_encode(const void *data, gsize len)
@@ -172,8 +172,8 @@ gboolean profile_bytes_are_pkcs12(const void *data, gsize len)
   if (der_head(data, len, &p12, &encrypted))
     return p12;
   ovpn_auto_blob der = {0};
-  return len && base64_decode(data, len, &der) && der_head(der.data, der.len, &p12, &encrypted) &&
-         p12;
+  return len && profile_base64_decode(data, len, &der) &&
+         der_head(der.data, der.len, &p12, &encrypted) && p12;
 }
 
 gboolean nmovpn_pem_without_keys(const void *text, gsize len, OvpnBlob *ret)
