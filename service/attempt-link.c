@@ -2,7 +2,7 @@
 /* From the name of a server to a connected socket: GResolver, family and port, OPEN_LINK, and for
  * TCP the wait for the connection.
  *
- * Trusts the resolver's types only. Every outcome goes to attempt.c: resolved, linked, or this
+ * Trusts the resolver's types only. Every outcome goes to attempt-next.c: resolved, linked, or this
  * address failed. DESIGN.md §6, §2 (OPEN_LINK). */
 #include "service/attempt-private.h"
 #include <glib-unix.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files of an attempt (attempt*.c) share; above its functions stands whose they are. Only
- * attempt.c changes the state. */
+/* What the files of an attempt (attempt*.c) share; above its functions stands whose they are.
+ * The state changes in nmovpn_attempt_set_state() only. */
 #pragma once
 #include <gio/gio.h>
 #include "helper/core/config.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The service's log sink: journal with fields, else syslog, else stderr.
  *
- * Trusts nothing it prints: control characters and broken UTF-8 are replaced, lines are cut. Holds
- * the only mutable file-level state of the service (level, sink, fields), set by the main thread;
+ * Trusts nothing it prints: control characters and broken UTF-8 are replaced, lines are cut. Its
+ * file-level state (level, sink, fields; beside the engine that is kept ready in engine-process.c
+ * the only one that changes) is set by the main thread;
  * GLib's worker thread may log too, so the fields are read under a lock. ARCHITECTURE.md §7. */
 #include "service/log.h"
 #include <stdio.h>
@@ -129,14 +130,9 @@ void nmovpn_log_set_state(const char *state)
   g_mutex_unlock(&lock);
 }
 
-static gboolean enabled(int level)
-{
-  return level <= max_level;
-}
-
 void nmovpn_log(int level, const char *format, ...)
 {
-  if (!enabled(level))
+  if (level > max_level)
     return;
   va_list ap;
   va_start(ap, format);

@@ -3,7 +3,8 @@
  * §19.
  *
  * Handlers for config-apply.c (arguments are of the right form already), then what is derived from
- * all of them. Invariant after ovpn_config_finish_remotes: every remote has host, port, protocol.
+ * all of them. Invariant after ovpn_config_finish_remotes: every remote has port and protocol,
+ * and a host unless it waits for the peer.
  */
 #include "helper/core/config.h"
 #include "helper/core/config-parts.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The typed configuration: defaults, ownership, derived values and the checks of the whole.
  *
- * Trusts nothing in the list. Invariants after ovpn_config_apply succeeded: every remote has host,
- * port, protocol; data_ciphers holds only names that the data channel can do, and at least one;
- * there is a way to verify the server; fingerprints are lower-case hex. spec §10, §17.1, §17.5,
- * §19. */
+ * Trusts nothing in the list. Invariants after ovpn_config_apply succeeded: every remote has port
+ * and protocol, and a host unless it waits for the peer; data_ciphers holds only names that the
+ * data channel can do, and at least one; there is a way to verify the server; fingerprints are
+ * lower-case hex. spec §10, §17.1, §17.5, §19. */
 #include "helper/core/config.h"
 #include "helper/core/cipher-names.h"
 #include "helper/core/config-parts.h"

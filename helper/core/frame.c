@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Compression framing. spec §12.1.
  *
- * We never compress (the length of compressed text tells about its content), but understand all
- * framings and decompress what old servers send. Input is authenticated but not trusted further:
- * every output is bounded by the scratch buffer and the libraries' bounds-checked decoders are
- * used. */
+ * Framing is added here; packets are compressed, where the profile asks for it at all, in pack.c.
+ * All framings are understood, and what others compressed is decompressed. Input is authenticated
+ * but not trusted further: every output is bounded by the scratch buffer and the libraries'
+ * bounds-checked decoders are used. */
 #include "helper/core/inner.h"
 #include <limits.h>
 #include <lz4.h>
