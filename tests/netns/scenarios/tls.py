@@ -2,17 +2,22 @@
 """TLS versions, key types and containers, and every check of the server's certificate, good and bad."""
 import base64
 import os
+import re
 
+from lab import check
 from pki import fingerprint, read, run
 from registry import add, scenario
 
 
-def good(server_lines, client_lines, **kw):
+def good(server_lines, client_lines, want='', **kw):
+    """want: what the server says of the control channel."""
     def f(l):
         lines = [x.format(**names(l)) for x in client_lines]
         key = 'tls' + '|'.join(server_lines) + kw.get('ca', '')
         s = l.server(key, server_lines, ca=kw.get('ca', 'ec'))
-        l.cycle(s, lines)
+        before = len(s.log())
+        l.cycle(s, lines, then=lambda n: check(re.search('Control Channel: ' + want, s.log()[before:]),
+                                               'the server does not say “%s”' % want))
         if server_lines or 'ca' in kw:
             l.drop_server(key)
     return f
@@ -47,10 +52,10 @@ def bad(cause, client_lines, cert=None, **kw):
 
 
 GOOD = (
-    ('tls12', ['tls-version-max 1.2'], []),
-    ('tls13', ['tls-version-min 1.3'], []),
-    ('tls12-by-client', [], ['tls-version-max 1.2']),
-    ('tls13-by-client', [], ['tls-version-min 1.3']),
+    ('tls12', ['tls-version-max 1.2'], [], 'TLSv1.2'),
+    ('tls13', ['tls-version-min 1.3'], [], 'TLSv1.3'),
+    ('tls12-by-client', [], ['tls-version-max 1.2'], 'TLSv1.2'),
+    ('tls13-by-client', [], ['tls-version-min 1.3'], 'TLSv1.3'),
     ('tls-version-or-highest', [], ['tls-version-min 1.2 or-highest']),
     ('remote-cert-tls', [], ['remote-cert-tls server']),
     ('remote-cert-eku', [], ['remote-cert-eku "TLS Web Server Authentication"']),
@@ -65,13 +70,15 @@ GOOD = (
     ('verify-hash', [], ['verify-hash {cafp} SHA256']),
     ('crl-file', [], ['crl-verify {crl}']),
     ('crl-directory', [], ['crl-verify {crldir} dir']),
-    ('tls-cipher', [], ['tls-version-max 1.2', 'tls-cipher TLS-ECDHE-ECDSA-WITH-AES-256-GCM-SHA384']),
-    ('tls-ciphersuites', [], ['tls-version-min 1.3', 'tls-ciphersuites TLS_AES_128_GCM_SHA256']),
+    ('tls-cipher', [], ['tls-version-max 1.2', 'tls-cipher TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256'],
+     '.*ECDHE-ECDSA-AES128-GCM-SHA256'),
+    ('tls-ciphersuites', [], ['tls-version-min 1.3', 'tls-ciphersuites TLS_AES_128_GCM_SHA256'],
+     '.*TLS_AES_128_GCM_SHA256'),
     ('tls-cert-profile-preferred', [], ['tls-cert-profile preferred']),
     ('tls-cert-profile-suiteb', [], ['tls-cert-profile suiteb']),
 )
-for _n, _s, _c in GOOD:
-    add('tls', _n, good(_s, _c))
+for _n, *_args in GOOD:
+    add('tls', _n, good(*_args))
 for _ca in ('rsa', 'ed25519'):
     add('tls', _ca, good([], ['remote-cert-tls server'], ca=_ca))
     add('tls', _ca + '-tls12', good(['tls-version-max 1.2'], [], ca=_ca))
