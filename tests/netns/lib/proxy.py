@@ -38,8 +38,10 @@ class Proxy:
                                       'mount --bind "$0" /etc/hosts; exec "$@"', hosts, program] + args,
                                      stdout=self.out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                      start_new_session=True)
-        wait_for('%s listens: %s/log' % (kind, self.dir), lambda: ':%d ' % self.port in l.on_server(
-            'ss', '-Hltn'), 15, 0.05)
+        wait_for('%s listens: %s/log' % (kind, self.dir), self.listens, 30, 0.05)
+
+    def listens(self):
+        return ':%d ' % self.port in self.l.on_server('ss', '-Hltn')
 
     def file(self, name, text):
         path = self.dir + '/' + name
@@ -95,9 +97,12 @@ socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 }
         return self
 
     def __exit__(self, *exc):
+        from lab import wait_for
         os.killpg(self.proc.pid, signal.SIGKILL)  # some have a process for each connection
         self.proc.wait()
         self.out.close()
+        # the socket is closed when the last of them is gone; before, the next proxy could not have the port
+        wait_for('%s is gone' % self.kind, lambda: not self.listens(), 10, 0.02)
 
 
 def md4(data):
