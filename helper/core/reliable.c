@@ -9,7 +9,8 @@
 #include "helper/core/reliable.h"
 #include <assert.h>
 
-enum { FAST_RETRANSMIT_ACKS = 3 };
+enum { FAST_RETRANSMIT_ACKS = 3, ROUND_TRIPS = 3 };
+static const uint64_t LEAST_TIMEOUT = 300000000u; /* ns; of a peer that is busy for a moment, too */
 
 void ovpn_reliable_init(OvpnReliable *r, uint64_t initial_timeout)
 {
@@ -47,6 +48,16 @@ bool ovpn_reliable_idle(const OvpnReliable *r)
   return true;
 }
 
+/* A loss on a path that is known to be quick need not cost the two seconds of tls-timeout. */
+static uint64_t first_timeout(const OvpnReliable *r)
+{
+  if (r->round_trip == 0 || r->round_trip > r->initial_timeout / ROUND_TRIPS)
+    return r->initial_timeout;
+  uint64_t t = r->round_trip * ROUND_TRIPS;
+  t = t < LEAST_TIMEOUT ? LEAST_TIMEOUT : t;
+  return t < r->initial_timeout ? t : r->initial_timeout;
+}
+
 bool ovpn_reliable_queue(OvpnReliable *r, uint8_t opcode, const void *data, size_t len, bool wkc,
                          uint64_t now)
 {
@@ -63,7 +74,9 @@ bool ovpn_reliable_queue(OvpnReliable *r, uint8_t opcode, const void *data, size
   s->later_acks = 0;
   s->steady = 0;
   s->next_send = now;
-  s->timeout = r->initial_timeout;
+  s->sent = false;
+  s->sent_at = 0;
+  s->timeout = first_timeout(r);
   if (len)
     memcpy(s->data, data, len);
   return true;
@@ -79,6 +92,8 @@ const OvpnSendSlot *ovpn_reliable_due(OvpnReliable *r, uint64_t now)
   OvpnSendSlot *s = lowest(r, now);
   if (!s)
     return NULL;
+  s->sent_at = s->sent || now == 0 ? 0 : now;
+  s->sent = true;
   s->next_send = later(now, s->timeout);
   if (s->steady > 0)
     s->steady--;
@@ -96,6 +111,8 @@ void ovpn_reliable_acked(OvpnReliable *r, uint32_t id, uint64_t now)
     if (s->used && s->id == id) {
       s->used = false;
       news = true;
+      if (s->sent_at && now > s->sent_at)
+        r->round_trip = now - s->sent_at;
     }
   }
   /* Repeated acks are common (peers fill free places with them) and say nothing about a loss. */

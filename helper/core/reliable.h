@@ -7,13 +7,14 @@
 enum { OVPN_SEND_WINDOW = 6, OVPN_RECV_WINDOW = 12, OVPN_MSG_MAX = 1400 /* payload bytes */ };
 
 typedef struct OvpnSendSlot {
-  bool used, wkc;
+  bool used, wkc, sent;
   uint8_t opcode;
   uint32_t id;
   uint16_t len;
   uint8_t later_acks;
   uint8_t steady;              /* so many times more the timeout is not doubled */
   uint64_t next_send, timeout; /* ns */
+  uint64_t sent_at;            /* ns; the only transmission so far, 0 = none or several */
   uint8_t data[OVPN_MSG_MAX];
 } OvpnSendSlot;
 typedef struct OvpnRecvSlot {
@@ -25,7 +26,8 @@ typedef struct OvpnRecvSlot {
 
 typedef struct OvpnReliable {
   uint32_t next_send_id, next_recv_id;
-  uint64_t initial_timeout; /* ns */
+  uint64_t initial_timeout; /* ns; the largest there is before doubling */
+  uint64_t round_trip;      /* ns, the newest measurement; 0 = none yet */
   OvpnSendSlot send[OVPN_SEND_WINDOW];
   OvpnRecvSlot recv[OVPN_RECV_WINDOW]; /* slot = id % window */
   uint32_t acks[OVPN_ACKS_MAX];

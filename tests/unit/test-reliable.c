@@ -32,6 +32,31 @@ static void test_retransmission(void)
   CHECK(ovpn_reliable_idle(&r) && !ovpn_reliable_due(&r, UINT64_MAX - 1));
 }
 
+/* Three round trips, when they are known, but not less than 0.3 s and not more than before. */
+static void test_round_trip(void)
+{
+  static const struct {
+    uint64_t took, timeout;
+  } cases[] = {{S / 1000, 3 * S / 10}, {S / 5, 3 * S / 5}, {S, 2 * S}, {0, 2 * S}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    static OvpnReliable r;
+    uint64_t now = 100 * S;
+    ovpn_reliable_init(&r, 2 * S);
+    CHECK(ovpn_reliable_queue(&r, 4, "a", 1, false, now) && ovpn_reliable_due(&r, now));
+    now += cases[i].took;
+    ovpn_reliable_acked(&r, 0, now);
+    CHECK(ovpn_reliable_queue(&r, 4, "b", 1, false, now) && ovpn_reliable_due(&r, now));
+    CHECK_INT(ovpn_reliable_deadline(&r), now + cases[i].timeout);
+    now = ovpn_reliable_deadline(&r);
+    CHECK(ovpn_reliable_due(&r, now));
+    CHECK_INT(ovpn_reliable_deadline(&r), now + 2 * cases[i].timeout);
+    /* which of the two is acknowledged, nobody knows: no measurement */
+    uint64_t before = r.round_trip;
+    ovpn_reliable_acked(&r, 1, now + 1);
+    CHECK(r.round_trip == before);
+  }
+}
+
 static void test_window(void)
 {
   static OvpnReliable r;
@@ -183,6 +208,7 @@ static void test_noise(void)
 int main(void)
 {
   test_retransmission();
+  test_round_trip();
   test_window();
   test_receive();
   test_noise();
