@@ -45,6 +45,8 @@ enum {
   PROBE_TCP_MS = 1000, /* between two probes over TCP, where none is lost */
   VERDICT_MAX_MS = 2000,
   MOVING_MS = 1000, /* TCP: acknowledged so recently, the connection lives */
+  PINGS_MISSED = 2,
+  PING_LATE_MS = 2000,
   PROBES_MIN = 3,   /* without an answer, before a session is given up */
   REFUSALS_MIN = 2, /* the same, where no probe was ever answered */
 };
@@ -101,6 +103,7 @@ static void tell_heard(Engine *e)
 static void certain(Engine *e)
 {
   Revive *r = &e->revive;
+  r->heard = e->now;
   r->silent_since = 0;
   r->tcp_until = 0;
   r->refusals = 0;
@@ -305,6 +308,17 @@ static void ask(Engine *e)
   control_send_silent(e, true);
 }
 
+/* When two pings of the server have not come: nobody sends payload, but somebody may want to reach
+ * us. Servers ping as often as they have told us to (keepalive). UINT64_MAX = it may be silent. */
+static uint64_t missed_at(const Engine *e)
+{
+  const OvpnPushed *p = ovpn_session_pushed(e->session);
+  int ping = p && p->ping >= 0 ? p->ping : (int)e->config.ping;
+  if (ping <= 0 || !e->revive.heard)
+    return UINT64_MAX;
+  return e->revive.heard + ((uint64_t)ping * PINGS_MISSED * 1000 + PING_LATE_MS) * ms;
+}
+
 /* false: nothing can be concluded from silence. */
 static bool watch_silence(Engine *e)
 {
@@ -319,7 +333,7 @@ static bool watch_silence(Engine *e)
     return false;
   }
   uint64_t patience = r->patience ? r->patience : PATIENCE_MS * ms;
-  bool silent = r->silent_since && e->now >= r->silent_since + patience;
+  bool silent = (r->silent_since && e->now >= r->silent_since + patience) || e->now >= missed_at(e);
   if (!r->doubt && (silent || e->link.refused))
     begin_doubt(e, e->link.refused ? 0 : HELLO_MS, over_udp(e) ? TELL_MS : TELL_TCP_MS);
   return true;
@@ -391,7 +405,9 @@ uint64_t revive_deadline(const Engine *e)
   if (!judges(r))
     return r->learned < LEARN_MAX && r->learn_at ? r->learn_at : t;
   if (!r->doubt)
-    return r->silent_since ? r->silent_since + (r->patience ? r->patience : PATIENCE_MS * ms) : t;
+    return earlier(
+        missed_at(e),
+        r->silent_since ? r->silent_since + (r->patience ? r->patience : PATIENCE_MS * ms) : t);
   uint64_t due = r->answered ? r->answered : r->other;
   t = earlier(t, r->probe_at);
   if (!r->answered)

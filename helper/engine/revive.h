@@ -10,6 +10,7 @@ typedef struct Revive {
   bool works;            /* this server answers probes */
   unsigned learned;      /* probes that were sent to find that out */
   uint64_t learn_at;     /* the next of them */
+  uint64_t heard;        /* when anything came last; 0 = not yet */
   uint64_t silent_since; /* payload went out, and nothing has come since; 0 = no */
   uint64_t patience;     /* how long that may last; 0 = the shortest */
   uint64_t doubt;        /* since when we ask; 0 = no */

@@ -20,6 +20,10 @@ bool datapath_send(Datapath *dp, Batch *tx, const uint8_t *payload, size_t len)
   return true;
 }
 const uint8_t ovpn_ping_magic[16];
+const OvpnPushed *ovpn_session_pushed(const OvpnSession *s)
+{
+  return NULL;
+}
 
 static void up(Engine *e, bool works)
 {
@@ -87,6 +91,25 @@ static void test_silence(Engine *e)
   CHECK_INT(seen.freed, 1);
   pass(e, 5000);
   CHECK_INT(seen.replaced, 0);
+  down(e);
+}
+
+/* Nobody sends payload: two pings of the server that did not come are a reason, too. */
+static void test_missed_pings(Engine *e)
+{
+  up(e, true);
+  e->config.ping = 3;
+  revive_note(e, true, false);
+  pass(e, 7900);
+  CHECK(!e->revive.doubt && revive_deadline(e) == e->now + 100 * MS);
+  pass(e, 200);
+  CHECK(e->revive.doubt);
+  revive_alive(e); /* it had nothing to say */
+  pass(e, 7900);
+  CHECK(!e->revive.doubt);
+  e->config.ping = 0;
+  pass(e, 60000);
+  CHECK(!e->revive.doubt);
   down(e);
 }
 
@@ -365,6 +388,7 @@ int main(void)
   static Engine e;
   test_learns(&e);
   test_silence(&e);
+  test_missed_pings(&e);
   test_patience(&e);
   test_started_anew(&e);
   test_closed_port(&e);

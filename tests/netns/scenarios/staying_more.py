@@ -78,6 +78,20 @@ def reordering(l):
         l.drop_server('disorder')
 
 
+@scenario
+def crash_while_nobody_speaks(l):
+    """No packet of ours tells of it: the pings that do not come do, long before ping-restart."""
+    s = l.server('idle', ['keepalive 2 120'])
+    with Up(l, s) as u:
+        learned(u)
+        crash(s)
+        begin = time.monotonic()
+        wait_for('a new session', lambda: 'Peer Connection Initiated' in s.log(), 20)
+        print('    noticed after %.1f s' % (time.monotonic() - begin), flush=True)
+        u.kept()
+        l.ping(s)
+
+
 def hosts(l, address):
     """The name of the server that moves, in the client's hosts file."""
     path = l.scratch + '/etc/hosts'
