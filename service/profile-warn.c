@@ -66,6 +66,13 @@ static void add_text(GPtrArray *to, const OvpnOption *o, const char *text)
   g_ptr_array_add(to, o->line ? g_strdup_printf(_("Line %u: %s"), o->line, text) : g_strdup(text));
 }
 
+static void add_word(GPtrArray *to, const OvpnOption *o, const char *format)
+{
+  g_autofree char *word = shown(o->argv[0]);
+  g_autofree char *text = g_strdup_printf(format, word);
+  add_text(to, o, text);
+}
+
 static void add_line(GPtrArray *to, const OvpnOption *o, const char *format, const char *why)
 {
   g_autofree char *word = shown(o->argv[0]);
@@ -112,7 +119,12 @@ gboolean profile_warn(const OvpnOptionList *l, const OvpnOption *o, GPtrArray *w
     add_line(warnings, o, _("“%s” keeps this connection from working: %s"), f.text);
     return TRUE;
   }
-  if (ovpn_option_doubt(o, &f) != OVPN_OK)
+  if (o->id == OVPN_OPT_NO_REPLAY || o->id == OVPN_OPT_NO_IV)
+    /* TRANSLATORS: an option that weakens the protection of packets */
+    add_word(warnings, o,
+             _("“%s” makes the connection less secure; ask the administrator of the server to do "
+               "without it"));
+  else if (ovpn_option_doubt(o, &f) != OVPN_OK)
     add_text(warnings, o, f.text);
   else if (compression_not_given(l, o))
     /* TRANSLATORS: an option. “allow-compression yes” is a line of a file and stays as it is. */

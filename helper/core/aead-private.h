@@ -43,7 +43,8 @@ struct OvpnDataKey {
   unsigned mac_len; /* 0 = auth none */
   uint8_t key_id;
   int32_t peer_id;
-  bool bare;             /* static key mode: packets without a head */
+  bool bare; /* static key mode: packets without a head */
+  OvpnDataForm form;
   uint32_t time;         /* of long ids */
   uint64_t sent, blocks; /* ids used; AES-GCM usage */
   OvpnRandom random;
@@ -61,7 +62,7 @@ static inline size_t data_head_len(const OvpnDataKey *k)
 }
 static inline size_t data_iv_len(const OvpnDataKey *k)
 {
-  return k->row->pub.iv;
+  return k->form.no_iv && k->row->pub.block > 1 ? 0 : k->row->pub.iv;
 }
 /* CFB and OFB: the IV is the packet id, which then is a long one. */
 static inline bool data_iv_is_id(const OvpnDataKey *k)
@@ -71,6 +72,11 @@ static inline bool data_iv_is_id(const OvpnDataKey *k)
 static inline bool data_long_id(const OvpnDataKey *k)
 {
   return k->bare || data_iv_is_id(k);
+}
+/* Bytes of the id in front of the payload. */
+static inline size_t data_id_len(const OvpnDataKey *k)
+{
+  return data_iv_is_id(k) || k->form.no_ids ? 0 : data_long_id(k) ? LONG_ID_LEN : ID_LEN;
 }
 
 /* aead.c: puts the head in front of `at`; returns its start. */

@@ -21,6 +21,7 @@ enum {
   NONCE_LEN = 12,
   HALF = 128,
   HMAC_AT = 64,
+  WINDOW = 64,
 };
 static const uint64_t LAST_ID = 0xfffffffe, RENEGOTIATE_AT = 0xff000000;
 /* AES-GCM: blocks and packets under one key, spec §11.6; renegotiate at seven eighths of it. */
@@ -97,12 +98,12 @@ static bool all_zero(const uint8_t *p, size_t n)
 }
 
 /* slices: 64 bytes cipher, 64 bytes HMAC (spec §9.3). */
-static OvpnStatus half_init(Half *h, const Row *row, const char *auth, unsigned mac_len,
-                            const uint8_t slices[HALF], OvpnFailure *f)
+static OvpnStatus half_init(Half *h, const Row *row, size_t bytes, const char *auth,
+                            unsigned mac_len, const uint8_t slices[HALF], OvpnFailure *f)
 {
-  if (all_zero(slices, row->pub.key_len))
+  if (all_zero(slices, bytes))
     return ovpn_failure_set(f, OVPN_FAIL_KEY_DERIVATION, "%s: the key is all zero", row->pub.name);
-  gnutls_datum_t key = {(uint8_t *)(uintptr_t)slices, row->pub.key_len};
+  gnutls_datum_t key = {(uint8_t *)(uintptr_t)slices, (unsigned)bytes};
   int rc = 0;
   switch (row->method) {
   case METHOD_GCM:
@@ -118,7 +119,7 @@ static OvpnStatus half_init(Half *h, const Row *row, const char *auth, unsigned 
   case METHOD_CFB8:
   case METHOD_CFB1:
   case METHOD_OFB:
-    if (!ovpn_block_init(&h->block, (OvpnBlockKind)row->lib, slices))
+    if (!ovpn_block_init(&h->block, (OvpnBlockKind)row->lib, slices, bytes))
       return ovpn_failure_set(f, OVPN_FAIL_KEY_DERIVATION, "%s: weak key", row->pub.name);
     break;
   case METHOD_NONE:
@@ -131,10 +132,34 @@ static OvpnStatus half_init(Half *h, const Row *row, const char *auth, unsigned 
   return OVPN_OK;
 }
 
+/* Bytes of the cipher's key, 0 = not possible. */
+static size_t key_len(const Row *row, size_t wanted)
+{
+  switch (row->method) {
+  case METHOD_NONE:
+  case METHOD_GCM:
+  case METHOD_CHACHA:
+  case METHOD_CBC:
+    break;
+  case METHOD_BLOCK_CBC:
+  case METHOD_CFB:
+  case METHOD_CFB8:
+  case METHOD_CFB1:
+  case METHOD_OFB:
+    return ovpn_block_key_len((OvpnBlockKind)row->lib, row->pub.key_len, wanted);
+  }
+  return row->pub.key_len;
+}
+
 /* Everything but the two directions. */
 static OvpnStatus key_init(OvpnDataKey **ret, const Row *row, const char *auth,
-                           uint32_t replay_window, OvpnRandom random, void *user, OvpnFailure *f)
+                           const OvpnDataForm *form, OvpnRandom random, void *user, OvpnFailure *f)
 {
+  static const OvpnDataForm usual;
+  form = form ? form : &usual;
+  if (row->pub.key_len && !key_len(row, form->key_len))
+    return ovpn_failure_set(f, OVPN_FAIL_CONFIG, "keysize: a key of %s cannot have %u bits",
+                            row->pub.name, form->key_len * 8);
   if (!row->pub.aead && !ovpn_digest_name(auth))
     return ovpn_failure_set(f, OVPN_FAIL_CONFIG, "auth: unknown digest \"%s\"", auth);
   OvpnDataKey *k = calloc(1, sizeof(*k));
@@ -144,7 +169,8 @@ static OvpnStatus key_init(OvpnDataKey **ret, const Row *row, const char *auth,
   k->mac_len = row->pub.aead ? 0 : ovpn_digest_len(auth);
   k->random = random;
   k->user = user;
-  ovpn_replay_init(&k->replay, replay_window);
+  k->form = *form;
+  ovpn_replay_init(&k->replay, form->window ? form->window : WINDOW);
   assert(k->mac_len <= OVPN_MAC_MAX && row->pub.iv <= BLOCK_MAX);
   assert(row->pub.block == 1 || random);
   *ret = k;
@@ -154,9 +180,10 @@ static OvpnStatus key_init(OvpnDataKey **ret, const Row *row, const char *auth,
 static OvpnStatus key_halves(OvpnDataKey *k, const char *auth, const uint8_t *send,
                              const uint8_t *recv, OvpnDataKey **ret, OvpnFailure *f)
 {
-  OvpnStatus st = half_init(&k->send, k->row, auth, k->mac_len, send, f);
+  size_t len = key_len(k->row, k->form.key_len);
+  OvpnStatus st = half_init(&k->send, k->row, len, auth, k->mac_len, send, f);
   if (st == OVPN_OK)
-    st = half_init(&k->recv, k->row, auth, k->mac_len, recv, f);
+    st = half_init(&k->recv, k->row, len, auth, k->mac_len, recv, f);
   if (st != OVPN_OK)
     ovpn_data_key_free(k);
   else
@@ -166,12 +193,12 @@ static OvpnStatus key_halves(OvpnDataKey *k, const char *auth, const uint8_t *se
 
 OvpnStatus ovpn_data_key_new(const OvpnDataCipher *cipher, const char *auth,
                              const uint8_t block[256], bool client, uint8_t key_id, int32_t peer_id,
-                             uint32_t replay_window, OvpnRandom random, void *user,
+                             const OvpnDataForm *form, OvpnRandom random, void *user,
                              OvpnDataKey **ret, OvpnFailure *f)
 {
   OvpnDataKey *k = NULL;
   auth = auth ? auth : "SHA1";
-  OvpnStatus st = key_init(&k, (const Row *)cipher, auth, replay_window, random, user, f);
+  OvpnStatus st = key_init(&k, (const Row *)cipher, auth, form, random, user, f);
   if (st != OVPN_OK)
     return st;
   k->key_id = key_id & 7;
@@ -180,7 +207,7 @@ OvpnStatus ovpn_data_key_new(const OvpnDataCipher *cipher, const char *auth,
 }
 
 OvpnStatus ovpn_data_key_new_static(const OvpnDataCipher *cipher, const char *auth,
-                                    const uint8_t key[256], int direction, uint32_t replay_window,
+                                    const uint8_t key[256], int direction, const OvpnDataForm *form,
                                     uint32_t wall_time, OvpnRandom random, void *user,
                                     OvpnDataKey **ret, OvpnFailure *f)
 {
@@ -189,7 +216,7 @@ OvpnStatus ovpn_data_key_new_static(const OvpnDataCipher *cipher, const char *au
   if (!ovpn_cipher_in_static_key_mode(cipher->name))
     return ovpn_failure_set(f, OVPN_FAIL_CONFIG, "cipher: %s cannot be used with a static key",
                             cipher->name);
-  OvpnStatus st = key_init(&k, (const Row *)cipher, auth, replay_window, random, user, f);
+  OvpnStatus st = key_init(&k, (const Row *)cipher, auth, form, random, user, f);
   if (st != OVPN_OK)
     return st;
   k->bare = true;
@@ -227,8 +254,9 @@ void ovpn_data_key_set_time(OvpnDataKey *k, uint32_t wall_time)
 
 OvpnStatus ovpn_data_key_new_epoch(const OvpnDataCipher *cipher, const uint8_t block[256],
                                    bool client, uint8_t key_id, int32_t peer_id,
-                                   uint32_t replay_window, OvpnDataKey **ret, OvpnFailure *f)
+                                   const OvpnDataForm *form, OvpnDataKey **ret, OvpnFailure *f)
 {
+  static const OvpnDataForm usual;
   const Row *row = (const Row *)cipher;
   if (!cipher->aead || peer_id < 0)
     return ovpn_failure_set(f, OVPN_FAIL_PUSH,
@@ -238,16 +266,26 @@ OvpnStatus ovpn_data_key_new_epoch(const OvpnDataCipher *cipher, const uint8_t b
   if (!k)
     return ovpn_failure_set(f, OVPN_FAIL_MEMORY, "data channel key");
   k->row = row;
+  k->form = form ? *form : usual;
   k->key_id = key_id & 7;
   k->peer_id = peer_id & 0xffffff;
   OvpnStatus st = ovpn_epoch_new(row->lib, cipher->key_len, row->method == METHOD_GCM,
                                  block + (client ? 0 : HALF), block + (client ? HALF : 0),
-                                 replay_window, &k->epoch, f);
+                                 k->form.window ? k->form.window : WINDOW, &k->epoch, f);
   if (st == OVPN_OK)
     *ret = k;
   else
     ovpn_data_key_free(k);
   return st;
+}
+
+void ovpn_data_key_age(OvpnDataKey *k, uint64_t now)
+{
+  uint64_t late = k->form.late * UINT64_C(1000000000);
+  if (k->epoch)
+    ovpn_epoch_age(k->epoch, late, now);
+  else
+    ovpn_replay_age(&k->replay, late, now);
 }
 
 void ovpn_data_key_free(OvpnDataKey *k)
@@ -277,9 +315,8 @@ size_t ovpn_data_key_overhead(const OvpnDataKey *k)
     return OVPN_EPOCH_HEAD_LEN + OVPN_EPOCH_ID_LEN + OVPN_EPOCH_TAG_LEN;
   if (k->row->pub.aead)
     return data_head_len(k) + ID_LEN + TAG_LEN;
-  size_t id = data_iv_is_id(k) ? 0 : data_long_id(k) ? LONG_ID_LEN : ID_LEN;
   /* at most a block of padding */
-  return data_head_len(k) + id + k->mac_len + data_iv_len(k) +
+  return data_head_len(k) + data_id_len(k) + k->mac_len + data_iv_len(k) +
          (k->row->pub.block > 1 ? k->row->pub.block : 0);
 }
 

@@ -26,21 +26,30 @@ typedef struct OvpnDataCipher {
 const OvpnDataCipher *ovpn_data_cipher(const char *name);
 typedef void (*OvpnRandom)(void *user, uint8_t *buf, size_t len);
 
+/* Where a profile departs from the usual; NULL or zeros: as usual. */
+typedef struct OvpnDataForm {
+  uint32_t window; /* packets that may come out of order, 0 = 64 */
+  uint32_t late;   /* seconds that a packet may come later than newer ones, 0 = any time */
+  uint8_t key_len; /* of the cipher's key in bytes, where it can have several lengths; 0 = usual */
+  bool no_ids;     /* no-replay: CBC and "none" without packet ids */
+  bool no_iv;      /* CBC without an IV */
+} OvpnDataForm;
+
 typedef struct OvpnDataKey OvpnDataKey;
 /* block: 256 bytes of §9; `client`: which half sends. peer_id < 0: send DATA_V1. auth: digest name
- * for CBC. */
+ * for CBC. FAIL_CONFIG for a key_len that the cipher cannot have. */
 OvpnStatus ovpn_data_key_new(const OvpnDataCipher *cipher, const char *auth,
                              const uint8_t block[256], bool client, uint8_t key_id, int32_t peer_id,
-                             uint32_t replay_window, OvpnRandom random, void *user,
+                             const OvpnDataForm *form, OvpnRandom random, void *user,
                              OvpnDataKey **ret, OvpnFailure *f);
 /* The same with epochs (pushed aead-epoch): AEAD ciphers and DATA_V2 only, spec §11.6. */
 OvpnStatus ovpn_data_key_new_epoch(const OvpnDataCipher *cipher, const uint8_t block[256],
                                    bool client, uint8_t key_id, int32_t peer_id,
-                                   uint32_t replay_window, OvpnDataKey **ret, OvpnFailure *f);
+                                   const OvpnDataForm *form, OvpnDataKey **ret, OvpnFailure *f);
 /* Static key mode (spec §11.4): packets without a head, ids with a time; key: the 256 bytes of the
  * file; direction: OVPN_DIR_x. FAIL_CONFIG for a cipher that this mode does not allow. */
 OvpnStatus ovpn_data_key_new_static(const OvpnDataCipher *cipher, const char *auth,
-                                    const uint8_t key[256], int direction, uint32_t replay_window,
+                                    const uint8_t key[256], int direction, const OvpnDataForm *form,
                                     uint32_t wall_time, OvpnRandom random, void *user,
                                     OvpnDataKey **ret, OvpnFailure *f);
 /* Static key mode: one key serves for ever, so a key that is made anew must not begin with ids that
@@ -56,6 +65,8 @@ void ovpn_data_key_remember(const OvpnDataKey *k, OvpnIds *ids); /* other keys: 
 void ovpn_data_key_go_on(OvpnDataKey *k, const OvpnIds *ids);
 /* Unix seconds for ids with a time (CFB and OFB): before the first packet. */
 void ovpn_data_key_set_time(OvpnDataKey *k, uint32_t wall_time);
+/* Before packets that came at `now` (ns) are opened: for OvpnDataForm.late. */
+void ovpn_data_key_age(OvpnDataKey *k, uint64_t now);
 bool ovpn_data_key_is_bare(const OvpnDataKey *k); /* static key mode: everything is data */
 void ovpn_data_key_free(OvpnDataKey *k);
 uint8_t ovpn_data_key_id(const OvpnDataKey *k);

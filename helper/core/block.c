@@ -10,7 +10,7 @@
 #include <nettle/memxor.h>
 #include <string.h>
 
-enum { BLOCK_MAX = 16 };
+enum { BLOCK_MAX = 16, SLICE_LEN = 64 };
 
 #define USE(b, n, enc, dec)                                                                        \
   ((b)->size = (n), (b)->encrypt = (nettle_cipher_func *)(enc),                                    \
@@ -57,7 +57,57 @@ static bool init_des(OvpnBlock *b, OvpnBlockKind kind, const uint8_t *key)
   return ok;
 }
 
-bool ovpn_block_init(OvpnBlock *b, OvpnBlockKind kind, const uint8_t *key)
+size_t ovpn_block_key_len(OvpnBlockKind kind, size_t usual, size_t wanted)
+{
+  size_t least = usual, most = usual;
+  switch (kind) {
+  case OVPN_BLOCK_AES128:
+  case OVPN_BLOCK_AES192:
+  case OVPN_BLOCK_AES256:
+  case OVPN_BLOCK_CAMELLIA128:
+  case OVPN_BLOCK_CAMELLIA192:
+  case OVPN_BLOCK_CAMELLIA256:
+  case OVPN_BLOCK_DES:
+  case OVPN_BLOCK_DES_EDE:
+  case OVPN_BLOCK_DES_EDE3:
+  case OVPN_BLOCK_DESX:
+    return usual;
+  case OVPN_BLOCK_BLOWFISH:
+    least = BLOWFISH_MIN_KEY_SIZE / 2;
+    most = BLOWFISH_MAX_KEY_SIZE;
+    break;
+  case OVPN_BLOCK_CAST5:
+    least = CAST5_MIN_KEY_SIZE;
+    most = CAST5_MAX_KEY_SIZE;
+    break;
+  case OVPN_BLOCK_RC2:
+  case OVPN_BLOCK_RC2_64:
+  case OVPN_BLOCK_RC2_40:
+    least = 1;
+    most = SLICE_LEN;
+    break;
+  }
+  if (wanted == 0)
+    return usual;
+  return wanted >= least && wanted <= most ? wanted : 0;
+}
+
+/* The schedule goes round the key's bytes: a key said twice is the same key. Nettle takes none of
+ * less than eight bytes. */
+static bool init_blowfish(OvpnBlock *b, const uint8_t *key, size_t bytes)
+{
+  uint8_t twice[2 * BLOWFISH_MIN_KEY_SIZE];
+  USE(b, 8, blowfish_encrypt, blowfish_decrypt);
+  if (bytes >= BLOWFISH_MIN_KEY_SIZE)
+    return blowfish_set_key(&b->ctx.blowfish, bytes, key);
+  memcpy(twice, key, bytes);
+  memcpy(twice + bytes, key, bytes);
+  bool ok = blowfish_set_key(&b->ctx.blowfish, 2 * bytes, twice);
+  ovpn_wipe(twice, sizeof twice);
+  return ok;
+}
+
+bool ovpn_block_init(OvpnBlock *b, OvpnBlockKind kind, const uint8_t *key, size_t bytes)
 {
   switch (kind) {
   case OVPN_BLOCK_AES128:
@@ -85,11 +135,10 @@ bool ovpn_block_init(OvpnBlock *b, OvpnBlockKind kind, const uint8_t *key)
     camellia256_set_encrypt_key(&b->ctx.camellia256, key);
     return true;
   case OVPN_BLOCK_BLOWFISH:
-    USE(b, 8, blowfish_encrypt, blowfish_decrypt);
-    return blowfish_set_key(&b->ctx.blowfish, 16, key);
+    return init_blowfish(b, key, bytes);
   case OVPN_BLOCK_CAST5:
     USE(b, 8, cast128_encrypt, cast128_decrypt);
-    cast5_set_key(&b->ctx.cast, 16, key);
+    cast5_set_key(&b->ctx.cast, bytes, key);
     return true;
   case OVPN_BLOCK_DES:
   case OVPN_BLOCK_DES_EDE:
@@ -99,9 +148,10 @@ bool ovpn_block_init(OvpnBlock *b, OvpnBlockKind kind, const uint8_t *key)
   case OVPN_BLOCK_RC2:
   case OVPN_BLOCK_RC2_64:
   case OVPN_BLOCK_RC2_40: {
-    size_t len = kind == OVPN_BLOCK_RC2 ? 16 : kind == OVPN_BLOCK_RC2_64 ? 8 : 5;
+    /* what the name says stays the effective length, however long the key is */
+    unsigned bits = kind == OVPN_BLOCK_RC2 ? 128 : kind == OVPN_BLOCK_RC2_64 ? 64 : 40;
     USE(b, 8, arctwo_encrypt, arctwo_decrypt);
-    arctwo_set_key_ekb(&b->ctx.rc2, len, key, (unsigned)len * 8);
+    arctwo_set_key_ekb(&b->ctx.rc2, bytes, key, bits);
     return true;
   }
   }

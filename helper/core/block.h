@@ -61,8 +61,11 @@ typedef struct OvpnBlock {
   } ctx;
 } OvpnBlock;
 
-/* The key has the length that ciphers.def says. false: the key is a weak one. */
-bool ovpn_block_init(OvpnBlock *b, OvpnBlockKind kind, const uint8_t *key);
+/* How long a key is, in bytes: `usual` where nothing is wanted and for ciphers with one length
+ * only; 0 = it cannot be as long as is wanted. */
+size_t ovpn_block_key_len(OvpnBlockKind kind, size_t usual, size_t wanted);
+/* bytes: as ovpn_block_key_len says. false: the key is a weak one. */
+bool ovpn_block_init(OvpnBlock *b, OvpnBlockKind kind, const uint8_t *key, size_t bytes);
 /* In place. iv: one block; CBC: whole blocks. */
 void ovpn_block_crypt(const OvpnBlock *b, OvpnBlockMode mode, bool encrypt, const uint8_t *iv,
                       uint8_t *p, size_t len);

@@ -126,6 +126,15 @@ OvpnStatus ovpn_on_replay_window(ConfigApply *a, const OvpnOption *o, const Row 
   return OVPN_OK;
 }
 
+OvpnStatus ovpn_on_keysize(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  enum { MOST = 512 };
+  (void)row;
+  int64_t bits = number(arg(o, 1)); /* 0: not a number */
+  a->c->keysize = bits >= 0 && bits <= MOST ? (unsigned)bits : 0;
+  return OVPN_OK;
+}
+
 /* ---- sizes */
 
 unsigned ovpn_config_digest_len(const char *auth)
@@ -153,7 +162,8 @@ unsigned ovpn_config_link_overhead(const OvpnConfig *c, const char *cipher, bool
   enum { OPCODE = 1, TCP_LENGTH = 2, ID = 4, AEAD = 48 };
   static const char *const small[] = {"BF-", "DES-", "CAST5-", "RC2-", "IDEA-"};
   bool bare = ovpn_config_is_static(c);
-  unsigned head = (bare ? 0 : OPCODE) + (tcp ? TCP_LENGTH : 0), block = 16, id = bare ? 2 * ID : ID;
+  unsigned head = (bare ? 0 : OPCODE) + (tcp ? TCP_LENGTH : 0), block = 16;
+  unsigned id = c->no_replay ? 0 : bare ? 2 * ID : ID;
   if (strstr(cipher, "GCM") || strstr(cipher, "POLY1305"))
     return head + AEAD;
   head += ovpn_config_digest_len(c->auth);

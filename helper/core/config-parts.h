@@ -73,8 +73,8 @@ Handler ovpn_on_remote, ovpn_on_proto, ovpn_on_port, ovpn_on_exit_notify, ovpn_o
     ovpn_on_username_field, ovpn_on_fingerprint, ovpn_on_verify_hash, ovpn_on_auth_user_pass,
     ovpn_on_askpass, ovpn_on_auth_retry, ovpn_on_static_challenge, ovpn_on_pkcs11_id,
     ovpn_on_setenv, ovpn_on_upper, ovpn_on_data_ciphers, ovpn_on_auth, ovpn_on_compress,
-    ovpn_on_allow_compression, ovpn_on_replay_window, ovpn_on_ping_end, ovpn_on_keepalive,
-    ovpn_on_inactive;
+    ovpn_on_allow_compression, ovpn_on_replay_window, ovpn_on_keysize, ovpn_on_ping_end,
+    ovpn_on_keepalive, ovpn_on_inactive;
 
 /* ---- for handlers */
 

@@ -206,6 +206,8 @@ typedef struct OvpnConfig {
   bool comp_plain, comp_adaptive; /* comp-lzo no; comp-lzo, comp-lzo adaptive */
   bool comp_noadapt;
   unsigned replay_window, replay_time; /* 64, 15 */
+  bool no_replay, no_iv; /* data packets of CBC and "none" without packet id, of CBC without IV */
+  unsigned keysize;      /* bits of the key of `cipher`, 0 = usual; at most 512 */
   /* timers, seconds; 0 = off */
   unsigned ping, ping_restart, ping_exit, inactive, session_timeout;
   uint64_t inactive_bytes;

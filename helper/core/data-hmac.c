@@ -8,17 +8,20 @@
 #include "helper/core/wire.h"
 #include <string.h>
 
+/* iv: NULL = zeros */
 static bool crypt(const OvpnDataKey *k, Half *h, bool encrypt, const uint8_t *iv, uint8_t *p,
                   size_t len)
 {
+  static const uint8_t none[BLOCK_MAX];
   OvpnBlockMode mode = OVPN_MODE_CBC;
+  iv = iv ? iv : none;
   switch (k->row->method) {
   case METHOD_NONE:
   case METHOD_GCM:
   case METHOD_CHACHA:
     return true;
   case METHOD_CBC:
-    gnutls_cipher_set_iv(h->cbc, (void *)(uintptr_t)iv, data_iv_len(k));
+    gnutls_cipher_set_iv(h->cbc, (void *)(uintptr_t)iv, k->row->pub.iv);
     return (encrypt ? gnutls_cipher_encrypt2(h->cbc, p, len, p, len)
                     : gnutls_cipher_decrypt2(h->cbc, p, len, p, len)) == 0;
   case METHOD_BLOCK_CBC:
@@ -49,27 +52,28 @@ static void put_id(const OvpnDataKey *k, uint8_t *at, uint32_t id)
 }
 
 /* head | HMAC | IV | ciphertext of (id | payload | padding), the HMAC over all behind it. CFB and
- * OFB: the id is the IV. Without a cipher there is no IV. */
+ * OFB: the id is the IV. Without a cipher there is no IV. no-replay: there is no id; no-iv: the IV
+ * is zero and not sent. */
 OvpnStatus data_seal_hmac(OvpnDataKey *k, uint8_t *p, size_t len, uint32_t id, uint8_t **ret_pkt,
                           size_t *ret_len)
 {
-  size_t block = k->row->pub.block, iv_len = data_iv_len(k);
-  size_t id_len = data_iv_is_id(k) ? 0 : data_long_id(k) ? LONG_ID_LEN : ID_LEN;
+  size_t block = k->row->pub.block, iv_len = data_iv_len(k), id_len = data_id_len(k);
   uint8_t *text = p - id_len, *covered = text - iv_len;
   size_t n = id_len + len;
   if (data_iv_is_id(k)) {
     memset(covered, 0, iv_len);
     put_id(k, covered, id);
-  } else {
+  } else if (id_len) {
     put_id(k, text, id);
   }
   if (block > 1) {
     size_t pad = block - n % block;
     memset(text + n, (int)pad, pad);
     n += pad;
-    k->random(k->user, covered, iv_len);
+    if (iv_len)
+      k->random(k->user, covered, iv_len);
   }
-  if (iv_len && !crypt(k, &k->send, true, covered, text, n))
+  if (!crypt(k, &k->send, true, iv_len ? covered : NULL, text, n))
     return OVPN_FAIL_INTERNAL;
   uint8_t *mac = covered - k->mac_len;
   if (k->mac_len) {
@@ -131,7 +135,7 @@ OvpnStatus data_open_hmac(OvpnDataKey *k, uint8_t *pkt, size_t len, size_t head,
                           uint8_t **ret_payload, size_t *ret_len)
 {
   size_t block = k->row->pub.block, iv_len = data_iv_len(k), before = head + k->mac_len;
-  size_t id_len = data_iv_is_id(k) ? 0 : data_long_id(k) ? LONG_ID_LEN : ID_LEN;
+  size_t id_len = data_id_len(k);
   if (len < before + iv_len + (block > 1 ? block : id_len + data_iv_is_id(k)))
     return OVPN_DROP_TRUNCATED;
   uint8_t *covered = pkt + before, *text = covered + iv_len;
@@ -140,13 +144,15 @@ OvpnStatus data_open_hmac(OvpnDataKey *k, uint8_t *pkt, size_t len, size_t head,
     return OVPN_DROP_FORMAT;
   if (!mac_ok(k, pkt + head, covered, iv_len + n))
     return OVPN_DROP_AUTH;
-  if (iv_len && !crypt(k, &k->recv, false, covered, text, n))
+  if (!crypt(k, &k->recv, false, iv_len ? covered : NULL, text, n))
     return OVPN_DROP_AUTH;
   if (block > 1)
     n = unpad(text, n, block);
   if (n < id_len)
     return OVPN_DROP_AUTH;
-  OvpnStatus st = check_replay(k, data_iv_is_id(k) ? covered : text);
+  OvpnStatus st = OVPN_OK;
+  if (id_len || data_iv_is_id(k))
+    st = check_replay(k, data_iv_is_id(k) ? covered : text);
   if (st != OVPN_OK)
     return st;
   if (n == id_len)

@@ -189,6 +189,12 @@ OvpnStatus ovpn_epoch_seal(OvpnEpoch *e, uint8_t *head, size_t len)
              : OVPN_OK;
 }
 
+void ovpn_epoch_age(OvpnEpoch *e, uint64_t late, uint64_t now)
+{
+  ovpn_replay_age(&e->recv.replay, late, now);
+  ovpn_replay_age(&e->recv.replay_retiring, late, now);
+}
+
 uint64_t ovpn_epoch_packets(const OvpnEpoch *e)
 {
   return e->send.packets;

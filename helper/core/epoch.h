@@ -32,5 +32,6 @@ void ovpn_epoch_free(OvpnEpoch *e); /* wipes; NULL is fine */
 OvpnStatus ovpn_epoch_seal(OvpnEpoch *e, uint8_t *head, size_t len);
 /* A whole packet, in place; on OK the payload is *ret_len bytes behind head and id. */
 OvpnStatus ovpn_epoch_open(OvpnEpoch *e, uint8_t *pkt, size_t len, size_t *ret_len);
-uint64_t ovpn_epoch_packets(const OvpnEpoch *e);   /* sent in all epochs */
+void ovpn_epoch_age(OvpnEpoch *e, uint64_t late, uint64_t now); /* see ovpn_replay_age */
+uint64_t ovpn_epoch_packets(const OvpnEpoch *e);                /* sent in all epochs */
 bool ovpn_epoch_wants_new_key(const OvpnEpoch *e); /* few epochs are left: renegotiate */

@@ -260,6 +260,17 @@ static void add_addresses(Text *t, const OvpnConfig *c)
   }
 }
 
+static unsigned key_bits(const OvpnConfig *c, const char *cipher)
+{
+  return c->keysize ? c->keysize : ovpn_cipher_key_bits(cipher);
+}
+
+/* What data packets go without. */
+static void add_less(Text *t, const OvpnConfig *c)
+{
+  add(t, "%s%s", c->no_replay ? ",no-replay" : "", c->no_iv ? ",no-iv" : "");
+}
+
 /* Static key mode: what the peer's OCC REQUEST gets. */
 static size_t format_static(const OvpnConfig *c, bool tcp, Text *t)
 {
@@ -276,7 +287,8 @@ static size_t format_static(const OvpnConfig *c, bool tcp, Text *t)
     add(t, ",keydir %d", c->secret_dir);
   add(t, ",cipher %s,auth %s,keysize %u,secret",
       strcasecmp(cipher, "none") ? cipher : "[null-cipher]",
-      strcasecmp(auth, "none") ? auth : "[null-digest]", ovpn_cipher_key_bits(cipher));
+      strcasecmp(auth, "none") ? auth : "[null-digest]", key_bits(c, cipher));
+  add_less(t, c);
   return text_end(t);
 }
 
@@ -304,7 +316,8 @@ size_t ovpn_occ_format(const OvpnConfig *c, bool tcp, char *buf, size_t cap)
     add(&t, ",cipher %s", strcasecmp(c->cipher, "none") ? c->cipher : "[null-cipher]");
   const char *auth = c->auth ? c->auth : "SHA1";
   add(&t, ",auth %s,keysize %u", strcasecmp(auth, "none") ? auth : "[null-digest]",
-      c->cipher ? ovpn_cipher_key_bits(c->cipher) : 256);
+      c->cipher ? key_bits(c, c->cipher) : 256);
+  add_less(&t, c);
   if (tls_auth)
     add(&t, ",tls-auth");
   add(&t, ",key-method 2,%s", c->tls_server ? "tls-server" : "tls-client");

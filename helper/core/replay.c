@@ -16,9 +16,29 @@ void ovpn_replay_init(OvpnReplay *r, uint32_t size)
   r->size = size < 1 ? 1 : size > SIZE_MAX_ ? SIZE_MAX_ : size;
 }
 
+void ovpn_replay_age(OvpnReplay *r, uint64_t late, uint64_t now)
+{
+  enum { QUARTERS = 4, LAST = QUARTERS };
+  uint64_t quarter = late / QUARTERS;
+  if (quarter == 0)
+    return;
+  if (r->late != late || now < r->at) { /* the first time: nothing is known of earlier */
+    r->late = late;
+    r->at = now;
+    return;
+  }
+  uint64_t steps = (now - r->at) / quarter;
+  r->at += steps * quarter;
+  for (uint64_t i = 0; i < steps && i <= LAST; i++) {
+    memmove(r->marks + 1, r->marks, LAST * sizeof r->marks[0]);
+    r->marks[0] = r->highest;
+    r->floor = r->marks[LAST];
+  }
+}
+
 bool ovpn_replay_test(const OvpnReplay *r, uint64_t id)
 {
-  if (id == 0)
+  if (id <= r->floor) /* 0 at first: no packet has that id */
     return false;
   if (id > r->highest)
     return true;

@@ -10,9 +10,15 @@ enum { OVPN_REPLAY_BITS = 65536 + 64 };
 typedef struct OvpnReplay {
   uint64_t highest;
   uint32_t size;
+  uint64_t floor;    /* ids up to here are too late, see ovpn_replay_age */
+  uint64_t marks[5]; /* `highest` at the end of the last quarters of `late`, newest first */
+  uint64_t late, at; /* ns; 0 = however late */
   uint64_t bits[OVPN_REPLAY_BITS / 64];
 } OvpnReplay;
 void ovpn_replay_init(OvpnReplay *r, uint32_t size);
+/* Before packets that come at `now` (ns): what is older than packets that came `late` ns ago (at
+ * most a quarter more) is not accepted from now on. */
+void ovpn_replay_age(OvpnReplay *r, uint64_t late, uint64_t now);
 bool ovpn_replay_test(const OvpnReplay *r, uint64_t id); /* true = acceptable */
 void ovpn_replay_record(OvpnReplay *r, uint64_t id);
 

@@ -51,9 +51,23 @@ static OvpnStatus select_cipher(OvpnSession *s)
     ovpn_config_digest_missing(c->auth, &f);
     return session_fail(s, f.status, 0, "%s", f.text);
   }
-  if (ovpn_cipher_is_short(name) || s->cipher->key_len == 0)
-    session_log(s, 4, OVPN_LOG_WEAK, "cipher %s", name);
+  session_tell_weak(s);
   return OVPN_OK;
+}
+
+void session_tell_weak(OvpnSession *s)
+{
+  const OvpnDataCipher *d = s->cipher;
+  const OvpnConfig *c = s->p.config;
+  bool stream = d->block == 1 && d->iv > 0; /* with packet ids and IVs always */
+  if (ovpn_cipher_is_short(d->name) || d->key_len == 0)
+    session_log(s, 4, OVPN_LOG_WEAK, "cipher %s", d->name);
+  if (c->no_replay && !d->aead && !stream)
+    session_log(s, 4, OVPN_LOG_WEAK, "%s",
+                "no-replay: packets that somebody recorded can be sent again");
+  if (c->no_iv && d->block > 1)
+    session_log(s, 4, OVPN_LOG_WEAK, "%s",
+                "no-iv: equal packets look equal to everybody on the way");
 }
 
 static void take_token(OvpnSession *s, OvpnPushed *p)

@@ -109,6 +109,8 @@ static inline uint8_t session_peer_reset(const OvpnSession *s)
 void session_set_state(OvpnSession *s, OvpnSessionState state);
 OvpnEvent *session_push_event(OvpnSession *s,
                               OvpnEventType type); /* never NULL; a full queue fails the session */
+void session_tell_weak(
+    OvpnSession *s); /* what is weak about the data channel, s->cipher is known */
 void session_log(OvpnSession *s, int level, OvpnLogCode code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 OvpnStatus session_fail(OvpnSession *s, OvpnStatus status, uint32_t arg, const char *fmt, ...)

@@ -25,8 +25,7 @@ OvpnStatus static_begin(OvpnSession *s)
   }
   session_log(s, 4, OVPN_LOG_WEAK,
               "a shared static key: who gets hold of it can read all traffic, earlier traffic too");
-  if (ovpn_cipher_is_short(s->cipher->name) || s->cipher->key_len == 0)
-    session_log(s, 4, OVPN_LOG_WEAK, "cipher %s", s->cipher->name);
+  session_tell_weak(s);
   OvpnEvent *e = session_push_event(s, OVPN_EVENT_KEYS);
   memcpy(e->key_block, key, sizeof e->key_block);
   e->static_key = true;

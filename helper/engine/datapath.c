@@ -282,6 +282,9 @@ static void receive_one(Datapath *dp, Tun *tun, Packet *in)
 unsigned datapath_receive(Datapath *dp, Tun *tun, Batch *rx)
 {
   unsigned control = 0;
+  for (size_t i = 0; i < sizeof dp->keys / sizeof dp->keys[0]; i++)
+    if (dp->keys[i])
+      ovpn_data_key_age(dp->keys[i], dp->now);
   for (unsigned i = 0; i < rx->n; i++) {
     Packet *p = &rx->p[i];
     p->control = false;

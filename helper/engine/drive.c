@@ -263,14 +263,21 @@ static OvpnStatus new_key(Engine *e, const OvpnEvent *ev, const OvpnDataCipher *
 {
   const OvpnConfig *c = &e->config;
   const char *auth = c->auth ? c->auth : "SHA1";
+  OvpnDataForm form = {.window = c->replay_window,
+                       .late = c->replay_time,
+                       .no_ids = c->no_replay,
+                       .no_iv = c->no_iv};
+  /* keysize is said about the profile's cipher, not about another that is agreed on */
+  if (!strcmp(cipher->name, c->cipher ? c->cipher : "BF-CBC"))
+    form.key_len = (uint8_t)(c->keysize / 8);
   if (ev->static_key)
-    return ovpn_data_key_new_static(cipher, auth, ev->key_block, c->secret_dir, c->replay_window,
+    return ovpn_data_key_new_static(cipher, auth, ev->key_block, c->secret_dir, &form,
                                     (uint32_t)time(NULL), engine_random, NULL, ret, f);
   if (ev->epoch)
     return ovpn_data_key_new_epoch(cipher, ev->key_block, !c->tls_server, ev->key_id, ev->peer_id,
-                                   c->replay_window, ret, f);
+                                   &form, ret, f);
   OvpnStatus st = ovpn_data_key_new(cipher, auth, ev->key_block, !c->tls_server, ev->key_id,
-                                    ev->peer_id, c->replay_window, engine_random, NULL, ret, f);
+                                    ev->peer_id, &form, engine_random, NULL, ret, f);
   if (st == OVPN_OK)
     ovpn_data_key_set_time(*ret, (uint32_t)time(NULL));
   return st;

@@ -107,8 +107,8 @@ static void setup(Bench *b, gnutls_cipher_algorithm_t alg, const char *name)
   gcm_aes128_set_key(&b->gcm128, block);
   chacha_poly1305_set_key(&b->chacha, block);
   if (gnutls_aead_cipher_init(&b->hd, alg, &key) < 0 ||
-      ovpn_data_key_new(c, "none", block, true, 0, 1, 64, NULL, NULL, &b->seal, &f) != OVPN_OK ||
-      ovpn_data_key_new(c, "none", block, false, 0, 1, 64, NULL, NULL, &b->open, &f) != OVPN_OK)
+      ovpn_data_key_new(c, "none", block, true, 0, 1, NULL, NULL, NULL, &b->seal, &f) != OVPN_OK ||
+      ovpn_data_key_new(c, "none", block, false, 0, 1, NULL, NULL, NULL, &b->open, &f) != OVPN_OK)
     abort();
 }
 

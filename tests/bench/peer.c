@@ -206,8 +206,9 @@ static void set_key(Engine *e, const char *name, bool client)
   for (unsigned i = 0; i < sizeof block; i++)
     block[i] = (uint8_t)(i * 7 + 1);
   const OvpnDataCipher *cipher = ovpn_data_cipher(name);
-  if (!cipher || ovpn_data_key_new(cipher, "none", block, client, 0, PEER_ID, REPLAY_WINDOW,
-                                   engine_random, NULL, &k, &f) != OVPN_OK) {
+  if (!cipher || ovpn_data_key_new(cipher, "none", block, client, 0, PEER_ID,
+                                   &(OvpnDataForm){.window = REPLAY_WINDOW}, engine_random, NULL,
+                                   &k, &f) != OVPN_OK) {
     fprintf(stderr, "bench-peer: cipher %s: %s\n", name, f.text);
     exit(1);
   }

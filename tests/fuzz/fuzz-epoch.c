@@ -28,9 +28,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   uint8_t block[256], buf[OVPN_DATA_HEADROOM + 256 + OVPN_DATA_TAILROOM];
   memset(block, 0x5a, sizeof block);
   const OvpnDataCipher *c = ovpn_data_cipher("AES-256-GCM");
-  OvpnStatus st = ovpn_data_key_new_epoch(c, block, true, 1, 7, 64, &a, NULL);
+  OvpnStatus st = ovpn_data_key_new_epoch(c, block, true, 1, 7, NULL, &a, NULL);
   assert(st == OVPN_OK);
-  st = ovpn_data_key_new_epoch(c, block, false, 1, 7, 64, &b, NULL);
+  st = ovpn_data_key_new_epoch(c, block, false, 1, 7, NULL, &b, NULL);
   assert(st == OVPN_OK);
   while (size >= 2) {
     unsigned op = data[0];

@@ -68,7 +68,7 @@ static void data_packet(unsigned which, const uint8_t *p, size_t n)
     block[1] = block[129] = 1;
     OvpnStatus st =
         ovpn_data_key_new(ovpn_data_cipher(ciphers[which / 2]), which % 2 ? "none" : "SHA256",
-                          block, true, 0, 1, 64, zero_iv, NULL, &keys[which], NULL);
+                          block, true, 0, 1, NULL, zero_iv, NULL, &keys[which], NULL);
     assert(st == OVPN_OK);
   }
   uint8_t *copy = malloc(n ? n : 1), *payload = NULL;

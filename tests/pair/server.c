@@ -73,10 +73,11 @@ static void make_data_key(TestServer *s, ServerKey *k)
     assert(ovpn_keys_derive_prf(&k->client, &k->server, s->peer_sid, s->sid, block) == OVPN_OK);
   if (s->epoch)
     assert(ovpn_data_key_new_epoch(ovpn_data_cipher(s->cipher), block, false, k->key_id, s->peer_id,
-                                   1024, &k->data, &f) == OVPN_OK);
+                                   &(OvpnDataForm){.window = 1024}, &k->data, &f) == OVPN_OK);
   else
     assert(ovpn_data_key_new(ovpn_data_cipher(s->cipher), "SHA256", block, false, k->key_id,
-                             s->peer_id, 1024, s->random, s->random_user, &k->data, &f) == OVPN_OK);
+                             s->peer_id, &(OvpnDataForm){.window = 1024}, s->random, s->random_user,
+                             &k->data, &f) == OVPN_OK);
   if (k->key_id == 0 && s->dyn_tls_crypt) {
     uint8_t ekm[256];
     assert(ovpn_tls_export(k->tls, "EXPORTER-OpenVPN-dynamic-tls-crypt", ekm, sizeof ekm) ==

@@ -229,11 +229,12 @@ static void make_key(Pair *p, const OvpnEvent *e)
   p->keys[e->key_id] = NULL;
   if (e->epoch)
     assert(ovpn_data_key_new_epoch(ovpn_data_cipher(e->cipher), e->key_block, true, e->key_id,
-                                   e->peer_id, 1024, &p->keys[e->key_id], &f) == OVPN_OK);
+                                   e->peer_id, &(OvpnDataForm){.window = 1024}, &p->keys[e->key_id],
+                                   &f) == OVPN_OK);
   else
     assert(ovpn_data_key_new(ovpn_data_cipher(e->cipher), "SHA256", e->key_block, true, e->key_id,
-                             e->peer_id, 1024, random_bytes, NULL, &p->keys[e->key_id],
-                             &f) == OVPN_OK);
+                             e->peer_id, &(OvpnDataForm){.window = 1024}, random_bytes, NULL,
+                             &p->keys[e->key_id], &f) == OVPN_OK);
   p->generated++;
 }
 

@@ -19,7 +19,7 @@ static OvpnDataKey *key(const char *cipher, const char *auth, bool client, int32
 {
   OvpnDataKey *k = NULL;
   OvpnFailure f = {0};
-  CHECK_INT(ovpn_data_key_new(ovpn_data_cipher(cipher), auth, K, client, 0, peer_id, 64,
+  CHECK_INT(ovpn_data_key_new(ovpn_data_cipher(cipher), auth, K, client, 0, peer_id, NULL,
                               counting_iv, NULL, &k, &f),
             OVPN_OK);
   CHECK_STR(f.text, "");
@@ -229,12 +229,14 @@ static void test_static_key(void)
     OvpnDataKey *a = NULL, *b = NULL, *later = NULL;
     const OvpnDataCipher *c = ovpn_data_cipher(ciphers[i % 3]);
     const int *d = dirs[i / 3];
-    CHECK_INT(ovpn_data_key_new_static(c, "SHA256", K, d[0], 64, 1000, counting_iv, NULL, &a, NULL),
-              0);
     CHECK_INT(
-        ovpn_data_key_new_static(c, "SHA256", K, d[0], 64, 1001, counting_iv, NULL, &later, NULL),
+        ovpn_data_key_new_static(c, "SHA256", K, d[0], NULL, 1000, counting_iv, NULL, &a, NULL), 0);
+    CHECK_INT(
+        ovpn_data_key_new_static(c, "SHA256", K, d[0], NULL, 1001, counting_iv, NULL, &later, NULL),
         0);
-    CHECK_INT(ovpn_data_key_new_static(c, "SHA256", K, d[1], 3, 5, counting_iv, NULL, &b, NULL), 0);
+    CHECK_INT(ovpn_data_key_new_static(c, "SHA256", K, d[1], &(OvpnDataForm){.window = 3}, 5,
+                                       counting_iv, NULL, &b, NULL),
+              0);
     CHECK(ovpn_data_key_is_bare(a));
     size_t len = seal(a, PT, PT_LEN, got);
     CHECK(len <= PT_LEN + ovpn_data_key_overhead(a));
@@ -260,8 +262,8 @@ static void test_static_key(void)
     ovpn_data_key_free(later);
   }
   OvpnDataKey *k = NULL;
-  CHECK_INT(ovpn_data_key_new_static(ovpn_data_cipher("AES-128-GCM"), NULL, K, 0, 64, 1, NULL, NULL,
-                                     &k, NULL),
+  CHECK_INT(ovpn_data_key_new_static(ovpn_data_cipher("AES-128-GCM"), NULL, K, 0, NULL, 1, NULL,
+                                     NULL, &k, NULL),
             OVPN_FAIL_CONFIG);
 }
 
@@ -348,10 +350,10 @@ static void test_refused(void)
   static const uint8_t zero[256];
   CHECK(!ovpn_data_cipher("SEED-CBC") && !ovpn_data_cipher(NULL) && !ovpn_data_cipher(""));
   CHECK(ovpn_data_cipher("Chacha20-Poly1305")->aead);
-  CHECK_INT(ovpn_data_key_new(ovpn_data_cipher("AES-128-GCM"), NULL, zero, true, 0, -1, 64, NULL,
+  CHECK_INT(ovpn_data_key_new(ovpn_data_cipher("AES-128-GCM"), NULL, zero, true, 0, -1, NULL, NULL,
                               NULL, &k, &f),
             OVPN_FAIL_KEY_DERIVATION);
-  CHECK_INT(ovpn_data_key_new(ovpn_data_cipher("AES-128-CBC"), "foo", K, true, 0, -1, 64,
+  CHECK_INT(ovpn_data_key_new(ovpn_data_cipher("AES-128-CBC"), "foo", K, true, 0, -1, NULL,
                               counting_iv, NULL, &k, NULL),
             OVPN_FAIL_CONFIG);
   CHECK(k == NULL);
@@ -396,12 +398,163 @@ static void test_padding(void)
   CHECK_INT(open_copy(b, pkt, len - 1, &p, &n), OVPN_DROP_TRUNCATED);
   ovpn_data_key_free(b);
   b = NULL;
-  CHECK_INT(
-      ovpn_data_key_new(ovpn_data_cipher("none"), "none", K, true, 5, -1, 64, NULL, NULL, &b, NULL),
-      OVPN_OK);
+  CHECK_INT(ovpn_data_key_new(ovpn_data_cipher("none"), "none", K, true, 5, -1, NULL, NULL, NULL,
+                              &b, NULL),
+            OVPN_OK);
   CHECK_INT(ovpn_data_key_id(b), 5);
   CHECK_INT(seal(b, "x", 1, pkt), 6);
   CHECK_INT(pkt[0], OVPN_OP_DATA_V1 << 3 | 5);
+  ovpn_data_key_free(b);
+}
+
+/* no-replay, no-iv and keysize: made with Python's cryptography. */
+static const struct {
+  const char *cipher, *auth;
+  OvpnDataForm form;
+  const char *packet;
+} forms[] = {
+    {"AES-256-CBC",
+     "SHA256",
+     {.no_ids = true},
+     "4800001787ad2fc94d31a0777585395e22b4f9742cb1a8de774b804b268fe6c25da7982f0001020304050607"
+     "08090a0b0c0d0e0f28740626d2eca41f61a4534966934b2d6a6c41cb5c406b7c7403befa84c7a43dcdec16f3"
+     "dcf7ded99a19339f382fd341369c6dadad8167a2baff7c57609e77ba"},
+    {"AES-128-CBC",
+     "SHA1",
+     {.no_iv = true},
+     "48000017d34242b2a2ae919e0a9728a7b57ef8635ac91716b1d7622df3d815368b58ea3fb61028c32129ca54"
+     "af283688b76adc57a6e0183a80cf09a3e382d51e4f9d1f20a752b2a623a668986aea1fa552d7e3e2c124c2c5"},
+    {"none",
+     "SHA1",
+     {.no_ids = true},
+     "48000017df182aa6b794e7eee9b62e64c5c9c4a97bd23dad54686520717569636b206c6974746c6520666f78"
+     "206a756d7073206f766572207468652062757265617563726174696320687572646c6573"},
+    {"BF-CBC",
+     "SHA1",
+     {.key_len = 7},
+     "48000017a997b687552957946ed0d333e4227be9ee61a3ab000102030405060734ff71c2bc9166b617e88b8f"
+     "78ee535b3e4bddfc431e8676f8fb844e0ef3a674f6a58fc66ef3c4cfecca1e5d2986528b22dc0a9b56c08696"
+     "00cf6366be69b92a"},
+    {"BF-CBC",
+     "SHA1",
+     {.key_len = 56},
+     "48000017f3eb1599fb11773aac8c86c9a5b9942e2240e2a200010203040506076fb51349676865d5f427fc5d"
+     "e035ecbfc87b9e0a57c95d6bf49ae1625386fafae439bc319037a674b8c251947d081e3d2a1592e7cbd799e6"
+     "654670deca182cc7"},
+    {"BF-CBC",
+     "SHA1",
+     {.key_len = 32, .no_ids = true, .no_iv = true},
+     "4800001706eba449e260d549de36acf91e13c2af5362c85ac00ccf101e00efa296c4f57fb57162536e031a8f"
+     "537f3b36d174d7c6f064b5c2d97c5d7fcbc0ab32bf735ce459b84fc6809a1d4057bd0c41e33d23f9ab58c4d9"},
+    {"CAST5-CBC",
+     "SHA1",
+     {.key_len = 8},
+     "480000170280d5054bc0709481b86e27d333b24797b65eb900010203040506077183ecc4ebab1519cfd87f1c"
+     "66d5bfa39b16cc99afc19048487e8f0435611535cf5bee3ec5376ae9e83aaca2485f44d557ab1be1b0227f26"
+     "cac4f7c50408ba69"},
+    {"CAST5-CBC",
+     "SHA1",
+     {.key_len = 5},
+     "4800001756551f097bc6dff10d4797cd1160a5a39bf0124c0001020304050607f01a9c23ca53130b03bb158b"
+     "b9d087a21db108bb8d160495ee36d507a2a90e0f80defe655011afa0930913691128d289e2143abcf91ca605"
+     "95635eb667cb87c2"},
+};
+
+static OvpnDataKey *formed(const char *cipher, const char *auth, const OvpnDataForm *form,
+                           bool client)
+{
+  OvpnDataKey *k = NULL;
+  CHECK_INT(ovpn_data_key_new(ovpn_data_cipher(cipher), auth, K, client, 0, 0x17, form, counting_iv,
+                              NULL, &k, NULL),
+            OVPN_OK);
+  return k;
+}
+
+static void test_forms(void)
+{
+  uint8_t want[256], got[256], *p = NULL;
+  for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+    OvpnDataKey *a = formed(forms[i].cipher, forms[i].auth, &forms[i].form, true);
+    OvpnDataKey *b = formed(forms[i].cipher, forms[i].auth, &forms[i].form, false);
+    size_t n = 0, nw = check_unhex(forms[i].packet, want, sizeof want);
+    CHECK_INT(seal(a, PT, PT_LEN, got), nw);
+    CHECK_MEM(got, want, nw);
+    CHECK(nw <= PT_LEN + ovpn_data_key_overhead(a));
+    for (size_t cut = 0; cut < nw; cut++)
+      CHECK(ovpn_is_drop(open_copy(b, want, cut, &p, &n)));
+    for (int again = 0; again < 2; again++) {
+      CHECK_INT(open_copy(b, want, nw, &p, &n),
+                again && !forms[i].form.no_ids ? OVPN_DROP_REPLAY : OVPN_OK);
+      CHECK_INT(n, PT_LEN);
+      CHECK_MEM(p, PT, PT_LEN);
+    }
+    ovpn_data_key_free(a);
+    ovpn_data_key_free(b);
+  }
+}
+
+/* Ciphers that cannot do without an id have it all the same; keys that cannot be. */
+static void test_forms_without_effect(void)
+{
+  static const char *const ciphers[] = {"AES-256-GCM", "CHACHA20-POLY1305", "AES-256-CFB",
+                                        "BF-OFB"};
+  static const OvpnDataForm none = {.no_ids = true, .no_iv = true};
+  static const struct {
+    const char *cipher;
+    uint8_t len;
+    OvpnStatus result;
+  } lens[] = {{"BF-CBC", 3, OVPN_FAIL_CONFIG},    {"BF-CBC", 57, OVPN_FAIL_CONFIG},
+              {"CAST5-CBC", 4, OVPN_FAIL_CONFIG}, {"CAST5-CBC", 17, OVPN_FAIL_CONFIG},
+              {"RC2-CBC", 64, OVPN_OK},           {"AES-256-CBC", 16, OVPN_OK},
+              {"DES-CBC", 16, OVPN_OK},           {"none", 16, OVPN_OK}};
+  uint8_t want[256], got[256], *p;
+  size_t n;
+  for (size_t i = 0; i < 4; i++) {
+    OvpnDataKey *a = formed(ciphers[i], "SHA1", &none, true);
+    OvpnDataKey *b = formed(ciphers[i], "SHA1", NULL, true);
+    OvpnDataKey *c = formed(ciphers[i], "SHA1", &none, false);
+    size_t len = seal(b, PT, PT_LEN, want);
+    CHECK_INT(seal(a, PT, PT_LEN, got), len);
+    CHECK_MEM(got, want, len);
+    CHECK_INT(open_copy(c, want, len, &p, &n), OVPN_OK);
+    CHECK_INT(open_copy(c, want, len, &p, &n), OVPN_DROP_REPLAY);
+    ovpn_data_key_free(a);
+    ovpn_data_key_free(b);
+    ovpn_data_key_free(c);
+  }
+  for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
+    OvpnDataKey *k = NULL;
+    OvpnFailure f = {0};
+    OvpnDataForm form = {.key_len = lens[i].len};
+    CHECK_INT(ovpn_data_key_new(ovpn_data_cipher(lens[i].cipher), "SHA1", K, true, 0, -1, &form,
+                                counting_iv, NULL, &k, &f),
+              lens[i].result);
+    CHECK((lens[i].result == OVPN_OK) == (f.text[0] == 0));
+    ovpn_data_key_free(k);
+  }
+}
+
+/* replay-window: a packet that comes too long after newer ones. */
+static void test_late(void)
+{
+  static const OvpnDataForm form = {.late = 8};
+  const uint64_t second = 1000000000;
+  uint8_t pkt[4][256], *p;
+  size_t len[4], n;
+  OvpnDataKey *a = key("AES-256-GCM", NULL, true, 1);
+  OvpnDataKey *b = formed("AES-256-GCM", NULL, &form, false);
+  for (int i = 0; i < 4; i++)
+    len[i] = seal(a, PT, PT_LEN, pkt[i]);
+  ovpn_data_key_age(b, 5 * second);
+  CHECK_INT(open_copy(b, pkt[3], len[3], &p, &n), OVPN_OK);
+  for (uint64_t t = 6; t <= 12; t++) {
+    ovpn_data_key_age(b, t * second);
+    if (t == 6 || t == 12) /* one second late, seven seconds late */
+      CHECK_INT(open_copy(b, pkt[t == 12], len[t == 12], &p, &n), OVPN_OK);
+  }
+  ovpn_data_key_age(b, 16 * second);
+  CHECK_INT(open_copy(b, pkt[2], len[2], &p, &n), OVPN_DROP_REPLAY);
+  ovpn_data_key_free(a);
   ovpn_data_key_free(b);
 }
 
@@ -420,5 +573,8 @@ int main(void)
   test_static_key_mirrored();
   test_refused();
   test_padding();
+  test_forms();
+  test_forms_without_effect();
+  test_late();
   TEST_END();
 }

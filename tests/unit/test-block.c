@@ -101,6 +101,11 @@ static const struct {
                "453e10449e15c"},
 };
 
+static size_t usual(OvpnBlockKind kind)
+{
+  return kind == OVPN_BLOCK_RC2_40 ? 5 : kind == OVPN_BLOCK_RC2_64 ? 8 : 16;
+}
+
 static void test_blocks(void)
 {
   uint8_t key[32], iv[16], buf[TEXT_LEN], want[TEXT_LEN];
@@ -110,7 +115,8 @@ static void test_blocks(void)
     iv[i] = (uint8_t)(0xf0 + i);
   for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
     OvpnBlock b = {0};
-    CHECK(ovpn_block_init(&b, blocks[i].kind, key));
+    CHECK(ovpn_block_init(&b, blocks[i].kind, key,
+                          ovpn_block_key_len(blocks[i].kind, usual(blocks[i].kind), 0)));
     CHECK_INT(check_unhex(blocks[i].answer, want, sizeof want), TEXT_LEN);
     memcpy(buf, text, TEXT_LEN);
     ovpn_block_crypt(&b, blocks[i].mode, true, iv, buf, TEXT_LEN);
@@ -167,8 +173,37 @@ static void test_names(void)
   CHECK_INT(ovpn_digest_len("none"), 0);
 }
 
+/* keysize: keys of other lengths, against libcrypto of OpenSSL 3.0 */
+static void test_key_lengths(void)
+{
+  static const struct {
+    OvpnBlockKind kind;
+    size_t len;
+    const char *answer;
+  } rows[] = {{OVPN_BLOCK_RC2, 8, "2531fe6113d0fb24426d8e6d4e79d11d"},
+              {OVPN_BLOCK_RC2, 24, "4ee2238097ff71e6ddf18815e530f0e8"},
+              {OVPN_BLOCK_RC2_40, 16, "87d2e233581e19f7524e8ed1256d7f35"},
+              {OVPN_BLOCK_BLOWFISH, 5, "8853a0b84910e742fcaeb1e5d9312354"},
+              {OVPN_BLOCK_BLOWFISH, 7, "9f1e0ea0054b22d905e3ae31f799f014"},
+              {OVPN_BLOCK_CAST5, 8, "cfc8cfea7ba48b6429463ca0b1fd1721"}};
+  uint8_t key[32], want[16], buf[16];
+  for (unsigned i = 0; i < sizeof key; i++)
+    key[i] = (uint8_t)i;
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    OvpnBlock b = {0};
+    size_t len = ovpn_block_key_len(rows[i].kind, 16, rows[i].len);
+    CHECK_INT(len, rows[i].len);
+    CHECK(ovpn_block_init(&b, rows[i].kind, key, len));
+    CHECK_INT(check_unhex(rows[i].answer, want, sizeof want), 16);
+    memcpy(buf, "0123456789abcdef", 16);
+    ovpn_block_crypt(&b, OVPN_MODE_CBC, true, key, buf, 16);
+    CHECK_MEM(buf, want, 16);
+  }
+}
+
 int main(void)
 {
+  test_key_lengths();
   test_blocks();
   test_macs();
   test_names();

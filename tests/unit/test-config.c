@@ -387,6 +387,20 @@ static void test_timers(void)
   expect_failure(BASE "hand-window 0\n", "hand-window");
 }
 
+static void test_data_forms(void)
+{
+  OvpnConfig c = good(BASE "no-replay\nno-iv\nkeysize 448\nreplay-window 128 30\n");
+  CHECK(c.no_replay && c.no_iv);
+  CHECK_INT(c.keysize, 448);
+  CHECK_INT(c.replay_window, 128);
+  CHECK_INT(c.replay_time, 30);
+  ovpn_config_clear(&c);
+  c = good(BASE "keysize 1000\n"); /* told by import, stops nothing */
+  CHECK_INT(c.keysize, 0);
+  CHECK(!c.no_replay && !c.no_iv);
+  ovpn_config_clear(&c);
+}
+
 /* What has no effect must not stop a connection, whatever its arguments are. */
 static void test_without_effect(void)
 {
@@ -516,6 +530,7 @@ int main(void)
   test_sign_in();
   test_data();
   test_timers();
+  test_data_forms();
   test_without_effect();
   test_sizes();
   test_blocks();

@@ -169,7 +169,7 @@ static OvpnDataKey *make_key(bool client, uint8_t id)
   OvpnFailure f = {0};
   for (unsigned i = 0; i < sizeof block; i++)
     block[i] = (uint8_t)(i + id * 3u + 1);
-  CHECK_INT(ovpn_data_key_new(ovpn_data_cipher("AES-128-GCM"), "none", block, client, id, 7, 64,
+  CHECK_INT(ovpn_data_key_new(ovpn_data_cipher("AES-128-GCM"), "none", block, client, id, 7, NULL,
                               NULL, NULL, &k, &f),
             OVPN_OK);
   return k;

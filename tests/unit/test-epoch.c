@@ -211,8 +211,8 @@ static void test_data_key(void)
   const OvpnDataCipher *gcm = ovpn_data_cipher("AES-128-GCM");
   uint8_t buf[OVPN_DATA_HEADROOM + 1500 + OVPN_DATA_TAILROOM], *pkt, *p;
   size_t len, n;
-  CHECK_INT(ovpn_data_key_new_epoch(gcm, K, true, 3, 0x17, 64, &c, &f), OVPN_OK);
-  CHECK_INT(ovpn_data_key_new_epoch(gcm, K, false, 3, 0x17, 64, &s, &f), OVPN_OK);
+  CHECK_INT(ovpn_data_key_new_epoch(gcm, K, true, 3, 0x17, NULL, &c, &f), OVPN_OK);
+  CHECK_INT(ovpn_data_key_new_epoch(gcm, K, false, 3, 0x17, NULL, &s, &f), OVPN_OK);
   CHECK_INT(ovpn_data_key_overhead(c), 28);
   for (size_t size = 1; size <= 1500; size += 13) {
     for (size_t i = 0; i < size; i++)
@@ -231,11 +231,12 @@ static void test_data_key(void)
   ovpn_data_key_free(c);
   ovpn_data_key_free(s);
   c = NULL;
-  CHECK_INT(ovpn_data_key_new_epoch(gcm, K, true, 3, -1, 64, &c, &f), OVPN_FAIL_PUSH);
-  CHECK_INT(ovpn_data_key_new_epoch(ovpn_data_cipher("AES-128-CBC"), K, true, 3, 1, 64, &c, &f),
+  CHECK_INT(ovpn_data_key_new_epoch(gcm, K, true, 3, -1, NULL, &c, &f), OVPN_FAIL_PUSH);
+  CHECK_INT(ovpn_data_key_new_epoch(ovpn_data_cipher("AES-128-CBC"), K, true, 3, 1, NULL, &c, &f),
             OVPN_FAIL_PUSH);
   static const uint8_t zero[256];
-  CHECK_INT(ovpn_data_key_new_epoch(gcm, zero, true, 3, 1, 64, &c, NULL), OVPN_FAIL_KEY_DERIVATION);
+  CHECK_INT(ovpn_data_key_new_epoch(gcm, zero, true, 3, 1, NULL, &c, NULL),
+            OVPN_FAIL_KEY_DERIVATION);
   CHECK(c == NULL);
 }
 

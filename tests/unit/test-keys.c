@@ -197,6 +197,13 @@ static void test_occ_static(void)
   CHECK_STR(text,
             "V4,dev-type tun,link-mtu 1560,tun-mtu 1500,proto UDPv4,ifconfig 10.8.0.1 10.8.0.2,"
             "keydir 1,cipher AES-256-CBC,auth SHA1,keysize 256,secret");
+  c.no_replay = c.no_iv = true;
+  c.keysize = 192;
+  CHECK(ovpn_occ_format(&c, false, text, sizeof text));
+  CHECK(strstr(text, ",link-mtu 1552,") != NULL); /* without the long id */
+  CHECK(strstr(text, ",keysize 192,secret,no-replay,no-iv") != NULL);
+  c.no_replay = c.no_iv = false;
+  c.keysize = 0;
   c.tap = true;
   c.ifconfig_remote = (char *)"255.255.255.0";
   CHECK(ovpn_occ_format(&c, false, text, sizeof text));

@@ -85,8 +85,34 @@ static void test_time(void)
   CHECK(!take_time(&r, UINT32_MAX - 64, 101));
 }
 
+/* A quarter of the time is the unit: after 4 s to 5 s nothing older is accepted. */
+static void test_age(void)
+{
+  static OvpnReplay r;
+  const uint64_t second = 1000000000;
+  ovpn_replay_init(&r, 64);
+  CHECK(take(&r, 10));
+  ovpn_replay_age(&r, 0, 100 * second); /* never too late */
+  CHECK(take(&r, 1));
+  ovpn_replay_age(&r, 4 * second, 100 * second);
+  CHECK(take(&r, 2));
+  for (uint64_t t = 101; t < 104; t++) {
+    ovpn_replay_age(&r, 4 * second, t * second);
+    CHECK(take(&r, t - 98)); /* 3, 4, 5 */
+  }
+  CHECK(take(&r, 20));
+  ovpn_replay_age(&r, 4 * second, 105 * second);
+  CHECK(!take(&r, 6) && !take(&r, 10)); /* the time of 10 is over */
+  CHECK(take(&r, 11));                  /* that of 20 is not */
+  ovpn_replay_age(&r, 4 * second, 1000 * second);
+  CHECK(!take(&r, 12) && !take(&r, 20) && take(&r, 21));
+  ovpn_replay_age(&r, 4 * second, 1 * second); /* a clock that goes back changes nothing */
+  CHECK(take(&r, 22));
+}
+
 int main(void)
 {
+  test_age();
   static const uint32_t sizes[] = {1, 63, 64, 65, 128, 1000, 65536};
   for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
     test_basics(sizes[i]);

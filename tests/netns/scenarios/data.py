@@ -91,5 +91,6 @@ def tcp_stream_through_the_tunnel(l):
 
 
 import data_sizes  # noqa: E402,F401
+import data_less  # noqa: E402,F401
 import data_old  # noqa: E402,F401
 import data_static  # noqa: E402,F401
