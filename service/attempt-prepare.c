@@ -108,7 +108,7 @@ static gboolean open_file(NmOvpnAttempt *a, OvpnFileId id, GError **error)
                 _("Only cert and key can be on a security token, not %s."), f->name);
     return FALSE;
   }
-  gboolean directory = id == OVPN_FILE_CRL_DIR;
+  gboolean directory = id == OVPN_FILE_CRL_DIR || id == OVPN_FILE_CAPATH;
   int fd = nmovpn_broker_open_file(a->broker, f->name, nmovpn_connection_owner(a->connection),
                                    directory, error);
   if (fd < 0) {
@@ -119,6 +119,8 @@ static gboolean open_file(NmOvpnAttempt *a, OvpnFileId id, GError **error)
     a->files[id] = fd;
     return TRUE;
   }
+  if (id == OVPN_FILE_CAPATH)
+    return nmovpn_attempt_read_capath(a, fd, f->name, &f->content, error);
   if (!list_directory(fd, &f->content)) {
     g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS,
                 _("The directory %s cannot be read."), f->name);

@@ -201,6 +201,9 @@ void nmovpn_attempt_leased(NmOvpnEngine *e, const OvpnOptionList *lease, gpointe
 void nmovpn_attempt_forget_lease(NmOvpnAttempt *a);
 
 /* attempt-prepare.c */
+/* attempt-capath.c: appends the certificates and revocation lists of the directory. Consumes fd. */
+gboolean nmovpn_attempt_read_capath(NmOvpnAttempt *a, int fd, const char *path, OvpnBlob *ret,
+                                    GError **error);
 gboolean nmovpn_attempt_prepare(NmOvpnAttempt *a, GError **error);
 gboolean nmovpn_attempt_feed_engine(NmOvpnAttempt *a, GError **error);
 void nmovpn_attempt_close_files(NmOvpnAttempt *a);

@@ -114,7 +114,7 @@ static const Row rows[OVPN_OPT_MAX_] = {
     FLAG(ROUTE_NOPULL, route_nopull),
     FLAG(ALLOW_PULL_FQDN, allow_pull_fqdn),
     FILE_(CA),
-    DO(CAPATH, ovpn_on_capath, .value = 0),
+    FILE_(CAPATH),
     FILE_(CERT),
     FILE_(KEY),
     FILE_(EXTRA_CERTS),

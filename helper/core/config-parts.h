@@ -32,7 +32,7 @@ typedef struct ConfigApply {
   int key_direction;
   bool key_direction_set, tls_auth_dir_set, secret_dir_set;
   uint32_t marked_inline; /* bit per OvpnFileId: a line such as "ca [inline]" */
-  bool tls_remote, verify_name, dev_type_set, capath;
+  bool tls_remote, verify_name, dev_type_set;
   char *data_ciphers; /* as written */
 } ConfigApply;
 
@@ -68,13 +68,12 @@ Handler ovpn_on_remote, ovpn_on_proto, ovpn_on_port, ovpn_on_exit_notify, ovpn_o
     ovpn_on_local, ovpn_on_lport, ovpn_on_bind_dev, ovpn_on_connect_retry, ovpn_on_mtu_disc,
     ovpn_on_proxy, ovpn_on_proxy_option, ovpn_on_bind, ovpn_on_dev, ovpn_on_dev_type,
     ovpn_on_topology, ovpn_on_mssfix, ovpn_on_fragment, ovpn_on_file, ovpn_on_directed_file,
-    ovpn_on_key_direction, ovpn_on_crl_verify, ovpn_on_capath, ovpn_on_tls_version,
-    ovpn_on_cert_profile, ovpn_on_cert_ku, ovpn_on_cert_eku, ovpn_on_server_name,
-    ovpn_on_username_field, ovpn_on_fingerprint, ovpn_on_verify_hash, ovpn_on_auth_user_pass,
-    ovpn_on_askpass, ovpn_on_auth_retry, ovpn_on_static_challenge, ovpn_on_pkcs11_id,
-    ovpn_on_setenv, ovpn_on_upper, ovpn_on_data_ciphers, ovpn_on_auth, ovpn_on_compress,
-    ovpn_on_allow_compression, ovpn_on_replay_window, ovpn_on_keysize, ovpn_on_ping_end,
-    ovpn_on_keepalive, ovpn_on_inactive;
+    ovpn_on_key_direction, ovpn_on_crl_verify, ovpn_on_tls_version, ovpn_on_cert_profile,
+    ovpn_on_cert_ku, ovpn_on_cert_eku, ovpn_on_server_name, ovpn_on_username_field,
+    ovpn_on_fingerprint, ovpn_on_verify_hash, ovpn_on_auth_user_pass, ovpn_on_askpass,
+    ovpn_on_auth_retry, ovpn_on_static_challenge, ovpn_on_pkcs11_id, ovpn_on_setenv, ovpn_on_upper,
+    ovpn_on_data_ciphers, ovpn_on_auth, ovpn_on_compress, ovpn_on_allow_compression,
+    ovpn_on_replay_window, ovpn_on_keysize, ovpn_on_ping_end, ovpn_on_keepalive, ovpn_on_inactive;
 
 /* ---- for handlers */
 

@@ -114,14 +114,6 @@ OvpnStatus ovpn_on_crl_verify(ConfigApply *a, const OvpnOption *o, const Row *ro
   return set_file(a, o, arg_is(o, 2, "dir") ? OVPN_FILE_CRL_DIR : OVPN_FILE_CRL);
 }
 
-OvpnStatus ovpn_on_capath(ConfigApply *a, const OvpnOption *o, const Row *row)
-{
-  (void)o;
-  (void)row;
-  a->capath = true;
-  return OVPN_OK;
-}
-
 OvpnStatus ovpn_on_tls_version(ConfigApply *a, const OvpnOption *o, const Row *row)
 {
   *(int *)ovpn_config_field(a, row) = 10 + arg(o, 1)[2] - '0'; /* the grammar knows 1.0 to 1.3 */

@@ -24,6 +24,7 @@ static const OvpnOptionId file_options[OVPN_FILE_MAX] = {
     [OVPN_FILE_SECRET] = OVPN_OPT_SECRET,
     [OVPN_FILE_CRL] = OVPN_OPT_CRL_VERIFY,
     [OVPN_FILE_CRL_DIR] = OVPN_OPT_CRL_VERIFY,
+    [OVPN_FILE_CAPATH] = OVPN_OPT_CAPATH,
     [OVPN_FILE_AUTH_USER_PASS] = OVPN_OPT_AUTH_USER_PASS,
     [OVPN_FILE_ASKPASS] = OVPN_OPT_ASKPASS,
     [OVPN_FILE_HTTP_PROXY_USER_PASS] = OVPN_OPT_HTTP_PROXY_USER_PASS,
@@ -288,11 +289,10 @@ static OvpnStatus check_own_certificate(ConfigApply *a)
 static OvpnStatus check_server_trust(ConfigApply *a)
 {
   OvpnConfig *c = a->c;
-  if (!has(c, OVPN_FILE_CA) && !has(c, OVPN_FILE_PKCS12) && c->peer_fingerprints.n == 0)
-    return config_error(a, a->capath
-                               ? "capath: not supported, use ca"
-                               : "no ca: the server's certificate cannot be verified without ca, "
-                                 "pkcs12 or peer-fingerprint");
+  if (!has(c, OVPN_FILE_CA) && !has(c, OVPN_FILE_CAPATH) && !has(c, OVPN_FILE_PKCS12) &&
+      c->peer_fingerprints.n == 0)
+    return config_error(a, "no ca: the server's certificate cannot be verified without ca, capath, "
+                           "pkcs12 or peer-fingerprint");
   if (a->tls_remote && a->verify_name)
     return config_error(a, "tls-remote: cannot be used together with verify-x509-name");
   if (c->tls_version_min && c->tls_version_max && c->tls_version_min > c->tls_version_max)

@@ -20,6 +20,7 @@ typedef enum OvpnFileId {
   OVPN_FILE_SECRET,
   OVPN_FILE_CRL,     /* crl-verify FILE */
   OVPN_FILE_CRL_DIR, /* crl-verify DIR dir: content = the names of the directory, one per line */
+  OVPN_FILE_CAPATH,  /* content = the certificates and CRLs of the directory, one after the other */
   OVPN_FILE_AUTH_USER_PASS,
   OVPN_FILE_ASKPASS,
   OVPN_FILE_HTTP_PROXY_USER_PASS,

@@ -38,6 +38,23 @@ static bool certs_move(OvpnCerts *to, OvpnCerts *from, unsigned first)
   return true;
 }
 
+/* Consumes the list. */
+static bool crls_move(OvpnTlsContext *t, gnutls_x509_crl_t *from, unsigned n)
+{
+  gnutls_x509_crl_t *v = n ? gnutls_realloc(t->crls, (t->n_crls + n) * sizeof *v) : t->crls;
+  bool ok = n == 0 || v;
+  if (v)
+    t->crls = v;
+  for (unsigned i = 0; i < n; i++) {
+    if (ok)
+      t->crls[t->n_crls++] = from[i];
+    else
+      gnutls_x509_crl_deinit(from[i]);
+  }
+  gnutls_free(from);
+  return ok;
+}
+
 /* The option that names the file, for messages. */
 static const char *option_of(OvpnFileId id)
 {
@@ -435,6 +452,31 @@ static OvpnStatus load_own(OvpnTlsContext *t, const OvpnConfig *config, const ch
 /* ---- trust --------------------------------------------------------------------------------------
  */
 
+/* Certificates and lists in any order; what is neither, and what cannot be read, is passed over. */
+static OvpnStatus load_capath(OvpnTlsContext *t, const OvpnBlob *all, OvpnFailure *f)
+{
+  static const char begin[] = "-----BEGIN ";
+  const uint8_t *p = all->data, *stop = all->data + all->len;
+  OvpnStatus s = OVPN_OK;
+  while (s == OVPN_OK && p && (p = memmem(p, (size_t)(stop - p), begin, strlen(begin)))) {
+    const uint8_t *next = memmem(p + 1, (size_t)(stop - p) - 1, begin, strlen(begin));
+    gnutls_datum_t one = {(unsigned char *)(uintptr_t)p, (unsigned)((next ? next : stop) - p)};
+    OvpnCerts certs = {0};
+    gnutls_x509_crl_t *crls = NULL;
+    unsigned n = 0;
+    if (gnutls_x509_crt_list_import2(&certs.v, &certs.n, &one, GNUTLS_X509_FMT_PEM, 0) < 0)
+      certs = (OvpnCerts){0};
+    else if (!certs_move(&t->ca, &certs, 0))
+      s = no_memory(f);
+    certs_clear(&certs);
+    if (gnutls_x509_crl_list_import2(&crls, &n, &one, GNUTLS_X509_FMT_PEM, 0) >= 0 &&
+        !crls_move(t, crls, n))
+      s = no_memory(f);
+    p = next;
+  }
+  return s;
+}
+
 static OvpnStatus load_trust(OvpnTlsContext *t, const OvpnConfig *config, OvpnFailure *f)
 {
   const OvpnConfig view = own_files(config), *c = &view;
@@ -446,6 +488,8 @@ static OvpnStatus load_trust(OvpnTlsContext *t, const OvpnConfig *config, OvpnFa
       s = no_memory(f);
     certs_clear(&ca);
   }
+  if (s == OVPN_OK && c->files[OVPN_FILE_CAPATH].content.len)
+    s = load_capath(t, &c->files[OVPN_FILE_CAPATH].content, f);
   if (s == OVPN_OK && t->ca.n && gnutls_x509_trust_list_add_cas(t->trust, t->ca.v, t->ca.n, 0) < 0)
     s = no_memory(f);
   if (s != OVPN_OK)
@@ -458,9 +502,9 @@ static OvpnStatus load_trust(OvpnTlsContext *t, const OvpnConfig *config, OvpnFa
   t->request_cert = t->server && (t->ca.n > 0 || t->trusts_any_chain);
   t->require_cert = t->request_cert && !c->client_cert_not_needed;
   if (!t->server && t->ca.n == 0 && !t->trusts_any_chain)
-    return ovpn_failure_set(f, OVPN_FAIL_CONFIG,
-                            "%s: no certificate authority is given to check the server with",
-                            option_of(OVPN_FILE_CA));
+    return ovpn_failure_set(
+        f, OVPN_FAIL_CONFIG, "%s: no certificate authority is given to check the server with",
+        option_of(c->files[OVPN_FILE_CAPATH].name ? OVPN_FILE_CAPATH : OVPN_FILE_CA));
   return OVPN_OK;
 }
 
@@ -478,15 +522,14 @@ static OvpnStatus load_crls(OvpnTlsContext *t, const OvpnConfig *c, OvpnFailure 
   OvpnStatus s = content_of(c, OVPN_FILE_CRL, &d, f);
   if (s != OVPN_OK)
     return s;
-  int r = gnutls_x509_crl_list_import2(&t->crls, &t->n_crls, &d, GNUTLS_X509_FMT_PEM, 0);
-  if (r < 0) {
-    t->crls = NULL;
-    t->n_crls = 0;
+  gnutls_x509_crl_t *crls = NULL;
+  unsigned n = 0;
+  int r = gnutls_x509_crl_list_import2(&crls, &n, &d, GNUTLS_X509_FMT_PEM, 0);
+  if (r < 0)
     return ovpn_failure_set(f, OVPN_FAIL_FILE_FORMAT,
                             "%s: a revocation list in PEM form was expected (%s)",
                             option_of(OVPN_FILE_CRL), gnutls_strerror(r));
-  }
-  return OVPN_OK;
+  return crls_move(t, crls, n) ? OVPN_OK : no_memory(f);
 }
 
 /* ---- context ------------------------------------------------------------------------------------

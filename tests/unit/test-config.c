@@ -197,7 +197,9 @@ static void test_files(void)
                  "only one of them");
   expect_failure("client\nremote a\nca [inline]\nauth-user-pass\n", "there is no <ca> block");
   expect_failure("client\nremote a\nauth-user-pass\n", "no ca");
-  expect_failure("client\nremote a\nauth-user-pass\ncapath /etc/ssl\n", "capath");
+  c = good("client\nremote a\nauth-user-pass\ncapath /etc/ssl\n");
+  CHECK_STR(c.files[OVPN_FILE_CAPATH].name, "/etc/ssl");
+  ovpn_config_clear(&c);
   expect_failure("client\nremote a\nauth-federate\n", "Amazon");
   expect_failure("client\nremote a\nca x\n", "no way to sign in");
   expect_failure("client\nremote a\nca x\ncert y\n", "cert: needs a key");

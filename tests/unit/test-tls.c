@@ -543,6 +543,46 @@ static void test_revocation(void)
   }
 }
 
+/* capath: certificates and lists one after the other, with what is neither between them. */
+static void test_capath(void)
+{
+  static const struct {
+    const char *server, *more, *ca;
+    OvpnStatus want;
+    const char *text;
+  } t[] = {{"server", NULL, NULL, OVPN_OK, ""},
+           {"server", "ca.crl", NULL, OVPN_OK, ""},
+           {"revoked", NULL, NULL, OVPN_OK, ""},
+           {"revoked", "ca.crl", NULL, OVPN_FAIL_CERT_REVOKED, "revoked"},
+           {"server", "ca.crl", "ec-ca.crt", OVPN_OK, ""}};
+  for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+    Pair p = pair("ca.crt", t[i].server, NULL);
+    OvpnConfig *c = &p.client.c;
+    p.server.c.client_cert_not_needed = true;
+    load(c, OVPN_FILE_CAPATH, "ca.crt");
+    load(c, OVPN_FILE_CRL, t[i].more ? t[i].more : "ca.crl");
+    static const char noise[] =
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n-----BEGIN ";
+    OvpnBlob *all = &c->files[OVPN_FILE_CAPATH].content, *crl = &c->files[OVPN_FILE_CRL].content;
+    CHECK(ovpn_blob_append(all, noise, 60));
+    if (t[i].more)
+      CHECK(ovpn_blob_append(all, crl->data, crl->len));
+    CHECK(ovpn_blob_append(all, noise, sizeof noise - 1));
+    for (int k = 0; k < 2; k++) {
+      OvpnFileId id = k ? OVPN_FILE_CA : OVPN_FILE_CRL;
+      free(c->files[id].name);
+      c->files[id].name = NULL;
+      ovpn_blob_clear(&c->files[id].content);
+    }
+    if (t[i].ca)
+      load(c, OVPN_FILE_CA, t[i].ca);
+    if (t[i].want == OVPN_OK)
+      expect_up(&p, t[i].server);
+    else
+      expect_refusal(&p, t[i].want, t[i].text, t[i].server);
+  }
+}
+
 static void test_ciphers(void)
 {
   static const struct {
@@ -673,6 +713,7 @@ int main(void)
     test_names();
     test_fingerprints();
     test_revocation();
+    test_capath();
     test_ciphers();
     test_client_refused();
     test_bounds();

@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import shutil
 
 from lab import check
 from pki import fingerprint, read, run
@@ -130,6 +131,59 @@ def bad_revoked_directory(l):
     open('%s/%d' % (d, int(serial, 16)), 'w').close()
     s = l.server('revoked', cert=pair)
     l.refused(s, ['crl-verify %s dir' % d], cause='revoked', within=15)
+
+
+def hashed(l, name, *files):
+    """A directory as openssl rehash makes it, with things in it that are no certificates."""
+    d = '%s/capath-%s' % (l.scratch, name)
+    os.makedirs(d, exist_ok=True)
+    for i, f in enumerate(files):
+        shutil.copy(f, '%s/%d.pem' % (d, i))
+    with open(d + '/deadbeef.1', 'w') as f:
+        f.write('no certificate\n')
+    open(d + '/0badc0de.0', 'w').close()
+    os.symlink('/nowhere', d + '/cafecafe.7')
+    os.makedirs(d + '/00000000.0', exist_ok=True)
+    run('openssl', 'rehash', d)
+    return d
+
+
+@scenario
+def capath(l):
+    """A directory of authorities, the right one among others; beside ca as well."""
+    d = hashed(l, 'good', l.pki.ca('rsa').crt, l.pki.ca('ec').crt)
+    s = l.server('tls')
+    l.cycle(s, ['!ca', 'capath ' + d])
+    text = l.profile(s, ['capath ' + d]).replace(read(l.pki.ca('ec').crt), read(l.pki.ca('rsa').crt))
+    name = l.import_profile(text)
+    try:
+        rc, out, _ = l.up(name)
+        check(rc == 0, 'with another ca: ' + out)
+    finally:
+        l.down(name)
+        l.delete(name)
+
+
+@scenario
+def bad_capath(l):
+    """Not the authority of the server; none at all; a directory that is not there."""
+    s = l.server('tls')
+    empty = hashed(l, 'empty')
+    for name in os.listdir(empty):
+        if not os.path.isdir(empty + '/' + name):
+            os.unlink(empty + '/' + name)
+    for d, cause in ((hashed(l, 'other', l.pki.ca('rsa').crt), '(?i)authority|not trusted|unknown'),
+                     (empty, 'holds no certificate'), ('/nowhere', '/nowhere')):
+        l.refused(s, ['!ca', 'capath ' + d], cause=cause, within=15)
+
+
+@scenario
+def bad_capath_revoked(l):
+    """The revocation list beside the authority counts, without crl-verify."""
+    pair = l.pki.pair('revoked', 'server', cn='server.test')
+    l.pki.ca().revoke(pair[0])
+    s = l.server('revoked', cert=pair)
+    l.refused(s, ['!ca', 'capath ' + hashed(l, 'crl', l.pki.ca().crt, l.pki.ca().crl())], cause='revoked', within=15)
 
 
 @scenario
