@@ -72,7 +72,21 @@ static void append_route(GString *s, NMIPRoute *route)
   g_string_append_c(s, '\n');
 }
 
-static void append_ip(GString *s, NMSettingIPConfig *ip)
+static guint32 table_of(NMIPRoute *route)
+{
+  GVariant *v = nm_ip_route_get_attribute(route, NM_IP_ROUTE_ATTRIBUTE_TABLE);
+  return v && g_variant_is_of_type(v, G_VARIANT_TYPE_UINT32) ? g_variant_get_uint32(v) : 0;
+}
+
+static void change_table(GString *s, guint32 *table, guint32 to)
+{
+  if (*table != to)
+    g_string_append_printf(s, "%s %u\n", directive(OVPN_OPT_ROUTE_TABLE), to);
+  *table = to;
+}
+
+/* table: what the lines so far say */
+static void append_ip(GString *s, NMSettingIPConfig *ip, guint32 *table)
 {
   const char *option = directive(OVPN_OPT_DHCP_OPTION);
   if (!ip)
@@ -80,8 +94,11 @@ static void append_ip(GString *s, NMSettingIPConfig *ip)
   if (nm_setting_ip_config_get_route_metric(ip) >= 0 && NM_IS_SETTING_IP4_CONFIG(ip))
     g_string_append_printf(s, "%s %" G_GINT64_FORMAT "\n", directive(OVPN_OPT_ROUTE_METRIC),
                            nm_setting_ip_config_get_route_metric(ip));
-  for (guint i = 0; i < nm_setting_ip_config_get_num_routes(ip); i++)
-    append_route(s, nm_setting_ip_config_get_route(ip, (int)i));
+  for (guint i = 0; i < nm_setting_ip_config_get_num_routes(ip); i++) {
+    NMIPRoute *route = nm_setting_ip_config_get_route(ip, (int)i);
+    change_table(s, table, table_of(route));
+    append_route(s, route);
+  }
   for (guint i = 0; i < nm_setting_ip_config_get_num_dns(ip); i++)
     g_string_append_printf(s, "%s DNS %s\n", option, nm_setting_ip_config_get_dns(ip, (int)i));
   for (guint i = 0; i < nm_setting_ip_config_get_num_dns_searches(ip); i++) {
@@ -109,7 +126,13 @@ static void append_default_route(GString *s, NMConnection *connection, const Ovp
 
 void export_ip(GString *s, NMConnection *connection, const OvpnOptionList *l)
 {
-  append_ip(s, nm_connection_get_setting_ip4_config(connection));
-  append_ip(s, nm_connection_get_setting_ip6_config(connection));
+  const OvpnOption *last = ovpn_option_list_last(l, OVPN_OPT_ROUTE_TABLE);
+  gint64 own = 0;
+  if (last && last->argc > 1)
+    ovpn_option_number(last->argv[1], 0, G_MAXUINT32, &own);
+  guint32 table = (guint32)own;
+  append_ip(s, nm_connection_get_setting_ip4_config(connection), &table);
+  append_ip(s, nm_connection_get_setting_ip6_config(connection), &table);
+  change_table(s, &table, (guint32)own); /* the last line is for the routes of the server */
   append_default_route(s, connection, l);
 }

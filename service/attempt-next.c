@@ -303,6 +303,10 @@ void nmovpn_attempt_linked(NmOvpnAttempt *a, int fd)
 /* The link of an established connection is gone. */
 void nmovpn_attempt_reconnect(NmOvpnAttempt *a, const OvpnFailure *f)
 {
+  if (a->config.once) {
+    nmovpn_attempt_fail(a, f);
+    return;
+  }
   g_autofree char *sentence = nmovpn_attempt_sentence(a, f);
   nmovpn_log(LOG_WARNING, "%s", sentence);
   if (f->status == OVPN_FAIL_SERVER_RESTART && (f->arg & OVPN_RESTART_NEXT))

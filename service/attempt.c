@@ -318,6 +318,13 @@ static void on_silent(NmOvpnEngine *e, gboolean silent, gpointer user_data)
     nmovpn_attempt_heard_again(user_data);
 }
 
+/* What tls-exit is about. */
+static gboolean is_handshake(OvpnStatus s)
+{
+  return s == OVPN_FAIL_HANDSHAKE_TIMEOUT || s == OVPN_FAIL_TLS || s == OVPN_FAIL_TLS_ALERT ||
+         s == OVPN_FAIL_RENEGOTIATION;
+}
+
 static void on_failed(NmOvpnEngine *e, const OvpnFailure *f, guint number, gboolean others,
                       gpointer user_data)
 {
@@ -373,7 +380,7 @@ static void on_failed(NmOvpnEngine *e, const OvpnFailure *f, guint number, gbool
       nmovpn_attempt_try_remote(a);
     return;
   case NMOVPN_FAILURE_NEXT:
-    if (a->state == NMOVPN_ATTEMPT_PREPARING)
+    if (a->state == NMOVPN_ATTEMPT_PREPARING || (a->config.tls_exit && is_handshake(f->status)))
       nmovpn_attempt_fail(a, f);
     else if (a->state == NMOVPN_ATTEMPT_UP)
       nmovpn_attempt_reconnect(a, f);

@@ -28,6 +28,9 @@ enum { MTU_MIN_IPV6 = 1280 };
 static const struct in6_addr blocked_addr6 = {
     {{0xfd, 0x6f, 0x76, 0x70, 0x6e, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}};
 
+/* The same for IPv4: the dummy address of RFC 7600, which nobody has. */
+static const char blocked_addr4[] = "192.0.0.8";
+
 static GVariant *variant6(const struct in6_addr *a)
 {
   return g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, a->s6_addr, 16, 1);
@@ -452,6 +455,19 @@ static GVariant *build6_alone(gboolean never_default)
   return g_variant_ref_sink(g_variant_builder_end(&b));
 }
 
+/* block-ipv4 without an IPv4 address, in the same way. */
+static GVariant *build4_blocked(void)
+{
+  GVariantBuilder b;
+  struct in_addr a;
+  inet_pton(AF_INET, blocked_addr4, &a);
+  g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);
+  add(&b, NM_VPN_PLUGIN_IP4_CONFIG_ADDRESS, g_variant_new_uint32(a.s_addr));
+  add(&b, NM_VPN_PLUGIN_IP4_CONFIG_PREFIX, g_variant_new_uint32(32));
+  add(&b, NM_VPN_PLUGIN_IP4_CONFIG_NEVER_DEFAULT, g_variant_new_boolean(FALSE));
+  return g_variant_ref_sink(g_variant_builder_end(&b));
+}
+
 /* Linux has no IPv6 on a device with an MTU below 1280, and then nothing could be led there. */
 static guint device_mtu(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *in)
 {
@@ -504,6 +520,8 @@ gboolean nmovpn_netconfig_build(NmOvpnNetconfig *n, const NmOvpnNetconfigInput *
   note_metrics(n, p);
   if (p->has_v4)
     n->ip4 = build4(n, in, dns);
+  else if (p->block_ipv4)
+    n->ip4 = build4_blocked();
   if (p->has_v6 && in->guard_ipv6 && takes_all_ipv4(in) && !takes_all_ipv6(in)) {
     n->let6 = tunnel_networks6(in);
     note(n,

@@ -7,7 +7,8 @@
  * forgets them when the tunnel has no IPv6), and everything once the file has an option that
  * changes the meaning of others (route-gateway, dns). The metric of route-metric goes to each route
  * that has none, as NetworkManager takes no metrics from a plugin; the line stays too, for routes
- * of the server. Export writes it all back. DESIGN §7. */
+ * of the server. route-table becomes the table of each route below it. Export writes it all back.
+ * DESIGN §7. */
 #include "ovpn-build.h"
 
 #include "service/profile-private.h"
@@ -69,10 +70,13 @@ void profile_ip_init(ProfileIp *ip, const OvpnOptionList *l, NMSettingIPConfig *
     return;
   const OvpnOption *metric = profile_last_global(l, OVPN_OPT_ROUTE_METRIC);
   ip->metric = metric ? metric_of(metric, 1) : -1;
-  ip->routes = !is_tap(l) && ip->metric >= -1 && !profile_last_global(l, OVPN_OPT_ROUTE_GATEWAY) &&
+  ip->routes = !is_tap(l) && ip->metric >= -1 && !profile_last_global(l, OVPN_OPT_ROUTE_NOEXEC) &&
+               !profile_last_global(l, OVPN_OPT_ROUTE_GATEWAY) &&
                !profile_last_global(l, OVPN_OPT_ROUTE_IPV6_GATEWAY);
-  ip->dns = !profile_last_global(l, OVPN_OPT_DNS) && has_ipv4_dns(l);
+  ip->dns = !profile_last_global(l, OVPN_OPT_DNS) && !profile_last_global(l, OVPN_OPT_DNS_UPDOWN) &&
+            has_ipv4_dns(l);
   ip->never_default = find_never_default(l);
+  ip->list = l;
 }
 
 static gboolean is_tunnel_gateway(const OvpnOption *o, guint at)
@@ -80,12 +84,15 @@ static gboolean is_tunnel_gateway(const OvpnOption *o, guint at)
   return at >= o->argc || !strcmp(o->argv[at], "default") || !strcmp(o->argv[at], "vpn_gateway");
 }
 
-static gboolean add_route(NMSettingIPConfig *ip, int family, const char *net, guint prefix,
+static gboolean add_route(const ProfileIp *ips, int family, const char *net, guint prefix,
                           gint64 metric)
 {
+  NMSettingIPConfig *ip = family == AF_INET ? ips->ip4 : ips->ip6;
   NMIPRoute *route = nm_ip_route_new(family, net, prefix, NULL, metric, NULL);
   if (!route)
     return FALSE;
+  if (ips->table)
+    nm_ip_route_set_attribute(route, NM_IP_ROUTE_ATTRIBUTE_TABLE, g_variant_new_uint32(ips->table));
   nm_setting_ip_config_add_route(ip, route); /* one that is there already needs no second line */
   nm_ip_route_unref(route);
   return TRUE;
@@ -106,7 +113,7 @@ static gboolean take_route4(const ProfileIp *ip, const OvpnOption *o)
   if (hole || m == 0)
     return FALSE;
   inet_ntop(AF_INET, &net, text, sizeof(text));
-  return add_route(ip->ip4, AF_INET, text, (guint)__builtin_popcount(m), metric);
+  return add_route(ip, AF_INET, text, (guint)__builtin_popcount(m), metric);
 }
 
 static gboolean take_route6(const ProfileIp *ip, const OvpnOption *o)
@@ -123,7 +130,7 @@ static gboolean take_route6(const ProfileIp *ip, const OvpnOption *o)
     net.s6_addr[bit / 8] &= (guint8) ~(0x80 >> bit % 8);
   char text[INET6_ADDRSTRLEN];
   inet_ntop(AF_INET6, &net, text, sizeof(text));
-  return add_route(ip->ip6, AF_INET6, text, (guint)prefix, metric);
+  return add_route(ip, AF_INET6, text, (guint)prefix, metric);
 }
 
 /* A name as resolvers know it; anything else stays a line. */
@@ -171,14 +178,41 @@ static gboolean take_never_default(const ProfileIp *ip)
   return TRUE;
 }
 
-gboolean profile_ip_take(const ProfileIp *ip, const OvpnOption *o)
+static gboolean take_route(const ProfileIp *ip, const OvpnOption *o)
+{
+  return o->id == OVPN_OPT_ROUTE ? take_route4(ip, o) : take_route6(ip, o);
+}
+
+/* Holds for the routes below it, up to the next one. It stays where one of them stays a line; the
+ * last one stays because it is for the routes of the server, too. */
+static gboolean take_table(ProfileIp *ip, const OvpnOption *o)
+{
+  gint64 n = 0;
+  if (o->argc != 2 || !ovpn_option_number(o->argv[1], 0, G_MAXUINT32, &n))
+    return FALSE;
+  ip->table = (guint32)n;
+  g_autoptr(NMSetting) ip4 = nm_setting_ip4_config_new();
+  g_autoptr(NMSetting) ip6 = nm_setting_ip6_config_new();
+  const ProfileIp trial = {
+      .ip4 = NM_SETTING_IP_CONFIG(ip4), .ip6 = NM_SETTING_IP_CONFIG(ip6), .metric = -1};
+  for (const OvpnOption *next = o + 1; next < ip->list->items + ip->list->n; next++) {
+    gboolean route = next->id == OVPN_OPT_ROUTE || next->id == OVPN_OPT_ROUTE_IPV6;
+    if (next->id == OVPN_OPT_ROUTE_TABLE)
+      return TRUE;
+    if (route && !take_route(&trial, next))
+      return FALSE;
+  }
+  return FALSE;
+}
+
+gboolean profile_ip_take(ProfileIp *ip, const OvpnOption *o)
 {
   if (o->connection >= 0 || o->is_inline)
     return FALSE;
-  if (o->id == OVPN_OPT_ROUTE)
-    return ip->routes && take_route4(ip, o);
-  if (o->id == OVPN_OPT_ROUTE_IPV6)
-    return ip->routes && take_route6(ip, o);
+  if (o->id == OVPN_OPT_ROUTE_TABLE)
+    return ip->routes && take_table(ip, o);
+  if (o->id == OVPN_OPT_ROUTE || o->id == OVPN_OPT_ROUTE_IPV6)
+    return ip->routes && take_route(ip, o);
   if (o->id == OVPN_OPT_DHCP_OPTION)
     return ip->dns && take_dhcp(ip, o);
   return o == ip->never_default && take_never_default(ip);

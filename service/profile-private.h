@@ -116,11 +116,13 @@ typedef struct ProfileIp {
   gboolean routes, dns;            /* these mean the same in NetworkManager */
   gint64 metric;                   /* of routes that name none; -1 = NetworkManager's */
   const OvpnOption *never_default; /* the line that ipv4.never-default stands for */
+  const OvpnOptionList *list;
+  guint32 table; /* route-table, for the next routes of the file; 0 = main */
 } ProfileIp;
 void profile_ip_init(ProfileIp *ip, const OvpnOptionList *l, NMSettingIPConfig *ip4,
                      NMSettingIPConfig *ip6);
 /* TRUE when the settings now hold the line. */
-gboolean profile_ip_take(const ProfileIp *ip, const OvpnOption *o);
+gboolean profile_ip_take(ProfileIp *ip, const OvpnOption *o);
 
 /* Adds what is to be said about one line of the file `l` (profile-warn.c); both arrays may be NULL.
  * TRUE: it says why connecting would fail.

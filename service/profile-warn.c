@@ -52,6 +52,9 @@ static const char *no_effect(const OvpnOptionList *l, const OvpnOption *o)
   const OvpnOptionInfo *info = ovpn_option_info(o->id);
   if (o->id == OVPN_OPT_CONFIG)
     return NULL; /* who reads included files has said why this one was not */
+  if (o->id == OVPN_OPT_DNS_UPDOWN && o->argc == 2 &&
+      (!strcmp(o->argv[1], "disable") || !strcmp(o->argv[1], "force")))
+    return NULL; /* obeyed; done anyway */
   if (o->id == OVPN_OPT_UNKNOWN)
     return is_excused(l, o->argv[0]) ? NULL : _("this option is not known");
   if (info->flags & OVPN_OPTF_SERVER)
@@ -124,6 +127,11 @@ gboolean profile_warn(const OvpnOptionList *l, const OvpnOption *o, GPtrArray *w
     add_word(warnings, o,
              _("“%s” makes the connection less secure; ask the administrator of the server to do "
                "without it"));
+  else if (o->id == OVPN_OPT_ROUTE_TABLE)
+    /* TRANSLATORS: an option and two settings of NetworkManager */
+    add_word(warnings, o,
+             _("“%s” holds for routes of this file that have an address; for all others set "
+               "ipv4.route-table and ipv6.route-table"));
   else if (ovpn_option_doubt(o, &f) != OVPN_OK)
     add_text(warnings, o, f.text);
   else if (compression_not_given(l, o))

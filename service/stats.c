@@ -23,7 +23,7 @@ static void add_drops(GString *out, const OvpnStats *s)
       {s->drops_format, "not well-formed"},
       {s->drops_down, "while the tunnel was not ready"},
       {s->drops_back, "to the VPN server itself, which must stay outside the tunnel"},
-      {s->drops_ipv6, "IPv6, which the tunnel does not carry (the sender was told)"},
+      {s->drops_ipv6, "IPv6 or IPv4, which the tunnel does not carry (the sender was told)"},
       {s->drops_queue, "because the connection to the server was slower than what was sent"},
       {s->drops_room, "too large for the buffers"},
       {s->drops_tun, "refused by the tunnel device"},

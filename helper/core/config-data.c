@@ -126,6 +126,17 @@ OvpnStatus ovpn_on_replay_window(ConfigApply *a, const OvpnOption *o, const Row 
   return OVPN_OK;
 }
 
+/* The first method had no passwords and no options; OpenVPN 2.5 gave it up. */
+OvpnStatus ovpn_on_key_method(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  if (number(arg(o, 1)) != 1)
+    return OVPN_OK;
+  return ovpn_failure_set(a->f, OVPN_FAIL_CONFIG,
+                          "key-method: the method 1 is no longer possible; ask the administrator "
+                          "of the other side to remove this line, and remove it here");
+}
+
 OvpnStatus ovpn_on_keysize(ConfigApply *a, const OvpnOption *o, const Row *row)
 {
   enum { MOST = 512 };

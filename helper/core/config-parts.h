@@ -31,6 +31,7 @@ typedef struct ConfigApply {
   /* key-direction, and whether tls-auth and secret have their own. */
   int key_direction;
   bool key_direction_set, tls_auth_dir_set, secret_dir_set;
+  bool before_2_3_7;      /* compat-mode */
   uint32_t marked_inline; /* bit per OvpnFileId: a line such as "ca [inline]" */
   bool tls_remote, verify_name, dev_type_set;
   char *data_ciphers; /* as written */
@@ -73,7 +74,8 @@ Handler ovpn_on_remote, ovpn_on_proto, ovpn_on_port, ovpn_on_exit_notify, ovpn_o
     ovpn_on_fingerprint, ovpn_on_verify_hash, ovpn_on_auth_user_pass, ovpn_on_askpass,
     ovpn_on_auth_retry, ovpn_on_static_challenge, ovpn_on_pkcs11_id, ovpn_on_setenv, ovpn_on_upper,
     ovpn_on_data_ciphers, ovpn_on_auth, ovpn_on_compress, ovpn_on_allow_compression,
-    ovpn_on_replay_window, ovpn_on_keysize, ovpn_on_ping_end, ovpn_on_keepalive, ovpn_on_inactive;
+    ovpn_on_replay_window, ovpn_on_keysize, ovpn_on_key_method, ovpn_on_dns_updown,
+    ovpn_on_remap_usr1, ovpn_on_compat_mode, ovpn_on_ping_end, ovpn_on_keepalive, ovpn_on_inactive;
 
 /* ---- for handlers */
 

@@ -114,6 +114,24 @@ OvpnStatus ovpn_on_crl_verify(ConfigApply *a, const OvpnOption *o, const Row *ro
   return set_file(a, o, arg_is(o, 2, "dir") ? OVPN_FILE_CRL_DIR : OVPN_FILE_CRL);
 }
 
+/* A version of OpenVPN, such as 2.3.6: below 2.3.7 there was TLS 1.0 only. All else that the old
+ * versions need is done without being asked. */
+OvpnStatus ovpn_on_compat_mode(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  unsigned v[3] = {0};
+  const char *p = arg(o, 1);
+  for (unsigned i = 0; i < 3; i++, p++) {
+    size_t digits = strspn(p, "0123456789");
+    if (digits < 1 || digits > 2 || p[digits] != (i < 2 ? '.' : 0))
+      return bad(a, o, arg(o, 1), "is not a version such as 2.3.6");
+    v[i] = (unsigned)(digits == 2 ? (p[0] - '0') * 10 + p[1] - '0' : p[0] - '0');
+    p += digits;
+  }
+  a->before_2_3_7 = v[0] * 10000 + v[1] * 100 + v[2] < 20307;
+  return OVPN_OK;
+}
+
 OvpnStatus ovpn_on_tls_version(ConfigApply *a, const OvpnOption *o, const Row *row)
 {
   *(int *)ovpn_config_field(a, row) = 10 + arg(o, 1)[2] - '0'; /* the grammar knows 1.0 to 1.3 */

@@ -403,3 +403,18 @@ OvpnStatus ovpn_config_finish_remotes(ConfigApply *a)
       return ovpn_config_no_memory(a->f);
   return finish_waiting(a);
 }
+
+/* Each restart becomes the end. */
+OvpnStatus ovpn_on_remap_usr1(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  a->c->once = arg_is(o, 1, "SIGTERM");
+  return OVPN_OK;
+}
+
+OvpnStatus ovpn_on_dns_updown(ConfigApply *a, const OvpnOption *o, const Row *row)
+{
+  (void)row;
+  a->c->no_dns = arg(o, 1) && strcmp(arg(o, 1), "disable") == 0;
+  return OVPN_OK;
+}

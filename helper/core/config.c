@@ -384,6 +384,8 @@ OvpnStatus ovpn_config_finish(ConfigApply *a)
   OvpnConfig *c = a->c;
   if (a->key_direction_set && !a->tls_auth_dir_set)
     c->tls_auth_dir = a->key_direction;
+  if (a->before_2_3_7 && !c->tls_version_min)
+    c->tls_version_min = 10;
   if (a->key_direction_set && !a->secret_dir_set)
     c->secret_dir = a->key_direction;
   static OvpnStatus (*const steps[])(ConfigApply *) = {

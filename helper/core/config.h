@@ -153,7 +153,9 @@ typedef struct OvpnConfig {
   unsigned connect_timeout;                       /* s, server-poll-timeout; default 120 */
   unsigned connect_retry, connect_retry_max_wait; /* s: 1, 300 */
   unsigned connect_retry_max;                     /* 0 = unlimited */
-  char *proxy_type, *proxy_host, *proxy_port;     /* "http"/"socks"; NULL = none */
+  bool once;     /* remap-usr1 SIGTERM: a connection that is lost is not made again */
+  bool tls_exit; /* a handshake that fails is the end */
+  char *proxy_type, *proxy_host, *proxy_port; /* "http"/"socks"; NULL = none */
   OvpnProxyAuth proxy_auth;
   char *proxy_version, *proxy_agent; /* HTTP; NULL = 1.0, none */
   char *proxy_headers; /* HTTP: "Name: value" lines, each with a newline; NULL = none */
@@ -221,6 +223,8 @@ typedef struct OvpnConfig {
   unsigned max_packet_size;         /* 1250 */
   /* push */
   bool pull, route_nopull, allow_pull_fqdn, disable_occ;
+  bool route_noexec; /* no routes, neither the profile's nor the server's */
+  bool no_dns;       /* dns-updown disable: no name servers and search domains */
   unsigned verb;
   bool passtos;              /* UDP: the type of service of inner packets is that of outer ones */
   unsigned shaper;           /* bytes per second towards the server; 0 = no limit */

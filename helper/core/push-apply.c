@@ -169,10 +169,9 @@ static OvpnStatus take_route_metric(Reading *r, const OvpnOption *o)
   return OVPN_OK;
 }
 
-static OvpnStatus take_block_ipv6(Reading *r, const OvpnOption *o)
+static OvpnStatus take_block_ip(Reading *r, const OvpnOption *o)
 {
-  (void)o;
-  r->p->block_ipv6 = true;
+  *(o->id == OVPN_OPT_BLOCK_IPV6 ? &r->p->block_ipv6 : &r->p->block_ipv4) = true;
   return OVPN_OK;
 }
 
@@ -540,7 +539,8 @@ static const Taker takers[] = {
     {OVPN_OPT_ROUTE_METRIC, FROM_PROFILE | ROUTING, take_route_metric},
     {OVPN_OPT_REDIRECT_GATEWAY, FROM_PROFILE | ROUTING, take_redirect},
     {OVPN_OPT_REDIRECT_PRIVATE, FROM_PROFILE | ROUTING, take_redirect},
-    {OVPN_OPT_BLOCK_IPV6, FROM_PROFILE | ROUTING, take_block_ipv6},
+    {OVPN_OPT_BLOCK_IPV6, FROM_PROFILE | ROUTING, take_block_ip},
+    {OVPN_OPT_BLOCK_IPV4, FROM_PROFILE | ROUTING, take_block_ip},
     {OVPN_OPT_DNS, FROM_PROFILE | ROUTING, take_dns},
     {OVPN_OPT_DHCP_OPTION, FROM_PROFILE | ROUTING, take_dhcp},
     {OVPN_OPT_TUN_MTU, 0, take_tun_mtu},
@@ -580,6 +580,12 @@ bool ovpn_push_is_taken(OvpnOptionId id, const OvpnConfig *c)
 
 /* ---- list -> OvpnPushed */
 
+static bool is_route(OvpnOptionId id)
+{
+  return id == OVPN_OPT_ROUTE || id == OVPN_OPT_ROUTE_IPV6 || id == OVPN_OPT_REDIRECT_GATEWAY ||
+         id == OVPN_OPT_REDIRECT_PRIVATE;
+}
+
 static OvpnStatus take_list(Reading *r, const OvpnOptionList *l, bool from_profile, unsigned pass)
 {
   r->from_profile = from_profile;
@@ -587,6 +593,8 @@ static OvpnStatus take_list(Reading *r, const OvpnOptionList *l, bool from_profi
     const OvpnOption *o = &l->items[i];
     const Taker *t = taker_find(o->id);
     if (!t || !t->take || (t->flags & SECOND_PASS) != pass || o->is_inline)
+      continue;
+    if (r->c->route_noexec && is_route(o->id))
       continue;
     if (from_profile ? !(t->flags & FROM_PROFILE) : !ovpn_push_is_taken(o->id, r->c))
       continue;
@@ -666,7 +674,7 @@ static OvpnStatus read_all(Reading *r, const OvpnOptionList *profile, const Ovpn
     s = take_list(r, profile, true, SECOND_PASS);
   if (s == OVPN_OK)
     s = take_list(r, pushed, false, SECOND_PASS);
-  if (s == OVPN_OK)
+  if (s == OVPN_OK && !r->c->no_dns)
     s = ovpn_dns_finish(&r->dns, p);
   p->redirect = r->redirect;
   if (p->redirect & (OVPN_REDIRECT_IPV4 | OVPN_REDIRECT_IPV6))

@@ -90,6 +90,7 @@ typedef struct OvpnPushed {
   size_t n_routes6;
   unsigned redirect; /* OVPN_REDIRECT_x; ON alone never: IPV4/IPV6 say what */
   bool block_ipv6;
+  bool block_ipv4; /* matters only without an IPv4 address */
   OvpnDnsServer *dns;
   size_t n_dns; /* sorted; dhcp-option DNS becomes one server of priority 0 if no dns option */
   OvpnStrv search_domains;  /* dns search-domains, DOMAIN, DOMAIN-SEARCH */

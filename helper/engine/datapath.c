@@ -395,15 +395,18 @@ static uint8_t *source_slots(const Datapath *dp, Batch *tx, unsigned n, size_t l
   return slot;
 }
 
-/* block-ipv6 and the guard: programs learn at once that IPv6 is closed, and use IPv4. */
-static bool refuse_ipv6(Datapath *dp, Tun *tun, const uint8_t *p, size_t len)
+/* block-ipv6, block-ipv4 and the guard: programs learn at once that a family is closed, and use the
+ * other one. */
+static bool refuse_family(Datapath *dp, Tun *tun, const uint8_t *p, size_t len)
 {
   uint8_t answer[OVPN_UNREACHABLE_MAX];
-  if (dp->peer.tap || len == 0 || p[0] >> 4 != 6)
+  if (dp->peer.tap || len == 0)
     return false;
-  if (!dp->peer.block_ipv6 && guard_lets(&dp->guard, p, len))
+  bool v6 = p[0] >> 4 == 6;
+  if (v6 ? !dp->peer.block_ipv6 && guard_lets(&dp->guard, p, len) : !dp->peer.block_ipv4)
     return false;
-  size_t n = ovpn_unreachable6(p, len, answer, sizeof answer);
+  size_t n = v6 ? ovpn_unreachable6(p, len, answer, sizeof answer)
+                : ovpn_unreachable4(p, len, answer, sizeof answer);
   struct virtio_net_hdr plain = {0};
   struct iovec iov[2] = {{&plain, sizeof plain}, {answer, n}};
   if (n > 0 && tun->flags & TUN_VNET_HDR)
@@ -508,7 +511,7 @@ static ssize_t transmit_super(Datapath *dp, Tun *tun, Batch *tx)
   size_t len = (size_t)n;
   dp->stats.tun_rx_bytes += len;
   dp->stats.tun_rx_calls++;
-  if (unwanted(dp, dp->super, len) || refuse_ipv6(dp, tun, dp->super, len))
+  if (unwanted(dp, dp->super, len) || refuse_family(dp, tun, dp->super, len))
     return n;
   if (offload_open(&dp->split, &vnet, dp->super, len, tun->tap, PACKET_MAX) != OFFLOAD_OK) {
     dp->stats.drops_format++;
@@ -539,7 +542,7 @@ static ssize_t transmit_plain(Datapath *dp, Tun *tun, Batch *tx)
   dp->stats.tun_rx_bytes += len;
   dp->stats.tun_rx_packets++;
   dp->stats.tun_rx_calls++;
-  if (!unwanted(dp, p, len) && !refuse_ipv6(dp, tun, p, len))
+  if (!unwanted(dp, p, len) && !refuse_family(dp, tun, p, len))
     send_packet(dp, tx, slot, len, true);
   return n;
 }

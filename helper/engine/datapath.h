@@ -34,6 +34,7 @@ typedef struct DatapathPeer {
   bool tap;
   bool tcp;
   bool block_ipv6; /* answer IPv6 packets of this computer with an error */
+  bool block_ipv4; /* the same of IPv4 */
   bool passtos;    /* outer packets get the type of service of inner ones */
   unsigned shaper; /* bytes per second towards the server; 0 = no limit */
   OvpnNatRule nat[OVPN_NAT_MAX];

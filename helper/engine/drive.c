@@ -191,6 +191,7 @@ static void set_peer(Engine *e)
   set_framing(e, &peer);
   /* No IPv6 inside: what is routed here all the same is told so at once. */
   peer.block_ipv6 = p && (p->block_ipv6 || !p->has_v6);
+  peer.block_ipv4 = p && p->block_ipv4 && !p->has_v4;
   peer.passtos = c->passtos && !tcp; /* a stream has one type of service */
   peer.shaper = p && p->shaper ? p->shaper : c->shaper;
   peer.n_nat = p ? p->n_nat : 0;

@@ -328,3 +328,6 @@ def ipv6_taken_back(l):
         l.down(name)
         l.delete(name)
         l.drop_server('push-back')
+
+
+import push_less  # noqa: E402,F401

@@ -99,6 +99,16 @@ for _proto in ('udp', 'tcp'):
             l, l.server('staying-%s-%s' % (n, p), ['keepalive 10 60'] + x, proto=p), e, LATE))
 
 
+@scenario
+def remap_usr1_sigterm(l):
+    """The profile says that a restart is the end: a server that crashes ends the connection."""
+    s = l.server('remap', ['keepalive 1 3'], proto='tcp')
+    with Up(l, s, ['remap-usr1 SIGTERM']) as u:
+        s.stop(signal.SIGKILL)
+        u.gone()
+        check('trying again' not in l.log_since(u.mark), 'it was tried again')
+
+
 NFT = ('table inet path { chain i { type filter hook input priority 0; %s; }; '
        'chain o { type filter hook output priority 0; %s; }; }')
 
