@@ -227,6 +227,8 @@ static OvpnStatus send_key_method(OvpnSession *s, KeyState *k)
     iv_proto = (iv_proto & ~(unsigned)(IV_PROTO_REQUEST_PUSH | IV_PROTO_AUTH_PENDING_KW |
                                        IV_PROTO_DATA_EPOCH)) |
                IV_PROTO_NCP_P2P;
+  if (!ovpn_tls_can_export(k->tls))
+    iv_proto &= ~(unsigned)(IV_PROTO_TLS_KEY_EXPORT | IV_PROTO_DYN_TLS_CRYPT | IV_PROTO_DATA_EPOCH);
   (void)ovpn_peer_info_format(c, iv_proto, peer_version, peer_info, sizeof peer_info);
   if (!server && (c->auth_user_pass || cr->token.len > 0) &&
       !choose_credentials(s, &user, &password))

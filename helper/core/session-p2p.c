@@ -86,7 +86,7 @@ bool p2p_agree(OvpnSession *s, KeyState *k)
     return true;
   OvpnPushed *p = &s->pushed;
   p->cc_exit = peer & PEER_CC_EXIT;
-  p->tls_ekm = peer & PEER_TLS_KEY_EXPORT;
+  p->tls_ekm = peer & PEER_TLS_KEY_EXPORT && ovpn_tls_can_export(k->tls);
   p->dyn_tls_crypt = peer & PEER_DYN_TLS_CRYPT && p->tls_ekm;
   if (!(peer & PEER_DATA_V2))
     return true;

@@ -237,10 +237,15 @@ OvpnStatus ovpn_tls_write(OvpnTls *t, const void *data, size_t len, OvpnFailure 
   return finish(t, r < 0 ? (int)r : GNUTLS_E_INTERNAL_ERROR, f);
 }
 
+bool ovpn_tls_can_export(const OvpnTls *t)
+{
+  return t->done && gnutls_protocol_get_version(t->session) >= GNUTLS_TLS1_2;
+}
+
 OvpnStatus ovpn_tls_export(OvpnTls *t, const char *label, uint8_t *out, size_t len)
 {
   /* No context is not the same as an empty one before TLS 1.3: NULL it must be. */
-  if (!t->done ||
+  if (!ovpn_tls_can_export(t) ||
       gnutls_prf_rfc5705(t->session, strlen(label), label, 0, NULL, len, (char *)out) < 0)
     return OVPN_FAIL_KEY_DERIVATION;
   return OVPN_OK;

@@ -43,6 +43,9 @@ OvpnStatus ovpn_tls_write(OvpnTls *t, const void *data, size_t len,
 /* Ciphertext waiting to go out (also after a failure: alerts). Moves up to cap bytes. */
 size_t ovpn_tls_output(OvpnTls *t, void *buf, size_t cap);
 size_t ovpn_tls_output_pending(const OvpnTls *t);
+/* Can enough be exported for keys? Before TLS 1.2 GnuTLS has a limit of 200 bytes, and beyond it
+ * writes nothing without a word. After the handshake. */
+bool ovpn_tls_can_export(const OvpnTls *t);
 /* RFC 5705 exporter without context. */
 OvpnStatus ovpn_tls_export(OvpnTls *t, const char *label, uint8_t *out, size_t len);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384, peer RSA 2048 CN=..." for the log; malloc'ed. */

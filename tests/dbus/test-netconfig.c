@@ -239,6 +239,20 @@ static void test_block_ipv6(Fixture *x, gconstpointer unused)
   check_bool(x->out.generic, NM_VPN_PLUGIN_CONFIG_HAS_IP6, TRUE);
 }
 
+static void test_block_ipv4(Fixture *x, gconstpointer unused)
+{
+  x->pushed.has_v6 = true;
+  x->pushed.prefix6 = 64;
+  build(x, TRUE);
+  g_assert_null(x->out.ip4);
+  nmovpn_netconfig_clear(&x->out);
+  x->pushed.block_ipv4 = true;
+  build(x, TRUE);
+  g_assert_nonnull(x->out.ip4);
+  check_bool(x->out.ip4, NM_VPN_PLUGIN_IP4_CONFIG_NEVER_DEFAULT, FALSE);
+  check_bool(x->out.generic, NM_VPN_PLUGIN_CONFIG_HAS_IP4, TRUE);
+}
+
 static void guarded(Fixture *x, gboolean automatic, gboolean want)
 {
   build(x, automatic);
@@ -384,6 +398,7 @@ int main(int argc, char **argv)
   T(dns);
   T(dns_next);
   T(block_ipv6);
+  T(block_ipv4);
   T(block_local);
   T(guard);
   T(guard_setting);

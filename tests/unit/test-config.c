@@ -389,6 +389,25 @@ static void test_timers(void)
   expect_failure(BASE "hand-window 0\n", "hand-window");
 }
 
+static void test_whole_ways(void)
+{
+  OvpnConfig c = good(BASE "route-noexec\ndns-updown disable\nremap-usr1 SIGTERM\ntls-exit\n"
+                           "key-method 2\ncompat-mode 2.3.6\n");
+  CHECK(c.route_noexec && c.no_dns && c.once && c.tls_exit);
+  CHECK_INT(c.tls_version_min, 10);
+  ovpn_config_clear(&c);
+  c = good(BASE "dns-updown /some/program\nremap-usr1 SIGHUP\ncompat-mode 2.3.7\n");
+  CHECK(!c.route_noexec && !c.no_dns && !c.once && !c.tls_exit);
+  CHECK_INT(c.tls_version_min, 0);
+  ovpn_config_clear(&c);
+  c = good(BASE "compat-mode 2.2.0\ntls-version-min 1.2\n");
+  CHECK_INT(c.tls_version_min, 12);
+  ovpn_config_clear(&c);
+  expect_failure(BASE "key-method 1\n", "key-method: the method 1");
+  expect_failure(BASE "compat-mode old\n", "compat-mode: “old”");
+  expect_failure(BASE "compat-mode 2.3\n", "compat-mode: “2.3”");
+}
+
 static void test_data_forms(void)
 {
   OvpnConfig c = good(BASE "no-replay\nno-iv\nkeysize 448\nreplay-window 128 30\n");
@@ -532,6 +551,7 @@ int main(void)
   test_sign_in();
   test_data();
   test_timers();
+  test_whole_ways();
   test_data_forms();
   test_without_effect();
   test_sizes();

@@ -148,6 +148,9 @@ static char *settings_text(NMConnection *c)
                              nm_ip_route_get_prefix(r));
       if (nm_ip_route_get_metric(r) >= 0)
         g_string_append_printf(s, "@%d", (int)nm_ip_route_get_metric(r));
+      GVariant *table = nm_ip_route_get_attribute(r, NM_IP_ROUTE_ATTRIBUTE_TABLE);
+      if (table)
+        g_string_append_printf(s, " table %u", g_variant_get_uint32(table));
       g_string_append_c(s, ' ');
     }
     for (guint i = 0; i < nm_setting_ip_config_get_num_dns(both[k]); i++)
@@ -180,6 +183,12 @@ static void test_settings(void)
   check_settings("route 192.0.2.1", "ipv4.route=192.0.2.1/32", NULL);
   check_settings("route 10.0.0.0 255.0.0.0 vpn_gateway 50", "ipv4.route=10.0.0.0/8@50", NULL);
   check_settings("route 10.0.0.0 255.0.0.0 default default", "ipv4.route=10.0.0.0/8", NULL);
+  check_settings("route 10.1.0.0 255.255.0.0\nroute-table 7\nroute 10.2.0.0 255.255.0.0 default 5",
+                 "ipv4.route=10.1.0.0/16 ipv4.route=10.2.0.0/16@5 table 7", "route-table 7");
+  check_settings("route-table 9\nroute-table 0\nroute-ipv6 fd00::/64", "ipv6.route=fd00::/64",
+                 "route-table 0");
+  check_settings("route-noexec\nroute 10.1.0.0 255.255.0.0", "",
+                 "route-noexec\\nroute 10.1.0.0 255.255.0.0");
   check_settings("route-ipv6 2001:db8:1::5/48", "ipv6.route=2001:db8:1::/48", NULL);
   check_settings("route 0.0.0.0 0.0.0.0", "", "route 0.0.0.0 0.0.0.0");
   check_settings("route 10.0.0.0 255.0.255.0", "", "route 10.0.0.0 255.0.255.0");

@@ -126,6 +126,23 @@ static void test_filters(void)
   CHECK(!x.p.block_ipv6);
   CHECK_INT(x.ignored, 7);
   fixture_clear(&x);
+
+  static const char much[] =
+      ",topology subnet,ifconfig 10.8.0.2 255.255.255.0,route-gateway 10.8.0.1,route 10.0.0.0 "
+      "255.0.0.0,route-ipv6 fd00::/64,redirect-gateway def1,dhcp-option DNS 1.1.1.1,dhcp-option "
+      "DOMAIN example.net,dns search-domains a.example,block-ipv4";
+  fixture_init(&x, "route 10.9.0.0 255.255.0.0\n");
+  x.c.route_noexec = true;
+  CHECK_INT(apply(&x, much), OVPN_OK);
+  CHECK_INT(x.p.n_routes4 + x.p.n_routes6 + x.p.redirect, 0);
+  CHECK(x.p.has_gateway4 && x.p.block_ipv4);
+  CHECK_INT(x.p.n_dns, 1);
+  x.c.route_noexec = false;
+  x.c.no_dns = true;
+  CHECK_INT(apply(&x, much), OVPN_OK);
+  CHECK_INT(x.p.n_dns + x.p.search_domains.n + x.p.routing_domains.n, 0);
+  CHECK_INT(x.p.n_routes4, 2);
+  fixture_clear(&x);
 }
 
 static void test_addresses(void)

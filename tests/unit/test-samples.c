@@ -36,6 +36,9 @@ static void print_ip(GString *s, const char *name, NMSettingIPConfig *ip)
                            nm_ip_route_get_prefix(r));
     if (nm_ip_route_get_metric(r) >= 0)
       g_string_append_printf(s, " metric %d", (int)nm_ip_route_get_metric(r));
+    GVariant *table = nm_ip_route_get_attribute(r, NM_IP_ROUTE_ATTRIBUTE_TABLE);
+    if (table)
+      g_string_append_printf(s, " table %u", g_variant_get_uint32(table));
     g_string_append_c(s, '\n');
   }
   for (guint i = 0; i < nm_setting_ip_config_get_num_dns(ip); i++)

@@ -183,9 +183,14 @@ static void test_versions(void)
       continue;
     }
     uint8_t a[256], b[256], buf[4096];
-    CHECK_INT(ovpn_tls_export(p.ct, "EXPORTER-OpenVPN-datakeys", a, sizeof a), OVPN_OK);
-    CHECK_INT(ovpn_tls_export(p.st, "EXPORTER-OpenVPN-datakeys", b, sizeof b), OVPN_OK);
-    CHECK_MEM(a, b, sizeof a);
+    /* GnuTLS cannot before TLS 1.2, and says that it could */
+    OvpnStatus exported = v >= 12 ? OVPN_OK : OVPN_FAIL_KEY_DERIVATION;
+    memset(a, 1, sizeof a);
+    memset(b, 2, sizeof b);
+    CHECK_INT(ovpn_tls_export(p.ct, "EXPORTER-OpenVPN-datakeys", a, sizeof a), exported);
+    CHECK_INT(ovpn_tls_export(p.st, "EXPORTER-OpenVPN-datakeys", b, sizeof b), exported);
+    CHECK_INT(memcmp(a, b, sizeof a) == 0, v >= 12);
+    CHECK_INT(ovpn_tls_can_export(p.ct), v >= 12);
     CHECK_INT(ovpn_tls_write(p.ct, "one", 4, NULL), OVPN_OK);
     CHECK_INT(ovpn_tls_write(p.ct, "second", 7, NULL), OVPN_OK);
     move(p.ct, p.st);

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 
-from lab import check
+from lab import S4, check
 from pki import fingerprint, read, run
 from registry import add, scenario
 
@@ -131,6 +131,28 @@ def bad_revoked_directory(l):
     open('%s/%d' % (d, int(serial, 16)), 'w').close()
     s = l.server('revoked', cert=pair)
     l.refused(s, ['crl-verify %s dir' % d], cause='revoked', within=15)
+
+
+@scenario
+def compat_mode(l):
+    """A server with TLS 1.0 only, as before 2.3.7: compat-mode lets it in."""
+    s = l.server('tls10', ['tls-version-min 1.0', 'tls-version-max 1.0', 'tls-cipher DEFAULT:@SECLEVEL=0'])
+    try:
+        l.cycle(s, ['compat-mode 2.3.6'])
+    finally:
+        l.drop_server('tls10')
+
+
+@scenario
+def tls_exit(l):
+    """The first server refuses the TLS version: with tls-exit the second one is not asked."""
+    first, second = l.server('tls13only', ['tls-version-min 1.3']), l.server('tls')
+    lines = ['tls-version-max 1.2', 'hand-window 3', 'remote %s %d' % (S4, second.port)]
+    try:
+        l.cycle(first, lines, ping=False)
+        l.refused(first, lines + ['tls-exit'], cause='handshake|TLS', within=25)
+    finally:
+        l.drop_server('tls13only')
 
 
 def hashed(l, name, *files):
