@@ -57,21 +57,11 @@ static gboolean is_number(const char *text)
   return text && g_ascii_string_to_unsigned(text, 10, 0, G_MAXINT32, &n, NULL);
 }
 
-static char *beside(const From *c, const char *path)
-{
-  if (!c->directory || g_path_is_absolute(path))
-    return g_strdup(path);
-  return g_build_filename(c->directory, path, NULL);
-}
-
 /* `cd` holds for all files, wherever it stands. */
 static char *absolute_path(const From *c, const char *path)
 {
   const OvpnOption *cd = c->last[OVPN_OPT_CD];
-  if (!cd || cd->argc != 2 || g_path_is_absolute(path))
-    return beside(c, path);
-  g_autofree char *directory = beside(c, cd->argv[1]);
-  return g_build_filename(directory, path, NULL);
+  return profile_absolute_path(c->directory, cd && cd->argc == 2 ? cd->argv[1] : NULL, path);
 }
 
 /* Value of a file key: escaped path, token URI, or the block's content. NULL: no key can hold it.

@@ -109,6 +109,8 @@ gboolean profile_is_port(const char *text);
 
 /* TRUE for the words that mark inline content in an argument. */
 gboolean profile_is_inline_marker(const char *arg);
+/* The path from `cd` (NULL: none), which itself is from `directory` (NULL: stays relative). */
+char *profile_absolute_path(const char *directory, const char *cd, const char *path);
 
 /* What of a file goes to ipv4 and ipv6 (profile-from-ip.c). */
 typedef struct ProfileIp {

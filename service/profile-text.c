@@ -361,6 +361,18 @@ char *profile_credential_line(const OvpnOption *o, guint n)
   return ret;
 }
 
+char *profile_absolute_path(const char *directory, const char *cd, const char *path)
+{
+  g_autofree char *from = NULL;
+  if (g_path_is_absolute(path))
+    return g_strdup(path);
+  if (cd)
+    from = profile_absolute_path(directory, NULL, cd);
+  if (!from && !directory)
+    return g_strdup(path);
+  return g_build_filename(from ? from : directory, path, NULL);
+}
+
 /* Which argument names a file that is read at every connect; 0: none. */
 guint profile_file_argument(const OvpnOption *o)
 {

@@ -199,8 +199,9 @@ static void make_key(Side *s, const OvpnEvent *e)
   ovpn_data_key_free(s->keys[e->key_id]);
   s->keys[e->key_id] = NULL;
   assert(ovpn_data_key_new(ovpn_data_cipher(e->cipher), "SHA256", e->key_block,
-                           !s->config.tls_server, e->key_id, e->peer_id, 1024, random_bytes, NULL,
-                           &s->keys[e->key_id], &f) == OVPN_OK);
+                           !s->config.tls_server, e->key_id, e->peer_id,
+                           &(OvpnDataForm){.window = 1024}, random_bytes, NULL, &s->keys[e->key_id],
+                           &f) == OVPN_OK);
   s->generated++;
 }
 

@@ -270,7 +270,7 @@ static void test_static_key(void)
 static OvpnDataKey *static_key(const char *cipher, int direction, uint32_t time, const OvpnIds *ids)
 {
   OvpnDataKey *k = NULL;
-  CHECK_INT(ovpn_data_key_new_static(ovpn_data_cipher(cipher), "SHA256", K, direction, 64, time,
+  CHECK_INT(ovpn_data_key_new_static(ovpn_data_cipher(cipher), "SHA256", K, direction, NULL, time,
                                      counting_iv, NULL, &k, NULL),
             OVPN_OK);
   if (ids)
