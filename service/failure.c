@@ -242,10 +242,6 @@ static char *local_sentence(const OvpnFailure *f, const NmOvpnFailureContext *c)
     return g_strdup(_("There is not enough memory."));
   case OVPN_FAIL_CONFIG:
     return with_detail(_("A setting of this connection is wrong"), f->text);
-  case OVPN_FAIL_FILE_MISSING:
-    return with_detail(_("A file of this connection is missing"), f->text);
-  case OVPN_FAIL_FILE_UNREADABLE:
-    return with_detail(_("A file of this connection cannot be read"), f->text);
   case OVPN_FAIL_FILE_FORMAT:
     return with_detail(_("A file of this connection does not hold what it should"), f->text);
   case OVPN_FAIL_KEY_MISMATCH:

@@ -30,8 +30,6 @@
   X(INTERNAL) /* library or system call failed; text says which */                                 \
   X(MEMORY)                                                                                        \
   X(CONFIG)            /* text: what is wrong in which option */                                   \
-  X(FILE_MISSING)      /* text: file name */                                                       \
-  X(FILE_UNREADABLE)   /* text: file name: reason */                                               \
   X(FILE_FORMAT)       /* text: option: what was expected */                                       \
   X(KEY_MISMATCH)      /* private key does not belong to the certificate */                        \
   X(PASSPHRASE)        /* wrong or missing pass phrase of the private key */                       \
