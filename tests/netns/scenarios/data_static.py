@@ -81,6 +81,22 @@ def static_key_keepalive(l):
 
 
 @scenario
+def static_key_exit_notification(l):
+    """By the data channel, the only one there is."""
+    s, key = _server(l, AES)
+    name = l.import_profile(_profile(s, key, AES + ['explicit-exit-notify 1', 'key-direction 1']))
+    try:
+        rc, out, _ = l.up(name)
+        check(rc == 0, 'up: ' + out)
+        l.ping(s)
+        l.down(name)
+        wait_for('the other side hears of it', lambda: 'remote-exit' in s.log(), 5)
+    finally:
+        l.delete(name)
+        l.drop_server('static')
+
+
+@scenario
 def static_key_by_old_keys(l):
     """The keys that the replaced plugin stores."""
     s, key = _server(l, ['cipher AES-128-CBC'])
