@@ -58,8 +58,7 @@ def interrupted(l, s, event, most, lines=(), within=30):
     """The tunnel is up under traffic, event(s) happens; at most `most` seconds after it is over traffic flows."""
     with Up(l, s, lines) as u:
         with Flow(l, s, u.dev) as flow:
-            if s.proto == 'udp':
-                learned(u)
+            learned(u)
             begin = time.time()
             event(s)
             over = time.time()
@@ -219,22 +218,29 @@ def server_away_is_not_hammered(l):
         u.kept()
 
 
-@scenario
-def address_of_the_client_changes(l):
-    """The uplink gets another address while the tunnel is in use."""
-    s = l.server('roaming', ['keepalive 10 60'])
+def client_moves(proto, most):
+    """The uplink gets another address while the tunnel is in use. UDP goes on with the session; a TCP connection is lost
+    without a word, and a new one takes its place."""
+    def f(l):
+        s = l.server('roaming-' + proto, ['keepalive 10 60'], proto=proto)
 
-    def event(_):
-        l.run('ip', 'address', 'del', C4 + '/24', 'dev', 'veth0')
-        l.run('ip', 'address', 'add', '10.213.0.3/24', 'dev', 'veth0')
-        l.run('ip', 'route', 'replace', 'default', 'via', S4, 'dev', 'veth0', ok=False)
-    try:
-        interrupted(l, s, event, LATE)
-        check(s.log().count('Peer Connection Initiated') == 1, 'a new session was made')
-    finally:
-        l.run('ip', 'address', 'add', C4 + '/24', 'dev', 'veth0', ok=False)
-        l.run('ip', 'address', 'del', '10.213.0.3/24', 'dev', 'veth0', ok=False)
-        l.nmcli('connection', 'up', 'base', ok=False)
+        def event(_):
+            l.run('ip', 'address', 'del', C4 + '/24', 'dev', 'veth0')
+            l.run('ip', 'address', 'add', '10.213.0.3/24', 'dev', 'veth0')
+            l.run('ip', 'route', 'replace', 'default', 'via', S4, 'dev', 'veth0', ok=False)
+        try:
+            interrupted(l, s, event, most, within=40)
+            n = s.log().count('Peer Connection Initiated')
+            check(n == (1 if proto == 'udp' else 2), '%d sessions' % n)
+        finally:
+            l.run('ip', 'address', 'add', C4 + '/24', 'dev', 'veth0', ok=False)
+            l.run('ip', 'address', 'del', '10.213.0.3/24', 'dev', 'veth0', ok=False)
+            l.nmcli('connection', 'up', 'base', ok=False)
+    return f
+
+
+add('staying', 'address-of-the-client-changes', client_moves('udp', LATE))
+add('staying', 'address-of-the-client-changes-tcp', client_moves('tcp', 2 * LATE))
 
 
 @scenario
