@@ -83,6 +83,8 @@ static gboolean on_address_timeout(gpointer user_data)
 
 void nmovpn_attempt_try_remote(NmOvpnAttempt *a)
 {
+  if (a->token_doubt && !nmovpn_attempt_token_again(a))
+    return;
   a->place.number = 0;
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RESOLVING);
   guint others = choices_after(a, NULL);

@@ -96,6 +96,8 @@ struct NmOvpnAttempt {
   gint64 started_at, wait_until; /* monotonic, us; until when the server waits, 0 = not told */
   GSource *wait_timer;
   gboolean pin_refused;
+  char *refused_pin;    /* never tried again: tokens lock themselves; wiped */
+  gboolean token_doubt; /* a handshake failed; the token may have been away */
 
   /* the tunnel */
   NmOvpnBrokerTun
@@ -288,3 +290,6 @@ gboolean nmovpn_attempt_signin_failed(NmOvpnAttempt *a, const OvpnFailure *f);
 gboolean nmovpn_attempt_uses_token(const NmOvpnAttempt *a);
 /* Gives the engine its certificate and somebody who signs. *ret_wait: a PIN is asked for first. */
 gboolean nmovpn_attempt_open_token(NmOvpnAttempt *a, gboolean *ret_wait, GError **error);
+/* Another signer for the engine where the present one may no longer be able to sign. FALSE: the
+ * attempt has failed. */
+gboolean nmovpn_attempt_token_again(NmOvpnAttempt *a);

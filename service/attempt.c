@@ -125,6 +125,7 @@ static void release(NmOvpnAttempt *a)
   close_tun(a);
   nmovpn_attempt_close_files(a);
   nmovpn_secrets_clear(&a->secrets);
+  nmovpn_secrets_set(&a->refused_pin, NULL);
 }
 
 void nmovpn_attempt_fail(NmOvpnAttempt *a, const OvpnFailure *f)
@@ -332,6 +333,7 @@ static void on_failed(NmOvpnEngine *e, const OvpnFailure *f, guint number, gbool
   if (nmovpn_race_failed(a, number, f) || (number && number != a->place.number))
     return; /* one of several, or one that was given up already */
   a->place.number = 0;
+  a->token_doubt = f->status == OVPN_FAIL_TLS && nmovpn_attempt_uses_token(a);
   NmOvpnFailureAction action =
       nmovpn_attempt_is_only_here(a, f) ? NMOVPN_FAILURE_NEXT : nmovpn_failure_action(f->status);
   nmovpn_attempt_end_wait(a);

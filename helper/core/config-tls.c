@@ -36,6 +36,24 @@ OvpnStatus ovpn_on_file(ConfigApply *a, const OvpnOption *o, const Row *row)
 /* Fields of the older form of pkcs11-id, in its order; the last is the object, in hexadecimal. */
 static const char *const token_fields[] = {"manufacturer", "model", "serial", "token"};
 
+static int hex_value(char c)
+{
+  const char *digits = "0123456789abcdef", *p = c ? strchr(digits, c | ('a' - 'A')) : NULL;
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  return p && p - digits >= 10 ? (int)(p - digits) : -1;
+}
+
+/* A byte of a field; pkcs11-helper writes what is no letter as \xHH. */
+static unsigned char field_byte(const char *text, size_t left, size_t *ret_len)
+{
+  bool coded = left >= 4 && text[0] == '\\' && text[1] == 'x' && hex_value(text[2]) >= 0 &&
+               hex_value(text[3]) >= 0;
+  *ret_len = coded ? 4 : 1;
+  return coded ? (unsigned char)(hex_value(text[2]) << 4 | hex_value(text[3]))
+               : (unsigned char)*text;
+}
+
 /* manufacturer/model/serial/label/hex -> a pkcs11: address. false: it has another form. */
 static bool token_address(const char *text, OvpnBlob *ret)
 {
@@ -47,10 +65,10 @@ static bool token_address(const char *text, OvpnBlob *ret)
     size_t n = strcspn(text, "/");
     ok = text[n] == '/' && ovpn_blob_append(ret, token_fields[i], strlen(token_fields[i])) &&
          ovpn_blob_append(ret, "=", 1);
-    for (size_t k = 0; ok && k < n; k++) {
-      unsigned char b = (unsigned char)text[k];
+    for (size_t k = 0, step = 1; ok && k < n; k += step) {
+      unsigned char b = field_byte(text + k, n - k, &step);
       const char code[] = {'%', hex[b >> 4], hex[b & 15]};
-      ok = strchr(plain, b) ? ovpn_blob_append(ret, &text[k], 1) : ovpn_blob_append(ret, code, 3);
+      ok = b && strchr(plain, b) ? ovpn_blob_append(ret, &b, 1) : ovpn_blob_append(ret, code, 3);
     }
     ok = ok && ovpn_blob_append(ret, ";", 1);
     text += ok ? n + 1 : 0;

@@ -42,7 +42,7 @@ enum {
   X(DROP, 12, 0)   /* u16 number: close that link without a word */                                \
   X(GUARD, 13, 0)  /* u8 on | u16 n | n times 16 bytes and u8 bits: the IPv6 that the tunnel is    \
                       for; the rest is refused */                                                  \
-  X(SIGNER, 11, 1) /* socket to nm-ovpn-signer, for a key on a token; before START */              \
+  X(SIGNER, 11, 1) /* socket to nm-ovpn-signer, for a key on a token; later: another one */        \
   X(DHCP, 14, 0)   /* the TAP of the next TUN gets its addresses by DHCP: see                      \
                       ovpn_dhcp_params_encode */                                                   \
   /* engine -> service */                                                                          \

@@ -198,9 +198,10 @@ static bool choose_credentials(OvpnSession *s, OvpnBlob *user, OvpnBlob *passwor
     s->used_token = true;
   } else if (c->have_user_pass) {
     ok = ovpn_blob_set(user, c->username.data, c->username.len);
+    /* The same answer for every key, until another one is given: some codes do not change, and a
+     * password without its answer is never right. */
     if (s->p.config->static_challenge && c->static_response.len > 0) {
       ok = ok && static_challenge_password(s->p.config, c, password);
-      ovpn_blob_clear(&c->static_response);
     } else {
       ok = ok && ovpn_blob_set(password, c->password.data, c->password.len);
     }

@@ -45,7 +45,7 @@ typedef enum OvpnNeed {
 /* Survives sessions of one connection: what a reconnection must know. Owned by the engine. */
 typedef struct OvpnCredentials {
   OvpnBlob username, password;
-  OvpnBlob static_response;                   /* used once */
+  OvpnBlob static_response;                   /* to the static challenge */
   OvpnBlob token, token_user;                 /* auth-token; token wins while set */
   OvpnBlob crv_state, crv_user, crv_response; /* dynamic challenge, used once */
   bool have_user_pass, have_crv_response;

@@ -282,8 +282,10 @@ static bool on_guard(Engine *e, OvpnReader *r)
 
 static bool on_signer(Engine *e, OvpnReader *r, int *fd)
 {
-  if (!complete(r) || e->signer >= 0)
+  if (!complete(r))
     return false;
+  if (e->signer >= 0)
+    close(e->signer); /* that one could no longer sign */
   e->signer = *fd;
   *fd = -1;
   return true;
@@ -397,9 +399,10 @@ static unsigned legal_in(const Engine *e, OvpnIpcType type)
   switch (type) {
   case OVPN_IPC_OPTIONS:
   case OVPN_IPC_FILE:
-  case OVPN_IPC_SIGNER:
   case OVPN_IPC_START:
     return IN(CONFIG);
+  case OVPN_IPC_SIGNER:
+    return IN(CONFIG) | running;
   case OVPN_IPC_LINK:
   case OVPN_IPC_SOCKET:
   case OVPN_IPC_DROP:

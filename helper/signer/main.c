@@ -92,6 +92,35 @@ static char *typed(const char *url, const char *type)
   return asprintf(&ret, "%.*s;type=%s%s", head, url, type, query ? query : "") < 0 ? NULL : ret;
 }
 
+/* With an address that names no token, the PIN would be tried on each of them. The one with the
+ * certificate is meant, which can be seen without a PIN. NULL: not found, or no need. */
+static char *on_one_token(const char *cert, const char *key)
+{
+  gnutls_pkcs11_obj_t *list = NULL;
+  unsigned n = 0;
+  char *found = NULL, *ret = NULL, *look = typed(*cert ? cert : key, "cert");
+  if (look && !strstr(key, "token=") && !strstr(key, "serial=") &&
+      gnutls_pkcs11_obj_list_import_url4(&list, &n, look, 0) >= 0 && n > 0 &&
+      gnutls_pkcs11_obj_export_url(list[0], GNUTLS_PKCS11_URL_GENERIC, &found) >= 0) {
+    /* the certificate's name need not be the key's; the number is */
+    char *type = strstr(found, ";type="), *name = strstr(found, ";object=");
+    if (type)
+      *type = 0;
+    if (name && strstr(found, ";id="))
+      memmove(name, name + strcspn(name + 1, ";") + 1,
+              strlen(name + strcspn(name + 1, ";") + 1) + 1);
+    const char *query = strchr(key, '?');
+    if (asprintf(&ret, "%s%s", found, query ? query : "") < 0)
+      ret = NULL;
+  }
+  for (unsigned i = 0; i < n; i++)
+    gnutls_pkcs11_obj_deinit(list[i]);
+  gnutls_free(list);
+  gnutls_free(found);
+  free(look);
+  return ret;
+}
+
 /* NULL, or what this process does not do for a profile. Links are replaced by what they lead to:
  * who owns a link could change it between our look and the loading. */
 static const char *objection(OvpnSignerStart *s)
@@ -132,8 +161,13 @@ static size_t receive(uint8_t *buf, size_t cap)
 
 static int open_key(const OvpnSignerStart *s, gnutls_privkey_t *key, gnutls_datum_t *ret_pem)
 {
-  char *cert = *s->cert ? typed(s->cert, "cert") : NULL, *url = typed(s->key, "private");
-  int r = url && (cert || !*s->cert) ? load_modules(s) : GNUTLS_E_MEMORY_ERROR;
+  int r = load_modules(s);
+  char *one = r >= 0 ? on_one_token(s->cert, s->key) : NULL;
+  char *cert = *s->cert ? typed(s->cert, "cert") : NULL,
+       *url = typed(one ? one : s->key, "private");
+  free(one);
+  if (r >= 0 && (!url || (!cert && *s->cert)))
+    r = GNUTLS_E_MEMORY_ERROR;
   if (r >= 0)
     r = gnutls_privkey_init(key);
   if (r >= 0)

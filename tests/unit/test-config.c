@@ -182,6 +182,12 @@ static void test_files(void)
   c = good("client\nremote a\npkcs12 me.p12\n<pkcs12>\nQUJD\n</pkcs12>\n");
   CHECK(c.files[OVPN_FILE_PKCS12].is_inline);
   ovpn_config_clear(&c);
+  c = good(
+      "client\nremote a\nca x\npkcs11-id 'Soft\\x20HSM/\\x2f\\x/54\\xZZ/l\\xC3\\xbc b/0aFF'\n");
+  CHECK_STR(
+      c.files[OVPN_FILE_KEY].name,
+      "pkcs11:manufacturer=Soft%20HSM;model=%2F%5Cx;serial=54%5CxZZ;token=l%C3%BC%20b;id=%0a%FF");
+  ovpn_config_clear(&c);
   c = good("client\nremote a\nca x\ncert \"pkcs11:token=a;object=b\"\n");
   CHECK_STR(c.files[OVPN_FILE_KEY].name, "pkcs11:token=a;object=b");
   ovpn_config_clear(&c);

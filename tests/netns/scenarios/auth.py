@@ -121,10 +121,16 @@ def bad_no_secret(l):
 class Asking:
     """`nmcli --ask connection up` on a pseudo terminal; at the end of the `with` block the terminal is closed."""
 
+    @classmethod
+    def agent(cls, l):
+        """`nmcli agent secret` instead, for what comes later."""
+        return cls(l, None)
+
     def __init__(self, l, name, wait=40):
         pid, self.fd = pty.fork()
         if pid == 0:
-            cmd = l.enter('nmcli', '--ask', '--wait', str(wait), 'connection', 'up', name)
+            cmd = l.enter('nmcli', '--ask', '--wait', str(wait), 'connection', 'up', name) if name else \
+                l.enter('nmcli', 'agent', 'secret')
             os.execvpe(cmd[0], cmd, {'PATH': os.environ['PATH'], 'LC_ALL': 'C.UTF-8', 'TERM': 'dumb',
                                      'HOME': '/run/state'})
         self.pid, self.text = pid, ''

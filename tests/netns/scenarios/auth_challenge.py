@@ -3,12 +3,14 @@
 import base64
 import os
 import re
+import signal
 import socket
 import threading
 import time
 
 from auth import ALICE, asking, password_server
 from lab import check, wait_for
+from pki import read
 from registry import scenario
 
 ECHO = None  # nmcli 1.42 hides every answer, newer ones show those that may be seen
@@ -100,6 +102,83 @@ def static_challenge_passwd_file(l):
 def static_challenge_concat(l):
     l.cycle(static_server(l, 'concat', VERIFY_CONCAT), ['auth-user-pass', 'static-challenge "Code" 0 concat'],
             settings=ALICE, secrets={'password': 'secret word', 'challenge-response': '123456'})
+
+
+@scenario
+def static_challenge_token_expired(l):
+    """The token is over: the answer that was given once is what there is, and never the password without it."""
+    name = 'scrv-token'
+    d = '%s/verify-%s' % (l.scratch, name)
+    os.makedirs(d, exist_ok=True)
+    with open(d + '/verify', 'w') as f:
+        f.write(VERIFY_SCRV1 % {'dir': d, 'password': b64('secret word'), 'answer': b64('123456')})
+    os.chmod(d + '/verify', 0o755)
+    s = l.server(name, ['script-security 2', 'auth-user-pass-verify %s/verify via-file' % d, 'auth-gen-token 6',
+                        'reneg-sec 4 4', 'hand-window 2', 'tran-window 2'])
+
+    def then(_):
+        wait_for('a sign-in without the token', lambda: read(d + '/seen').count('\n') > 1, 30, 0.2)
+        l.works(s)
+        lines = read(d + '/seen').splitlines()
+        check(set(lines) == {lines[0]} and lines[0].startswith('SCRV1:'), lines)
+    try:
+        l.cycle(s, ['auth-user-pass', 'static-challenge "Enter the code" 1', 'reneg-sec 0'], settings=ALICE,
+                secrets={'password': 'secret word', 'challenge-response': '123456'}, then=then)
+    finally:
+        l.drop_server(name)
+
+
+@scenario
+def static_challenge_of_a_stored_password(l):
+    """Only the answer is asked for, and the stored password stays what it is."""
+    from auth import Asking
+    from auth_web import stored_secrets
+    s = static_server(l, 'scrv')
+    name = l.import_profile(l.profile(s, ['auth-user-pass', 'static-challenge "Enter the code" 1'], inline=False),
+                            data='username=alice, password-flags=0', secrets='password=secret word')
+    try:
+        before = stored_secrets(l, name)
+        with Asking(l, name) as t:
+            t.expect('Enter the code.*: ?$')
+            check('assword' not in t.text, t.text)
+            t.answer('123456')
+            t.expect('successfully activated')
+        l.ping(s)
+        check('password=secret word' in before and stored_secrets(l, name) == before, stored_secrets(l, name))
+    finally:
+        l.down(name)
+        l.delete(name)
+
+
+@scenario
+def dynamic_challenge_after_the_server_restarts(l):
+    """A person with an agent is asked once more for the code only."""
+    from auth import Asking
+    from auth_web import stored_secrets
+
+    def f(s, c):
+        name = l.import_profile(l.profile(s, ['auth-user-pass', 'ping 1', 'ping-restart 6'], inline=False),
+                                data='username=alice, password-flags=0', secrets='password=secret word')
+        try:
+            rc, out, _ = l.up(name, {'challenge-response': '123456'})
+            check(rc == 0, out)
+            before = stored_secrets(l, name)
+            with Asking.agent(l) as t:
+                t.expect('registered')
+                c.close()
+                s.stop(signal.SIGKILL)
+                s.start()
+                again = Clients(s, dynamic('R,E'))
+                t.expect('Enter the code: now', 30)
+                t.answer('123456')
+                l.works(s, 30)
+                check(again.seen == [('alice', 'secret word'), ('alice', 'CRV1::St@te1::123456')], again.seen)
+                check(stored_secrets(l, name) == before, stored_secrets(l, name))
+                again.close()
+        finally:
+            l.down(name)
+            l.delete(name)
+    with_decision(l, dynamic('R,E'), f)
 
 
 @scenario

@@ -89,6 +89,65 @@ def pkcs11_id(l):
 
 
 @scenario
+def pkcs11_id_as_openvpn_shows_it(l):
+    token(l, 'ec')
+    d = l.scratch + '/softhsm-ec'
+    p = subprocess.run(['openvpn', '--show-pkcs11-ids', MODULE], env={**os.environ, 'SOFTHSM2_CONF': d + '/softhsm2.conf'},
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL)
+    l.run('umount', '/etc/softhsm')
+    names = re.findall(r'Serialized id: +(\S+/lab/01)', p.stdout)
+    check(len(names) == 1, p.stdout)
+    on_token(l, 'ec', [PIN], ["pkcs11-id '%s'" % names[0]], cert=None, key=None)
+
+
+@scenario
+def pkcs11_one_of_several_tokens(l):
+    """An address that names no token: the PIN goes to the one with the certificate only."""
+    token(l, 'ec')
+    env = {**os.environ, 'SOFTHSM2_CONF': l.scratch + '/softhsm-ec/softhsm2.conf'}
+    for label in ('a', 'z'):
+        subprocess.run(['softhsm2-util', '--init-token', '--free', '--label', label, '--pin', '2222', '--so-pin', '12345678'],
+                       env=env, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(['chown', '-R', '64211:64211', l.scratch + '/softhsm-ec'], check=True)
+    l.run('umount', '/etc/softhsm')
+    on_token(l, 'ec', [PIN], cert='pkcs11:id=%01', key='pkcs11:id=%01')
+
+
+@scenario
+def pkcs11_token_away_for_a_while(l):
+    """Taken out, a renegotiation fails; back in its place, the connection works again and nobody is asked."""
+    def then(s):
+        tokens, mark = l.scratch + '/softhsm-ec/tokens', l.mark()
+        os.rename(tokens, tokens + '-away')
+        try:
+            wait_for('the token is missed', lambda: 'key on the security token cannot be used' in l.log_since(mark), 20)
+        finally:
+            os.rename(tokens + '-away', tokens)
+        l.works(s, 30)
+        check('asking' not in l.log_since(mark), l.log_since(mark))
+        signer = next(pid for pid, name in l.programs().items() if name == 'nm-ovpn-signer')
+        mark, seen = l.mark(), s.log().count(KEYS)
+        os.kill(signer, signal.SIGKILL)
+        wait_for('a signature of another process', lambda: s.log().count(KEYS) > seen, 30)
+        l.works(s, 30)
+    on_token(l, 'ec', [PIN], ['reneg-sec 3'], then=then)
+
+
+@scenario
+def bad_pkcs11_pin_is_tried_once(l):
+    """The same answer again and again must not lock the token."""
+    more = token(l, 'ec')
+    try:
+        s = l.server('token-ec', ca='ec')
+        mark = l.mark()
+        text = l.profile(s, more, cert=None) + 'cert "%s"\nkey "%s"\n' % (URI, URI)
+        l.refused(s, cause='PIN of the security token is wrong', text=text, secrets={'cert-pass': '000000'})
+        check(l.log_since(mark).count('asking: ') == 1, l.log_since(mark))
+    finally:
+        l.run('umount', '/etc/softhsm')
+
+
+@scenario
 def pkcs11_tls12(l):
     on_token(l, 'rsa', [PIN], ['tls-version-max 1.2'])
 
