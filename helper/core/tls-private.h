@@ -73,6 +73,9 @@ OvpnStatus ovpn_tls_set_priority(OvpnTlsContext *t, const OvpnConfig *c, OvpnFai
 bool ovpn_tls_suite_allowed(const OvpnTls *t, const char **ret_name);
 /* tls-verify.c: GnuTLS's certificate verification hook; the session pointer is the OvpnTls. */
 int ovpn_tls_verify_peer(gnutls_session_t session);
+/* tls-verify.c: every check on a list as it came from the peer, leaf first. */
+OvpnStatus ovpn_tls_check_certs(const OvpnTlsContext *t, time_t now, const gnutls_datum_t *der,
+                                unsigned n, OvpnFailure *f);
 /* tls-verify.c: "2024-05-01". Returns buf. */
 const char *ovpn_tls_date_text(time_t when, char buf[64]);
 /* tls-names.c: last CN of the subject or issuer, "" if none; for texts. Returns buf. */

@@ -485,8 +485,8 @@ static OvpnStatus check_leaf(const OvpnTlsContext *t, gnutls_x509_crt_t leaf, Ov
 }
 
 /* The list as it came from the peer, leaf first. */
-static OvpnStatus check_certs(const OvpnTlsContext *t, time_t now, const gnutls_datum_t *der,
-                              unsigned n, OvpnFailure *f)
+OvpnStatus ovpn_tls_check_certs(const OvpnTlsContext *t, time_t now, const gnutls_datum_t *der,
+                                unsigned n, OvpnFailure *f)
 {
   gnutls_x509_crt_t list[OVPN_CHAIN_MAX];
   OvpnCerts sent = {list, 0};
@@ -549,7 +549,7 @@ int ovpn_tls_verify_peer(gnutls_session_t session)
     return 0;
   OvpnStatus s =
       gnutls_certificate_type_get(session) == GNUTLS_CRT_X509
-          ? check_certs(t->ctx, t->now, der, der ? n : 0, &t->cert_failure)
+          ? ovpn_tls_check_certs(t->ctx, t->now, der, der ? n : 0, &t->cert_failure)
           : ovpn_failure_set(&t->cert_failure, OVPN_FAIL_CERT_OTHER, "not an X.509 certificate");
   if (s == OVPN_OK)
     return 0;
