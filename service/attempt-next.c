@@ -14,7 +14,8 @@ enum {
   RESOLVE_SECONDS = 20,
   ADDRESS_SECONDS = 8, /* for an address that is not the last: three packets, four SYNs */
   LAST_ADDRESS_SECONDS = 30,
-  CALLER_SECONDS = 10, /* for somebody who called by TCP to say his first word */
+  HELLO_SECONDS = 2,  /* for somebody who called by TCP to say his first word */
+  CALLER_SECONDS = 6, /* for him to show who he is; others wait */
   MIN_ADDRESS_SECONDS = 3,
   QUICK_SECONDS = 2,        /* first round, where there is a choice: five packets, two SYNs */
   QUICK_LAST_SECONDS = 4,   /* its last one */
@@ -296,10 +297,18 @@ void nmovpn_attempt_linked(NmOvpnAttempt *a, int fd)
   if (!r->waits)
     start_turn(a, a->next_address);
   else if (r->proto == OVPN_PROTO_TCP)
-    nmovpn_attempt_start_turn(a, g_get_monotonic_time() + CALLER_SECONDS * G_USEC_PER_SEC);
+    nmovpn_attempt_start_turn(a, g_get_monotonic_time() + HELLO_SECONDS * G_USEC_PER_SEC);
   if (!nmovpn_attempt_send_link(a, &a->place, fd, &error))
     nmovpn_attempt_fail_internal(a, error->message);
   close(fd);
+}
+
+void nmovpn_attempt_answered(NmOvpnAttempt *a)
+{
+  a->server_answered = TRUE;
+  nmovpn_attempt_clear_source(&a->state_timer); /* from here the session's own limits hold */
+  if (nmovpn_attempt_waits(a) && nmovpn_attempt_remote(a)->proto == OVPN_PROTO_TCP)
+    nmovpn_attempt_start_turn(a, g_get_monotonic_time() + CALLER_SECONDS * G_USEC_PER_SEC);
 }
 
 /* The link of an established connection is gone. */

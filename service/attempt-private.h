@@ -155,6 +155,7 @@ void nmovpn_attempt_linked(NmOvpnAttempt *a, int fd); /* takes fd */
 void nmovpn_attempt_go_on(NmOvpnAttempt *a);
 const OvpnRemote *nmovpn_attempt_next_remote(const NmOvpnAttempt *a); /* NULL: that was the last */
 void nmovpn_attempt_start_turn(NmOvpnAttempt *a, gint64 until);
+void nmovpn_attempt_answered(NmOvpnAttempt *a); /* the first word on the present link has come */
 void nmovpn_attempt_note_failure(NmOvpnAttempt *a, const OvpnFailure *f, const char *server);
 /* fd stays the caller's. */
 gboolean nmovpn_attempt_send_link(NmOvpnAttempt *a, NmOvpnPlace *p, int fd, GError **error);

@@ -276,8 +276,7 @@ static void on_chosen(NmOvpnEngine *e, guint number, gpointer user_data)
   if (a->state != NMOVPN_ATTEMPT_NEGOTIATING)
     nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_NEGOTIATING);
   nmovpn_log(LOG_INFO, "%s answers", a->place.server_name);
-  a->server_answered = TRUE;
-  nmovpn_attempt_clear_source(&a->state_timer); /* from here the session's own limits hold */
+  nmovpn_attempt_answered(a);
 }
 
 static void on_need(NmOvpnEngine *e, const NmOvpnQuestion *question, gpointer user_data)

@@ -18,6 +18,8 @@
 
 /* How long a caller keeps his place when there are too many. */
 static const uint64_t patience = UINT64_C(10000000000);
+/* Somebody on the way could make the peer seem to jump with every packet. */
+static const uint64_t tell_every = UINT64_C(1000000000);
 
 static void forget(Call *call)
 {
@@ -46,6 +48,16 @@ void caller_end(Engine *e)
   e->caller = (Caller){0};
 }
 
+static void tell_peer(Engine *e)
+{
+  Caller *c = &e->caller;
+  c->to_tell = c->told_at && e->now - c->told_at < tell_every;
+  if (c->to_tell)
+    return;
+  c->told_at = e->now;
+  control_send_peer(e, &e->dp.peer.peer);
+}
+
 static void move_to(Engine *e, const struct sockaddr_storage *to)
 {
   Link *l = &e->link;
@@ -55,7 +67,7 @@ static void move_to(Engine *e, const struct sockaddr_storage *to)
     l->peer = *to;
   l->heard = true;
   e->dp.peer.peer = ovpn_address_plain(to);
-  control_send_peer(e, &e->dp.peer.peer);
+  tell_peer(e);
 }
 
 /* ---- calls ---- */
@@ -224,6 +236,8 @@ void caller_strays(Engine *e)
 
 void caller_tick(Engine *e)
 {
+  if (e->caller.to_tell)
+    tell_peer(e);
   for (unsigned i = 0; i < CALLS_MAX; i++) {
     Call *call = &e->caller.calls[i];
     if (!call->session || ovpn_session_deadline(call->session) > e->now)
@@ -235,7 +249,7 @@ void caller_tick(Engine *e)
 
 uint64_t caller_deadline(const Engine *e)
 {
-  uint64_t t = UINT64_MAX;
+  uint64_t t = e->caller.to_tell ? e->caller.told_at + tell_every : UINT64_MAX;
   for (unsigned i = 0; i < CALLS_MAX; i++) {
     const OvpnSession *s = e->caller.calls[i].session;
     if (s && ovpn_session_deadline(s) < t)

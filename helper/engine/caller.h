@@ -18,6 +18,8 @@ typedef struct Call {
 typedef struct Caller {
   OvpnWelcome *welcome; /* NULL = nobody may call */
   Call calls[CALLS_MAX];
+  uint64_t told_at; /* where the peer is; 0 = never */
+  bool to_tell;
 } Caller;
 
 /* The link is open: may peers call on it? false with *f: a control channel key is unusable. */

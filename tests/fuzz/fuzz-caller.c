@@ -39,7 +39,7 @@ static Someone all[CALLERS];
 static OvpnTlsContext *tls;
 static uint32_t seed;
 static bool data_good, protected;
-static unsigned speaker, made, replaced;
+static unsigned speaker, made, replaced, told;
 static char key_text[2048];
 
 /* ---- the rest of the engine ---- */
@@ -54,6 +54,7 @@ void engine_random(void *user, uint8_t *buf, size_t len)
 void control_send_peer(Engine *engine, const struct sockaddr_storage *peer)
 {
   assert(engine == &e && peer->ss_family == AF_INET);
+  assert(++told <= 1 + (e.now - 1000 * SECOND) / SECOND);
 }
 
 void control_send_caller_refused(Engine *engine, const struct sockaddr_storage *from,
@@ -292,7 +293,7 @@ static void set_up(uint8_t settings)
   set_up_once();
   memset(&e, 0, sizeof e);
   seed = 1;
-  made = replaced = 0;
+  made = replaced = told = 0;
   protected = settings & 1;
   e.now = 1000 * SECOND;
   e.phase = ENGINE_SESSION;

@@ -2,6 +2,8 @@
 """Two equal peers: our side is the TLS server, or waits for the other to call."""
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -35,8 +37,8 @@ def _profile(l, s, lines):
 class Up:
     """The connection is up inside of the block; the peer is started when we wait for it."""
 
-    def __init__(self, l, text, peer):
-        self.l, self.text, self.peer = l, text, peer
+    def __init__(self, l, text, peer, before=lambda: None):
+        self.l, self.text, self.peer, self.before = l, text, peer, before
 
     def start(self):
         result = []
@@ -45,6 +47,7 @@ class Up:
         try:
             if self.peer.proc is None:
                 self.wait_log('waiting for the peer to call')
+                self.before()
                 self.peer.start()
         finally:
             up.join()
@@ -275,6 +278,34 @@ def float_of_a_client(l):
         l.down(name)
         l.delete(name)
         l.drop_server('floating')
+
+
+# -- strangers
+
+@scenario
+def p2p_strangers_call(l):
+    """Whoever connects and says nothing, or says hello and no more, keeps the peer out for seconds at most."""
+    hello = b'\x00\x0e\x38strange!\x00\x00\x00\x00\x00'
+    code = ('import socket, sys\n'
+            's = [socket.create_connection(("%s", 15024)) for _ in range(2)]\n'
+            's[0].sendall(%r)\n'
+            'print(len(s[0].recv(100)), flush=True)\n'
+            'sys.stdin.read()\n' % (C4, hello))
+    s = _peer(l, 15024, _calls(15024), 'tcp')
+    stranger = []
+
+    def strangers_first():
+        stranger.append(subprocess.Popen(['ip', 'netns', 'exec', l.server_ns, sys.executable, '-c', code],
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        stranger[0].stdout.readline()
+    begin = time.monotonic()
+    try:
+        with Up(l, _profile(l, s, ['tls-server', 'lport 15024', 'proto tcp-server']), s, strangers_first):
+            print('    up after %.1f s' % (time.monotonic() - begin), flush=True)
+            _both_up(l, s)
+    finally:
+        for x in stranger:
+            x.communicate()
 
 
 # -- refusals
