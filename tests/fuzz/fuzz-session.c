@@ -4,7 +4,8 @@
  * behind the TLS handshake. 0 raw packet (u8 length)   1 packet with the right session ids (opcode
  * byte, u8 length)   2 time goes on (u8 x 100 ms) 3 exchange everything      4 control string by
  * the server (u8 length)                    5 one exchanged packet is damaged 6 server renegotiates
- * 7 close. The first byte, 0x80: keys are made as by servers before 2.6, which takes long. */
+ * 7 close. The first byte, 0x80: keys are made as by servers before 2.6, which takes long; 0x40:
+ * the server says nothing after the key exchange by itself. */
 #include "helper/core/session.h"
 #include "tests/pair/pki.h"
 #include "tests/pair/server.h"
@@ -165,6 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                 : ",ifconfig 10.8.0.2 10.8.0.1,cipher AES-256-GCM,"
                                   "protocol-flags tls-ekm",
                     .ekm = !prf,
+                    .undecided = size > 0 && data[0] & 0x40,
                     .cipher = "AES-256-GCM",
                     .peer_id = -1,
                     .wall = WALL,
