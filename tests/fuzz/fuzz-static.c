@@ -51,8 +51,9 @@ static OvpnDataKey *new_key(const Run *r, int direction, uint32_t clock)
   OvpnDataKey *k = NULL;
   for (unsigned i = 0; i < sizeof key; i++)
     key[i] = (uint8_t)(i * 7 + 1);
-  assert(ovpn_data_key_new_static(r->cipher, "SHA256", key, direction, 64, clock, random_bytes,
-                                  NULL, &k, NULL) == OVPN_OK);
+  assert(ovpn_data_key_new_static(r->cipher, "SHA256", key, direction,
+                                  &(OvpnDataForm){.window = 64}, clock, random_bytes, NULL, &k,
+                                  NULL) == OVPN_OK);
   return k;
 }
 
