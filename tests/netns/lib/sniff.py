@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Sees the packets of one interface: `with Sniffer(namespace, interface) as s: ...` then s.packets, a list of
 dicts with time, proto, src, dst, sport, dport, size (UDP and TCP payload of one packet, also when the kernel shows many as
-one), syn, mss, total (bytes of the IP packet), df (the network may not cut it in pieces; IPv4).
+one), syn, mss, head (the first bytes; these three of TCP), total (bytes of the IP packet), df (the network may not cut it in pieces; IPv4).
 Later fragments of a datagram have no ports and are counted under proto 'fragment'.
 The kernel keeps the packets in the socket until the end: all that have passed are seen, however busy the machine is."""
 import ctypes
@@ -104,5 +104,5 @@ def decode(p):
     elif proto == 6 and len(t) >= 20:
         d['sport'], d['dport'] = struct.unpack('>HH', t[:4])
         off = (t[12] >> 4) * 4
-        d.update(syn=bool(t[13] & 2), mss=mss_of(t[20:off]), size=len(t) - off)
+        d.update(syn=bool(t[13] & 2), mss=mss_of(t[20:off]), size=len(t) - off, head=t[off:off + 512])
     return d

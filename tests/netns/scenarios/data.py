@@ -59,7 +59,7 @@ def stub_compression(l):
 @scenario
 def comp_lzo_no(l):
     s = l.server('lzo', ['comp-lzo no', 'push "comp-lzo no"'])
-    l.cycle(s, ['comp-lzo no'], size=900)
+    l.cycle(s, size=900)
     l.drop_server('lzo')
 
 

@@ -3,6 +3,7 @@
 from lab import S4, check
 from proxy import BEHIND, PASSWORD, PORT, USER, Proxy
 from registry import add, scenario
+from sniff import Sniffer
 
 
 def login(user=USER, password=PASSWORD):
@@ -33,8 +34,6 @@ def through(kind, lines, proto='tcp', with_login=False, remote=None, size=1200, 
 HTTP, SOCKS = 'http-proxy %s %d' % (S4, PORT), 'socks-proxy %s %d' % (S4, PORT)
 add('proxies', 'http-none', through('tinyproxy', [HTTP]))
 add('proxies', 'http-name', through('tinyproxy', [HTTP], remote=BEHIND))
-add('proxies', 'http-11-headers', through('tinyproxy', [
-    HTTP, 'http-proxy-option VERSION 1.1', 'http-proxy-option AGENT "Lab 1"', 'http-proxy-option CUSTOM-HEADER X-A b']))
 add('proxies', 'http-basic', through('tinyproxy', [HTTP + ' stdin basic', login(password='plain1')], with_login=True))
 add('proxies', 'http-auto-basic', through('tinyproxy', [HTTP + ' auto', login(password='plain1')], with_login=True))
 add('proxies', 'http-digest', through('squid', [HTTP + ' stdin digest', login()]))
@@ -46,6 +45,16 @@ add('proxies', 'socks-name', through('microsocks', [SOCKS], remote=BEHIND))
 add('proxies', 'socks-login', through('microsocks', [SOCKS, login()], with_login=True))
 add('proxies', 'socks-udp', through('danted', [SOCKS], proto='udp'))
 add('proxies', 'socks-dante', through('danted', [SOCKS]))
+
+
+@scenario
+def http_11_headers(l):
+    with Sniffer(l.server_ns, 'veth0') as w:
+        through('tinyproxy', [HTTP, 'http-proxy-option VERSION 1.1', 'http-proxy-option AGENT "Lab 1"',
+                              'http-proxy-option CUSTOM-HEADER X-A b'])(l)
+    sent = b''.join(p['head'] for p in w.packets if p['proto'] == 6 and p['dport'] == PORT)
+    for want in (b' HTTP/1.1\r\n', b'User-Agent: Lab 1\r\n', b'X-A: b\r\n'):
+        check(want in sent, '%s was not sent: %s' % (want, sent[:300]))
 
 
 @scenario

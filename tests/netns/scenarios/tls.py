@@ -209,6 +209,13 @@ def bad_capath_revoked(l):
 
 
 @scenario
+def tls_cert_profile_insecure(l):
+    s = l.server('weak', cert=l.pki.pair('weak', 'server', cn='server.test', kind='rsa1024'))
+    l.cycle(s, ['tls-cert-profile insecure'])
+    l.drop_server('weak')
+
+
+@scenario
 def ns_cert_type(l):
     s = l.server('nstype', cert=l.pki.pair('nstype', 'nstype', cn='server.test'))
     l.cycle(s, ['ns-cert-type server'])
