@@ -101,9 +101,7 @@ char *nmovpn_attempt_sentence(const NmOvpnAttempt *a, const OvpnFailure *f)
   return nmovpn_failure_sentence(f, &c);
 }
 
-/* ---- the end
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- the end ---- */
 
 static void close_tun(NmOvpnAttempt *a)
 {
@@ -194,9 +192,7 @@ gboolean nmovpn_attempt_is_running(const NmOvpnAttempt *a)
   return a->state != NMOVPN_ATTEMPT_IDLE;
 }
 
-/* ---- timers
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- timers ---- */
 
 static gboolean on_overall_timeout(gpointer user_data)
 {
@@ -231,8 +227,7 @@ void nmovpn_attempt_stop_limit(NmOvpnAttempt *a)
   nmovpn_attempt_clear_source(&a->overall_timer);
 }
 
-/* ---- the engine's events
- * ---------------------------------------------------------------------------------------- */
+/* ---- the engine's events ---- */
 
 static void on_ready(NmOvpnEngine *e, gpointer user_data)
 {
@@ -480,9 +475,7 @@ static const NmOvpnEngineCallbacks engine_callbacks = {
     .on_gone = on_gone,
 };
 
-/* ---- orders
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- orders ---- */
 
 gboolean nmovpn_attempt_start_engine(NmOvpnAttempt *a, GError **error)
 {

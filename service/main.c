@@ -50,9 +50,7 @@ typedef struct Options {
   bool persist, debug;
 } Options;
 
-/* ---- before GLib
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- before GLib ---- */
 
 static bool parse_options(int argc, char **argv, Options *o)
 {
@@ -213,9 +211,7 @@ static void complain(const char *text)
   syslog(LOG_ERR, "%s", text);
 }
 
-/* ---- with GLib
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- with GLib ---- */
 
 static gboolean on_signal(gpointer loop)
 {

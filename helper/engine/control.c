@@ -207,8 +207,9 @@ static void send_stats(Engine *e)
   send_message(e, &w, true);
 }
 
-/* ---- in: each on_x decodes everything, checks that nothing follows, then acts. false = malformed
- * ---- */
+/* ---- in ----
+ *
+ * Each on_x decodes everything, checks that nothing follows, then acts. false: malformed. */
 
 static bool complete(const OvpnReader *r)
 {
