@@ -56,10 +56,7 @@ static gboolean on_pace(gpointer user_data)
 
 static void wait_then_go_on(NmOvpnSearch *s, guint ms)
 {
-  nmovpn_attempt_clear_source(&s->pace);
-  s->pace = g_timeout_source_new(ms);
-  g_source_set_callback(s->pace, on_pace, s, NULL);
-  g_source_attach(s->pace, NULL);
+  nmovpn_attempt_attach(&s->pace, g_timeout_source_new(ms), on_pace, s);
 }
 
 static gsize current_remote(const NmOvpnSearch *s)
