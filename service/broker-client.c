@@ -25,7 +25,10 @@ struct NmOvpnBroker {
   guint32 serial;
 };
 
-G_DEFINE_QUARK(nmovpn - broker - error - quark, nmovpn_broker_error)
+GQuark nmovpn_broker_error_quark(void)
+{
+  return g_quark_from_static_string("nmovpn-broker-error-quark");
+}
 
 NmOvpnBroker *nmovpn_broker_new(int fd)
 {

@@ -23,7 +23,10 @@
 
 enum { EXIT_WAIT_MS = 2000, MESSAGES_PER_TURN = 32, LOG_BURST = 200, LOG_PER_SECOND = 20 };
 
-G_DEFINE_QUARK(nmovpn - engine - error - quark, nmovpn_engine_error)
+GQuark nmovpn_engine_error_quark(void)
+{
+  return g_quark_from_static_string("nmovpn-engine-error-quark");
+}
 
 static void engine_unref(NmOvpnEngine *e)
 {

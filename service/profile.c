@@ -13,7 +13,10 @@
 
 #include "helper/core/conf.h"
 
-G_DEFINE_QUARK(nmovpn - profile - error - quark, nmovpn_profile_error)
+GQuark nmovpn_profile_error_quark(void)
+{
+  return g_quark_from_static_string("nmovpn-profile-error-quark");
+}
 
 const char *profile_get(NMSettingVpn *vpn, const char *key)
 {
