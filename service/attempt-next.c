@@ -216,7 +216,7 @@ static void reconnect_later(NmOvpnAttempt *a, guint at_least)
   nmovpn_race_end(a);
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_RECONNECTING);
   nmovpn_log(LOG_NOTICE, "trying again in %u s; the tunnel device is kept", delay);
-  nmovpn_attempt_start_timer(a, &a->state_timer, delay, on_backoff);
+  nmovpn_attempt_pause(a, delay);
   a->silent = FALSE;
 }
 

@@ -41,6 +41,14 @@ typedef struct NmOvpnPlace {
 typedef struct NmOvpnRival NmOvpnRival;   /* attempt-race.c */
 typedef struct NmOvpnSearch NmOvpnSearch; /* attempt-elsewhere.c */
 
+/* attempt-pause.c; ms on the monotonic clock */
+typedef struct NmOvpnPause {
+  gint64 began, until;
+  gint64 slept; /* how far the clock that knows sleep was ahead then */
+  int routes_fd;
+  GSource *routes;
+} NmOvpnPause;
+
 struct NmOvpnAttempt {
   NmOvpnBroker *broker;
   NmOvpnAttemptCallbacks callbacks;
@@ -120,6 +128,7 @@ struct NmOvpnAttempt {
   guint rounds;                      /* through all servers since it was up last */
   guint quick;                       /* reconnections so far that were tried without much waiting */
   guint backoff;                     /* s, next delay of a reconnection */
+  NmOvpnPause pause;
 };
 
 enum {
@@ -175,6 +184,11 @@ void nmovpn_attempt_drop_link(NmOvpnAttempt *a); /* the engine's link of the fro
 /* While the tunnel is up: another place is asked, quietly and for so long. Takes fd; tcp: it is
  * still connecting. The rest of the place is copied. */
 void nmovpn_race_ask(NmOvpnAttempt *a, const NmOvpnPlace *place, gboolean tcp, int fd, guint ms);
+
+/* attempt-pause.c */
+/* In state RECONNECTING: tries again after so long, or when there is a reason to. */
+void nmovpn_attempt_pause(NmOvpnAttempt *a, guint seconds);
+void nmovpn_attempt_end_pause(NmOvpnAttempt *a);
 
 /* attempt-elsewhere.c */
 void nmovpn_attempt_look_again(NmOvpnAttempt *a);  /* the server that is in use has fallen silent */

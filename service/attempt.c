@@ -75,6 +75,7 @@ void nmovpn_attempt_set_state(NmOvpnAttempt *a, NmOvpnAttemptState s)
   g_assert(s == NMOVPN_ATTEMPT_IDLE || s == NMOVPN_ATTEMPT_STOPPING ||
            (legal_next[a->state] & (1u << s)));
   nmovpn_attempt_clear_source(&a->state_timer);
+  nmovpn_attempt_end_pause(a);
   if (s != a->state)
     nmovpn_log(LOG_INFO, "state %s -> %s", state_text(a->state), state_text(s));
   a->state = s;
@@ -492,7 +493,7 @@ NmOvpnAttempt *nmovpn_attempt_new(NmOvpnBroker *broker, const NmOvpnAttemptCallb
   a->broker = broker;
   a->callbacks = *callbacks;
   a->user_data = user_data;
-  a->place.fd = a->listen_fd = a->tun.fd = a->moved_from = a->good = -1;
+  a->place.fd = a->listen_fd = a->tun.fd = a->moved_from = a->good = a->pause.routes_fd = -1;
   for (int i = 0; i < OVPN_FILE_MAX; i++)
     a->files[i] = -1;
   ovpn_config_init(&a->config);

@@ -9,18 +9,17 @@ import struct
 import subprocess
 import time
 
-from lab import C4, HERE, Skipped, check, wait_for
+from lab import C4, HERE, S4, Skipped, check, wait_for
 from life import Up
 from registry import add, scenario
 from staying import crash
 
-ENGINE = '/usr/libexec/nm-ovpn-engine'
 
 
 class Clock:
-    """While it is there, engines that are started have a boot-time clock that jump() moves."""
+    """While it is there, engines that are started (or services) have a boot-time clock that jump() moves."""
 
-    def __init__(self, l):
+    def __init__(self, l, program='nm-ovpn-engine'):
         self.l, self.dir = l, l.scratch + '/clock'
         os.makedirs(self.dir, exist_ok=True)
         self.file = self.dir + '/jump'
@@ -31,14 +30,14 @@ class Clock:
             raise Skipped('no compiler')
         subprocess.run(['cc', '-O1', '-Wall', '-Werror', '-shared', '-fPIC', '-D_GNU_SOURCE', '-o', self.dir + '/jump.so',
                         os.path.join(os.path.dirname(HERE), 'clock-jump.c'), '-ldl'], check=True)
-        path = l.run('sh', '-c', 'ls %s /usr/lib/nm-ovpn-engine 2>/dev/null | head -1' % ENGINE).strip()
-        check(path, 'where is the engine?')
+        path = l.run('sh', '-c', 'ls /usr/libexec/{0} /usr/lib/{0} 2>/dev/null | head -1'.format(program)).strip()
+        check(path, 'where is ' + program)
         self.path = path
-        l.run('cp', path, self.dir + '/nm-ovpn-engine')
+        l.run('cp', path, self.dir + '/' + program)
         with open(self.dir + '/start', 'w') as f:
-            f.write('#!/bin/sh\nCLOCK_JUMP=%s LD_PRELOAD=%s/jump.so exec %s/nm-ovpn-engine\n' % (
-                self.file, self.dir, self.dir))
-        for name in ('start', 'jump.so', 'nm-ovpn-engine'):
+            f.write('#!/bin/sh\nCLOCK_JUMP=%s LD_PRELOAD=%s/jump.so exec %s/%s "$@"\n' % (
+                self.file, self.dir, self.dir, program))
+        for name in ('start', 'jump.so', program):
             os.chmod(self.dir + '/' + name, 0o755)
 
     def __enter__(self):
@@ -160,6 +159,49 @@ def asleep_and_the_way_forgot_the_connection(l):
             u.kept()
     finally:
         tcp_rule(l, None)
+
+
+def long_pause(l, s):
+    return Up(l, s, ['connect-retry 60 60'])
+
+
+def wait_for_pause(l, mark):
+    wait_for('a pause', lambda: 'trying again in 60 s' in l.log_since(mark), 20, 0.05)
+
+
+@scenario
+def asleep_in_a_pause(l):
+    """The server is away, and the next try is a minute off. The computer sleeps a little; when it wakes, it tries."""
+    s = l.server('pause', ['keepalive 10 60'], proto='tcp')
+    with Clock(l, 'nm-ovpn-service') as clock, long_pause(l, s) as u:
+        l.ping(s)
+        mark = l.mark()
+        s.stop(signal.SIGKILL)
+        wait_for_pause(l, mark)
+        s.start()
+        time.sleep(1.5)
+        check('slept' not in l.log_since(mark), 'the pause was not kept')
+        clock.jump(10)
+        print('    works again %.1f s after waking' % l.works(s, 30), flush=True)
+        u.kept()
+
+
+@scenario
+def network_comes_back_in_a_pause(l):
+    """The next try is a minute off, because there was no network; it comes when the network does."""
+    s = l.server('pause-network', ['keepalive 10 60'], proto='tcp')
+    with long_pause(l, s) as u:
+        l.ping(s)
+        mark = l.mark()
+        s.stop(signal.SIGKILL)
+        l.run('ip', 'route', 'del', 'default')
+        try:
+            wait_for_pause(l, mark)
+            s.start()
+        finally:
+            l.run('ip', 'route', 'add', 'default', 'via', S4, 'dev', 'veth0')
+        print('    works again %.1f s after the network' % l.works(s, 30), flush=True)
+        u.kept()
 
 
 def nm_sleep(l, on):
