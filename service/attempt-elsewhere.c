@@ -14,7 +14,14 @@
 #include "service/attempt-private.h"
 #include "service/log.h"
 
-enum { ASKED_MAX = 3, PACE_MS = 300, TURN_MS = 3000, LAST_TURN_MS = 8000, ADDRESSES_MAX = 8 };
+enum {
+  ASKED_MAX = 3,
+  PACE_MS = 300,
+  LOOK_UP_MS = 700,
+  TURN_MS = 3000,
+  LAST_TURN_MS = 8000,
+  ADDRESSES_MAX = 8
+};
 
 struct NmOvpnSearch {
   NmOvpnAttempt *attempt;
@@ -135,7 +142,15 @@ static void on_found(GObject *source, GAsyncResult *result, gpointer user_data)
     return; /* the attempt may be gone */
   NmOvpnSearch *s = user_data;
   g_clear_object(&s->looking);
+  nmovpn_attempt_clear_source(&s->pace);
   found(s, addresses);
+}
+
+static void look_no_longer(NmOvpnSearch *s)
+{
+  g_cancellable_cancel(s->looking);
+  g_clear_object(&s->looking);
+  found(s, NULL);
 }
 
 static gboolean may_be_asked(NmOvpnAttempt *a, gsize remote)
@@ -162,7 +177,13 @@ static void look_up(NmOvpnSearch *s)
     return;
   }
   g_autoptr(GResolver) resolver = g_resolver_get_default();
+  GList *known = remote == a->place.remote ? NULL : nmovpn_names_recall(a, r->host);
+  if (known) {
+    found(s, known);
+    return;
+  }
   g_autofree char *name = nmovpn_attempt_name_to_look_up(a, r);
+  wait_then_go_on(s, LOOK_UP_MS); /* the name server may be behind the tunnel */
   s->looking = g_cancellable_new();
   g_resolver_lookup_by_name_async(resolver, name, s->looking, on_found, s);
 }
@@ -174,8 +195,12 @@ static void go_on(NmOvpnSearch *s)
     nmovpn_attempt_stop_looking(a);
     return;
   }
-  if (s->looking || s->pace)
+  if (s->pace)
     return;
+  if (s->looking) {
+    look_no_longer(s);
+    return;
+  }
   if (!s->places && s->looked < a->config.n_remotes) {
     look_up(s);
     return;

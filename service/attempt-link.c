@@ -20,6 +20,7 @@ enum {
   NETWORK_WAITS = 40, /* ten seconds */
   LOOK_UP_AGAIN_MS = 1000,
   LOOK_UP_SECONDS = 10,
+  RECALL_MS = 1000, /* then a name server that has not answered is not waited for */
   PORT_WAITS = 20
 };
 
@@ -134,6 +135,36 @@ static gboolean on_look_up_again(gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+/* The addresses that the name had before. FALSE: it is not known. */
+static gboolean recall(NmOvpnAttempt *a)
+{
+  GList *known = a->was_up ? nmovpn_names_recall(a, wanted_host(a)) : NULL;
+  if (!known)
+    return FALSE;
+  nmovpn_log(LOG_NOTICE, "no answer from the name server: %s as it was known before",
+             wanted_host(a));
+  take_addresses(a, known);
+  return TRUE;
+}
+
+static gboolean on_look_up_late(gpointer user_data)
+{
+  NmOvpnAttempt *a = user_data;
+  g_clear_pointer(&a->link_source, g_source_unref);
+  g_cancellable_cancel(a->resolving);
+  g_clear_object(&a->resolving);
+  recall(a);
+  return G_SOURCE_REMOVE;
+}
+
+static void wait_for_name(NmOvpnAttempt *a)
+{
+  GList *known = a->was_up ? nmovpn_names_recall(a, wanted_host(a)) : NULL;
+  if (known)
+    nmovpn_attempt_start_timer_ms(a, &a->link_source, RECALL_MS, on_look_up_late);
+  g_list_free_full(known, g_object_unref);
+}
+
 static void on_resolved(GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr(GError) error = NULL;
@@ -142,6 +173,11 @@ static void on_resolved(GObject *source, GAsyncResult *result, gpointer user_dat
     return; /* the attempt may be gone */
   NmOvpnAttempt *a = user_data;
   g_clear_object(&a->resolving);
+  nmovpn_attempt_clear_source(&a->link_source);
+  if (!error)
+    nmovpn_names_remember(a, wanted_host(a), found);
+  if (error && recall(a))
+    return;
   if (error && may_look_up_again(a, error))
     nmovpn_attempt_attach(&a->link_source, g_timeout_source_new(LOOK_UP_AGAIN_MS), on_look_up_again,
                           a);
@@ -239,6 +275,7 @@ static void look_up(NmOvpnAttempt *a)
                                    : G_RESOLVER_NAME_LOOKUP_FLAGS_DEFAULT;
   a->resolving = g_cancellable_new();
   g_resolver_lookup_by_name_with_flags_async(resolver, name, flags, a->resolving, on_resolved, a);
+  wait_for_name(a);
 }
 
 void nmovpn_attempt_resolve(NmOvpnAttempt *a)

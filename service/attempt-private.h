@@ -73,6 +73,8 @@ struct NmOvpnAttempt {
   size_t round_index; /* of config.remotes: how far the list was tried */
   size_t tried;       /* remotes that failed since the last success */
   GCancellable *resolving;
+  GHashTable *known_names; /* attempt-names.c */
+  GCancellable *looking_ahead;
   GSList *addresses, *next_address; /* GInetAddress of the current remote */
   GSList *locals;                   /* GInetAddress of ours that local names; NULL = any */
   int listen_fd;                    /* TCP socket on which the peer calls; -1 */
@@ -189,6 +191,12 @@ void nmovpn_race_ask(NmOvpnAttempt *a, const NmOvpnPlace *place, gboolean tcp, i
 /* In state RECONNECTING: tries again after so long, or when there is a reason to. */
 void nmovpn_attempt_pause(NmOvpnAttempt *a, guint seconds);
 void nmovpn_attempt_end_pause(NmOvpnAttempt *a);
+
+/* attempt-names.c */
+void nmovpn_names_remember(NmOvpnAttempt *a, const char *host, GList *found); /* GInetAddress */
+GList *nmovpn_names_recall(const NmOvpnAttempt *a, const char *host);         /* NULL: not known */
+void nmovpn_names_look_ahead(NmOvpnAttempt *a); /* the tunnel is up: those of all servers */
+void nmovpn_names_forget(NmOvpnAttempt *a);
 
 /* attempt-elsewhere.c */
 void nmovpn_attempt_look_again(NmOvpnAttempt *a);  /* the server that is in use has fallen silent */

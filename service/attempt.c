@@ -113,6 +113,7 @@ static void close_tun(NmOvpnAttempt *a)
 
 static void release(NmOvpnAttempt *a)
 {
+  nmovpn_names_forget(a);
   nmovpn_attempt_cancel_link(a);
   nmovpn_race_end(a);
   a->place.number = 0;
@@ -288,6 +289,7 @@ static void on_up(NmOvpnEngine *e, const char *cipher, guint mtu, gpointer user_
   a->mtu = mtu;
   a->moved_from = -1;
   a->good = (gint)a->place.remote;
+  nmovpn_names_look_ahead(a);
   a->unfit = 0;
   if (a->state == NMOVPN_ATTEMPT_CONFIGURING) {
     nmovpn_log(LOG_NOTICE, "connected to %s with %s, device %s", a->place.server_name, cipher,
