@@ -127,6 +127,26 @@ def static_key_wrong(l):
         l.drop_server('static')
 
 
+@scenario
+def static_key_several_servers(l):
+    """There is no handshake to race with: a server that does not answer has its two seconds, then comes the next."""
+    from links import silence  # there is a way back to this module
+    silence(l)
+    s, key = _server(l, AES)
+    text = ''.join('remote %s 7\n' % S4 for _ in range(3)) + _profile(s, key, AES + ['key-direction 1'])
+    name = l.import_profile(text)
+    try:
+        rc, out, took = l.up(name, timeout=60)
+        check(rc == 0, 'up: ' + out)
+        print('    up after %.1f s' % took, flush=True)
+        check(took < 20, 'up only after %.1f s' % took)
+        l.ping(s)
+    finally:
+        l.down(name)
+        l.delete(name)
+        l.drop_server('static')
+
+
 def occ(both, tap=False):
     """The other side asks for our options, and finds nothing to complain about."""
     def f(l):

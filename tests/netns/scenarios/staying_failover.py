@@ -2,9 +2,11 @@
 """Failing over as Happy Eyeballs does: silent addresses and servers are passed by within a second, in their order, and
 without asking many at once."""
 import re
+import signal
 import time
 
-from lab import S4, S6, check
+from dnsd import Dns
+from lab import S4, S6, check, wait_for
 from life import Up
 from links import silence
 from registry import add, scenario
@@ -182,3 +184,65 @@ def retry_max_of_a_silent_server(l):
             check('does not answer any more' in l.log_since(mark), l.log_since(mark)[-300:])
         finally:
             path_rule(l, None)
+
+
+def large_packets(l, port):
+    """Those that the server at that port sends get lost, as on a path whose MTU nobody tells; None: no more."""
+    l.on_server('nft', 'delete', 'table', 'inet', 'large', ok=False)
+    if port:
+        path = l.scratch + '/large.nft'
+        with open(path, 'w') as f:
+            f.write('table inet large { chain o { type filter hook output priority 0; udp sport %d udp length > 400 drop; }; '
+                    '}' % port)
+        l.on_server('nft', '-f', path)
+
+
+@scenario
+def hand_window_ends_a_handshake(l):
+    """The first server answers the hello and wins, but its handshake does not come to an end: the next one."""
+    a, b = l.server('race-udp'), l.server('race-second')
+    large_packets(l, a.port)
+    try:
+        connects(l, b, ['!remote', 'remote %s %d' % (S4, a.port), 'remote %s %d' % (S4, b.port), 'hand-window 3'], 2.0,
+                 after=None)
+    finally:
+        large_packets(l, None)
+
+
+@scenario
+def race_second_address_of_a_name(l):
+    """A name with several addresses of which the first is silent."""
+    s = l.server('race-udp')
+    silent = ['10.213.0.3', '10.213.0.81']  # the first is nearest to the client's own, which is .2
+    for a in silent:
+        l.on_server('ip', 'address', 'add', a + '/32', 'dev', 'lo')
+    path = l.scratch + '/hole.nft'
+    with open(path, 'w') as f:
+        f.write('table ip hole { chain i { type filter hook input priority 0; ip daddr { %s } udp dport %d drop; }; }' % (
+            ', '.join(silent), s.port))
+    l.on_server('nft', '-f', path)
+    try:
+        with Dns(l, {'several.vpn.test': silent + [S4]}):
+            mark = l.mark()
+            connects(l, s, ['!remote', 'remote several.vpn.test %d' % s.port], 2.0, after=None)
+            check('(%s, UDP)' % silent[0] in l.log_since(mark), 'the silent one was not tried')
+    finally:
+        l.on_server('nft', 'delete', 'table', 'ip', 'hole', ok=False)
+        for a in silent:
+            l.on_server('ip', 'address', 'del', a + '/32', 'dev', 'lo', ok=False)
+
+
+@scenario
+def connect_retry_backs_off(l):
+    """A server that is away is asked less and less often: first quickly, then after one second, two, and at most two."""
+    s = l.server('retry', ['keepalive 10 60'], proto='tcp')
+    with Up(l, s, ['connect-retry 1 2']) as u:
+        l.ping(s)
+        mark = l.mark()
+        s.stop(signal.SIGKILL)
+        wait_for('three pauses', lambda: l.log_since(mark).count('trying again in') >= 3, 25, 0.05)
+        pauses = re.findall(r'trying again in (\d+) s', l.log_since(mark))[:3]
+        check(pauses == ['1', '2', '2'], 'pauses: %s' % pauses)
+        s.start()
+        l.works(s)
+        u.kept()
