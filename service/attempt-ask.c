@@ -9,6 +9,7 @@
 #include "service/attempt-private.h"
 #include "service/log.h"
 #include "service/profile.h"
+#include "service/signer-client.h"
 
 void nmovpn_attempt_ask(NmOvpnAttempt *a, OvpnNeed need, gboolean need_link, const char *message,
                         const char *const *hints, const char *log)
@@ -56,7 +57,7 @@ void nmovpn_attempt_ask_passphrase(NmOvpnAttempt *a, gboolean need_link, gboolea
     return;
   }
   nmovpn_secrets_set(&a->secrets.cert_pass, NULL);
-  gboolean token = nmovpn_attempt_uses_token(a);
+  gboolean token = nmovpn_signer_is_token(a->config.files[OVPN_FILE_KEY].name);
   const char *text = token && wrong ? _("The PIN of the security token is wrong.")
                      : token        ? _("The security token asks for its PIN.")
                      : wrong        ? _("The password of the private key is wrong.")

@@ -84,6 +84,19 @@ static void take_credentials(NmOvpnAttempt *a, OvpnFileId id)
   ovpn_wipe(text, sizeof(text));
 }
 
+/* Import has put a folder in front. */
+static gboolean is_of_old_tpm(const char *name, GError **error)
+{
+  const char *old = strstr(name, "tpmkey:");
+  if (!old || (old > name && old[-1] != '/'))
+    return FALSE;
+  g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS,
+              _("The key %s is in a TPM 1.2, which nothing supports any more. A TPM 2.0 can be "
+                "used by way of tpm2-pkcs11, with a pkcs11: address as the key."),
+              old);
+  return TRUE;
+}
+
 static gboolean open_file(NmOvpnAttempt *a, OvpnFileId id, GError **error)
 {
   OvpnFile *f = &a->config.files[id];
@@ -108,6 +121,8 @@ static gboolean open_file(NmOvpnAttempt *a, OvpnFileId id, GError **error)
                 _("Only cert and key can be on a security token, not %s."), f->name);
     return FALSE;
   }
+  if (id == OVPN_FILE_KEY && is_of_old_tpm(f->name, error))
+    return FALSE;
   gboolean directory = id == OVPN_FILE_CRL_DIR || id == OVPN_FILE_CAPATH;
   int fd = nmovpn_broker_open_file(a->broker, f->name, nmovpn_connection_owner(a->connection),
                                    directory, error);
@@ -231,6 +246,11 @@ gboolean nmovpn_attempt_prepare(NmOvpnAttempt *a, GError **error)
     }
     take_credentials(a, (OvpnFileId)id);
   }
+  if (!nmovpn_attempt_fetch_tpm_key(a)) {
+    g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_FAILED, "%s",
+                _("There is not enough memory."));
+    return FALSE;
+  }
   return TRUE;
 }
 
@@ -240,6 +260,8 @@ static gboolean send_files(NmOvpnAttempt *a, GError **error)
     OvpnFileId id = (OvpnFileId)i;
     const OvpnFile *f = &a->config.files[id];
     if (id == OVPN_FILE_HTTP_PROXY_USER_PASS) /* goes as an answer */
+      continue;
+    if (id == OVPN_FILE_KEY && nmovpn_attempt_uses_token(a)) /* goes to the signer */
       continue;
     if (f->content.len > 0) {
       if (!nmovpn_engine_send_file_content(a->engine, id, f->content.data, f->content.len, error))

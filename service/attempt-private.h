@@ -107,7 +107,7 @@ struct NmOvpnAttempt {
   GSource *wait_timer;
   gboolean pin_refused;
   char *refused_pin;    /* never tried again: tokens lock themselves; wiped */
-  gboolean token_doubt; /* a handshake failed; the token may have been away */
+  gboolean token_doubt; /* it made no signature: it may have been away */
 
   /* the tunnel */
   NmOvpnBrokerTun
@@ -311,6 +311,8 @@ gboolean nmovpn_attempt_signin_failed(NmOvpnAttempt *a, const OvpnFailure *f);
 
 /* attempt-token.c */
 gboolean nmovpn_attempt_uses_token(const NmOvpnAttempt *a);
+/* The content of an open key file, if only a TPM can use it. FALSE: no memory. */
+gboolean nmovpn_attempt_fetch_tpm_key(NmOvpnAttempt *a);
 /* Gives the engine its certificate and somebody who signs. *ret_wait: a PIN is asked for first. */
 gboolean nmovpn_attempt_open_token(NmOvpnAttempt *a, gboolean *ret_wait, GError **error);
 /* Another signer for the engine where the present one may no longer be able to sign. FALSE: the

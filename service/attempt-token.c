@@ -1,20 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A certificate and key on a PKCS#11 token: who signs, and the PIN.
+/* A key on a PKCS#11 token or in a TPM, perhaps with its certificate: who signs, and the PIN.
  *
  * The PIN goes to nm-ovpn-signer only. A refused one is forgotten and never tried again, because
  * tokens lock themselves. spec/openvpn-protocol.md §14.5 */
 #include <glib/gi18n-lib.h>
+#include <grp.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "helper/core/secret.h"
+#include "ovpn-build.h"
 #include "service/attempt-private.h"
 #include "service/log.h"
 #include "service/profile.h"
 #include "service/signer-client.h"
 
+/* A key file that only a TPM can use. */
+static gboolean tpm_file(const NmOvpnAttempt *a)
+{
+  const OvpnFile *key = &a->config.files[OVPN_FILE_KEY];
+  return nmovpn_signer_is_tpm_file(key->content.data, key->content.len);
+}
+
 gboolean nmovpn_attempt_uses_token(const NmOvpnAttempt *a)
 {
-  return nmovpn_signer_is_token(a->config.files[OVPN_FILE_KEY].name);
+  return nmovpn_signer_is_token(a->config.files[OVPN_FILE_KEY].name) || tpm_file(a);
+}
+
+gboolean nmovpn_attempt_fetch_tpm_key(NmOvpnAttempt *a)
+{
+  char text[OVPN_SIGNER_TEXT_MAX + 1];
+  OvpnFile *key = &a->config.files[OVPN_FILE_KEY];
+  int *fd = &a->files[OVPN_FILE_KEY];
+  ssize_t n = *fd >= 0 ? pread(*fd, text, sizeof(text), 0) : -1;
+  gboolean ok = TRUE;
+  if (n > 0 && nmovpn_signer_is_tpm_file(text, (gsize)n)) {
+    close(*fd);
+    *fd = -1;
+    ok = ovpn_blob_set(&key->content, text, (gsize)n);
+  }
+  ovpn_wipe(text, sizeof(text));
+  return ok;
 }
 
 /* Who answers with a file gives the same PIN as often as it is asked for. */
@@ -28,12 +54,50 @@ static OvpnSignerResult start_signer(NmOvpnAttempt *a, int *ret_fd, OvpnBlob *re
                                      char **ret_text)
 {
   const OvpnFile *cert = &a->config.files[OVPN_FILE_CERT], *key = &a->config.files[OVPN_FILE_KEY];
-  OvpnSignerResult result =
-      nmovpn_signer_start(nmovpn_signer_is_token(cert->name) ? cert->name : NULL, key->name,
-                          &a->options, a->secrets.cert_pass, ret_fd, ret_pem, ret_text);
+  g_autofree char *file =
+      tpm_file(a) ? g_strndup((const char *)key->content.data, key->content.len) : NULL;
+  OvpnSignerResult result = nmovpn_signer_start(
+      nmovpn_signer_is_token(cert->name) ? cert->name : NULL, file ? file : key->name, &a->options,
+      a->secrets.cert_pass, ret_fd, ret_pem, ret_text);
   if (result == OVPN_SIGNER_PIN_WRONG)
     nmovpn_secrets_set(&a->refused_pin, a->secrets.cert_pass);
   return result;
+}
+
+/* What the user of this service would have to be let at. */
+static char *no_access(const char *path)
+{
+  struct stat st;
+  const struct group *g = path && stat(path, &st) == 0 ? getgrgid(st.st_gid) : NULL;
+  if (g && st.st_gid != 0 && S_ISCHR(st.st_mode))
+    return g_strdup_printf(_("The TPM cannot be used: the user %s may not open %s. An "
+                             "administrator can add it to the group %s."),
+                           NMOVPN_SERVICE_USER, path, g->gr_name);
+  return g_strdup_printf(_("The TPM cannot be used: the user %s may not open or change %s."),
+                         NMOVPN_SERVICE_USER, path ? path : "?");
+}
+
+static char *refusal_sentence(const NmOvpnAttempt *a, OvpnSignerResult result, const char *text)
+{
+  if (tpm_file(a) && (result == OVPN_SIGNER_PIN_WRONG || result == OVPN_SIGNER_PIN_NEEDED))
+    return g_strdup(_("The password of the private key is wrong or missing."));
+  switch (result) {
+  case OVPN_SIGNER_OK:
+    break;
+  case OVPN_SIGNER_PIN_WRONG:
+    return g_strdup(_("The PIN of the security token is wrong."));
+  case OVPN_SIGNER_PIN_NEEDED:
+    return g_strdup(_("The PIN of the security token is missing."));
+  case OVPN_SIGNER_NO_TPM_FILES:
+    return g_strdup(_("The private key is a file for a TPM, which the GnuTLS of this system cannot "
+                      "use. Put the key into a token of tpm2-pkcs11 (tpm2_ptool link), and give "
+                      "its pkcs11: address as the key."));
+  case OVPN_SIGNER_NO_ACCESS:
+    return no_access(text);
+  case OVPN_SIGNER_FAILED:
+    break;
+  }
+  return g_strdup_printf(_("The key on the security token cannot be used: %s"), text ? text : "?");
 }
 
 gboolean nmovpn_attempt_token_again(NmOvpnAttempt *a)
@@ -44,16 +108,14 @@ gboolean nmovpn_attempt_token_again(NmOvpnAttempt *a)
   g_autoptr(GError) error = NULL;
   int fd = -1;
   a->token_doubt = FALSE;
-  switch (start_signer(a, &fd, &pem, &text)) {
-  case OVPN_SIGNER_OK:
-    break;
-  case OVPN_SIGNER_PIN_WRONG:
-  case OVPN_SIGNER_PIN_NEEDED:
+  OvpnSignerResult result = start_signer(a, &fd, &pem, &text);
+  if (result == OVPN_SIGNER_PIN_WRONG || result == OVPN_SIGNER_PIN_NEEDED) {
     nmovpn_attempt_fail(a, &f);
     return FALSE;
-  case OVPN_SIGNER_FAILED: /* it may be plugged in again */
-    nmovpn_log(LOG_WARNING, _("The key on the security token cannot be used: %s"),
-               text ? text : "?");
+  }
+  if (result != OVPN_SIGNER_OK) { /* it may be plugged in again */
+    g_autofree char *sentence = refusal_sentence(a, result, text);
+    nmovpn_log(LOG_WARNING, "%s", sentence);
     return TRUE;
   }
   if (!nmovpn_engine_send_signer(a->engine, fd, &error))
@@ -92,23 +154,15 @@ gboolean nmovpn_attempt_open_token(NmOvpnAttempt *a, gboolean *ret_wait, GError 
     return FALSE;
   }
   OvpnSignerResult result = start_signer(a, &fd, &pem, &text);
-  switch (result) {
-  case OVPN_SIGNER_OK:
-    break;
-  case OVPN_SIGNER_PIN_WRONG:
-  case OVPN_SIGNER_PIN_NEEDED:
-    if (a->interactive) {
-      ask_pin_later(a, result == OVPN_SIGNER_PIN_WRONG);
-      *ret_wait = TRUE;
-      return TRUE;
-    }
-    g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, "%s",
-                result == OVPN_SIGNER_PIN_WRONG ? _("The PIN of the security token is wrong.")
-                                                : _("The PIN of the security token is missing."));
-    return FALSE;
-  case OVPN_SIGNER_FAILED:
-    g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS,
-                _("The key on the security token cannot be used: %s"), text ? text : "?");
+  gboolean pin = result == OVPN_SIGNER_PIN_WRONG || result == OVPN_SIGNER_PIN_NEEDED;
+  if (pin && a->interactive) {
+    ask_pin_later(a, result == OVPN_SIGNER_PIN_WRONG);
+    *ret_wait = TRUE;
+    return TRUE;
+  }
+  if (result != OVPN_SIGNER_OK) {
+    g_autofree char *sentence = refusal_sentence(a, result, text);
+    g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, "%s", sentence);
     return FALSE;
   }
   gboolean ok = (pem.len == 0 || nmovpn_engine_send_file_content(a->engine, OVPN_FILE_CERT,

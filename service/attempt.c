@@ -330,7 +330,7 @@ static void on_failed(NmOvpnEngine *e, const OvpnFailure *f, guint number, gbool
   if (nmovpn_race_failed(a, number, f) || (number && number != a->place.number))
     return; /* one of several, or one that was given up already */
   a->place.number = 0;
-  a->token_doubt = f->status == OVPN_FAIL_TLS && nmovpn_attempt_uses_token(a);
+  a->token_doubt = f->status == OVPN_FAIL_SIGNATURE;
   NmOvpnFailureAction action =
       nmovpn_attempt_is_only_here(a, f) ? NMOVPN_FAILURE_NEXT : nmovpn_failure_action(f->status);
   nmovpn_attempt_end_wait(a);
@@ -536,8 +536,11 @@ gboolean nmovpn_attempt_start(NmOvpnAttempt *a, NMConnection *connection, gboole
       nmovpn_attempt_start_limit(a);
       return TRUE;
     }
-    g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_LAUNCH_FAILED,
-                _("The VPN engine cannot be started: %s"), local ? local->message : "?");
+    if (g_error_matches(local, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS))
+      g_propagate_error(error, g_steal_pointer(&local)); /* a whole sentence */
+    else
+      g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_LAUNCH_FAILED,
+                  _("The VPN engine cannot be started: %s"), local ? local->message : "?");
   }
   release(a);
   nmovpn_attempt_set_state(a, NMOVPN_ATTEMPT_IDLE);

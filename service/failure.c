@@ -200,6 +200,9 @@ static char *protocol_sentence(const OvpnFailure *f, const NmOvpnFailureContext 
     return g_strdup_printf(_("%s refused the secure connection (%s). It may not accept the "
                              "certificate of this connection."),
                            server, f->text[0] ? f->text : "?");
+  case OVPN_FAIL_SIGNATURE:
+    return g_strdup(_("The security token that holds the private key did not sign. It may have "
+                      "been removed, or waited in vain to be touched."));
   case OVPN_FAIL_NO_COMMON_CIPHER:
     if (missing_cipher(f, c))
       return g_strdup_printf(_("%s encrypts with %s, which this computer cannot do; ask its "
@@ -261,9 +264,10 @@ char *nmovpn_failure_sentence(const OvpnFailure *f, const NmOvpnFailureContext *
     return certificate_sentence(f, c, server);
   switch (nmovpn_failure_action(f->status)) {
   case NMOVPN_FAILURE_NEXT:
-    if (f->status == OVPN_FAIL_TLS || f->status == OVPN_FAIL_TLS_ALERT ||
-        f->status == OVPN_FAIL_AUTH_TEMP || f->status == OVPN_FAIL_RENEGOTIATION ||
-        f->status == OVPN_FAIL_PACKET_ID || f->status == OVPN_FAIL_PROTOCOL)
+    if (f->status == OVPN_FAIL_TLS || f->status == OVPN_FAIL_SIGNATURE ||
+        f->status == OVPN_FAIL_TLS_ALERT || f->status == OVPN_FAIL_AUTH_TEMP ||
+        f->status == OVPN_FAIL_RENEGOTIATION || f->status == OVPN_FAIL_PACKET_ID ||
+        f->status == OVPN_FAIL_PROTOCOL)
       return protocol_sentence(f, c, server);
     return network_sentence(f, c, server);
   case NMOVPN_FAILURE_CREDENTIALS:
@@ -302,6 +306,7 @@ NmOvpnFailureAction nmovpn_failure_action(OvpnStatus s)
   case OVPN_FAIL_RENEGOTIATION:
   case OVPN_FAIL_PACKET_ID:
   case OVPN_FAIL_DHCP:
+  case OVPN_FAIL_SIGNATURE:
     return NMOVPN_FAILURE_NEXT;
   case OVPN_FAIL_AUTH:
   case OVPN_FAIL_CREDENTIALS:

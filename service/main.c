@@ -2,8 +2,9 @@
 /* nm-ovpn-service: started as root by NetworkManager, `--bus-name NAME [--persist] [--debug]`.
  *
  * The first acts, before GLib runs: a socket pair, the helper (fork and exec; it keeps root), then
- * this process becomes the service user for good: no groups, no capabilities, no new privileges, no
- * core dumps, not traceable. Then GLib, libnm, D-Bus. DESIGN.md §2, ARCHITECTURE.md §1.
+ * this process becomes the service user for good: no groups but that user's, no capabilities, no
+ * new privileges, no core dumps, not traceable. Then GLib, libnm, D-Bus. DESIGN.md §2,
+ * ARCHITECTURE.md §1.
  *
  * When the user or the helper is missing nothing works, and the person must be told.
  * NetworkManager 1.42 does not look at the exit status: a service that just ends is "did not start
@@ -185,11 +186,14 @@ static void clear_inheritable(void)
   }
 }
 
-static bool drop_to(uid_t uid, gid_t gid)
+/* name: whose groups are taken along, as an administrator's way to let the signer at tokens and the
+ * TPM; NULL = none. */
+static bool drop_to(const char *name, uid_t uid, gid_t gid)
 {
   clear_inheritable();
   prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+  if ((name ? initgroups(name, gid) : setgroups(0, NULL)) < 0 || setresgid(gid, gid, gid) < 0 ||
+      setresuid(uid, uid, uid) < 0)
     return false;
   uid_t r, e, s;
   if (getresuid(&r, &e, &s) < 0 || r != uid || e != uid || s != uid || setuid(0) == 0)
@@ -307,7 +311,7 @@ static int refuse_as_nobody(const Options *o, const char *why)
   init_glib(o);
   nmovpn_log(LOG_ERR, "%s", why);
   g_autoptr(NmOvpnPlugin) plugin = new_plugin(o);
-  if (!plugin || !drop_to(NOBODY, NOBODY))
+  if (!plugin || !drop_to(NULL, NOBODY, NOBODY))
     return EXIT_FAILURE;
   harden();
   serve(plugin, NULL, why);
@@ -340,7 +344,7 @@ int main(int argc, char **argv)
              strerror(errno));
     complain(refusal);
   }
-  if (user && !drop_to(user->pw_uid, user->pw_gid)) {
+  if (user && !drop_to(user->pw_name, user->pw_uid, user->pw_gid)) {
     complain("root's privileges cannot be given up; refusing to run");
     return EXIT_FAILURE;
   }

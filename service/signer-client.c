@@ -20,6 +20,12 @@ gboolean nmovpn_signer_is_token(const char *name)
   return name && g_ascii_strncasecmp(name, "pkcs11:", 7) == 0;
 }
 
+gboolean nmovpn_signer_is_tpm_file(const void *data, gsize len)
+{
+  static const char begin[] = OVPN_SIGNER_TPM_FILE;
+  return len > 0 && memmem(data, len, begin, sizeof(begin) - 1) != NULL;
+}
+
 _Noreturn static void become_signer(int sock)
 {
   static char *const argv[] = {(char *)"nm-ovpn-signer", NULL};

@@ -8,6 +8,9 @@
 
 /* TRUE for a pkcs11: address. */
 gboolean nmovpn_signer_is_token(const char *name);
+/* TRUE for the content of a key file that only a TPM 2.0 can use: the signer takes that for an
+ * address. */
+gboolean nmovpn_signer_is_tpm_file(const void *data, gsize len);
 
 /* Waits for the token, up to 15 s. cert NULL: not from the token. modules: options
  * pkcs11-providers of the list. OK: *ret_fd is the socket for the engine (close it after handing it

@@ -3,7 +3,8 @@
  * the TLS code asks for one.
  *
  * The socket is a SOCK_SEQPACKET pair; one datagram each way. First the service:
- *   str16 certificate (pkcs11: URI, "" = not from a token) | str16 key (pkcs11: URI) | str16 PIN
+ *   str16 certificate (pkcs11: URI, "" = not from a token) | str16 key (pkcs11: URI, or the text
+ *   of a key file that only a TPM 2.0 can use) | str16 PIN
  *   | u8 n | n x str16 module file (none: the system's p11-kit configuration)
  *   -> u8 OvpnSignerResult | str16 text for the log | u32 n | n bytes of the certificate, PEM
  * then the socket is the engine's, any number of times:
@@ -34,8 +35,13 @@ typedef enum OvpnSignerResult {
   OVPN_SIGNER_OK,
   OVPN_SIGNER_PIN_WRONG,
   OVPN_SIGNER_PIN_NEEDED,
+  OVPN_SIGNER_NO_TPM_FILES, /* this GnuTLS cannot use key files of a TPM */
+  OVPN_SIGNER_NO_ACCESS,    /* the text: file or folder that this user may not use */
   OVPN_SIGNER_FAILED,
 } OvpnSignerResult;
+
+/* First line of a key file that only a TPM 2.0 can use. */
+#define OVPN_SIGNER_TPM_FILE "-----BEGIN TSS2 PRIVATE KEY-----"
 
 /* The most that one datagram of the engine's part can have; receive with MSG_TRUNC, so that a
  * longer one is not taken for its beginning. */

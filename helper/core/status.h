@@ -71,7 +71,8 @@
                        */                                                                          \
   X(PROXY)            /* the proxy, or what it says about the server; text: its words */           \
   X(PROXY_AUTH)       /* the proxy refuses the credentials, or no method in common; text */        \
-  X(DHCP)             /* TAP: no lease from the far network; arg: OvpnDhcpWhy (lease.h) */
+  X(DHCP)             /* TAP: no lease from the far network; arg: OvpnDhcpWhy (lease.h) */         \
+  X(SIGNATURE)        /* the token that holds our key made no signature when one was needed */
 
 typedef enum OvpnStatus {
   OVPN_OK = 0,

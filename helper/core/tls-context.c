@@ -149,10 +149,11 @@ static OvpnStatus load_key(const OvpnConfig *c, const char *passphrase, gnutls_x
   OvpnStatus s = content_of(c, OVPN_FILE_KEY, &all, f);
   if (s != OVPN_OK)
     return s;
-  if (memmem(all.data, all.size, "BEGIN TSS2 ", 11))
+  if (memmem(all.data, all.size, "BEGIN TSS ", 10))
     return ovpn_failure_set(
         f, OVPN_FAIL_FILE_FORMAT,
-        "%s: a key file of a TPM cannot be used; give the pkcs11: address of the key",
+        "%s: this key is for a TPM 1.2, whose keys no current system can use; a TPM 2.0 can hold a "
+        "new one, with a pkcs11: address",
         option_of(OVPN_FILE_KEY));
   if (!key_block(&c->files[OVPN_FILE_KEY].content, &block))
     return ovpn_failure_set(f, OVPN_FAIL_FILE_FORMAT, "%s: a private key in PEM form was expected",
@@ -435,7 +436,7 @@ static OvpnStatus load_own(OvpnTlsContext *t, const OvpnConfig *config, const ch
   bool cert = c->files[OVPN_FILE_CERT].name != NULL, key = c->files[OVPN_FILE_KEY].name != NULL;
   if (c->files[OVPN_FILE_PKCS12].name)
     return load_from_p12(t, c, passphrase, f);
-  if (cert && key && c->signer && strncmp(c->files[OVPN_FILE_KEY].name, "pkcs11:", 7) == 0)
+  if (cert && key && c->signer) /* which is there only for such a key */
     return load_cert_for_signer(t, c, f);
   if (cert && key)
     return load_cert_and_key(t, c, passphrase, f);

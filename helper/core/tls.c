@@ -158,6 +158,8 @@ static OvpnStatus finish(OvpnTls *t, int r, OvpnFailure *f)
         f, OVPN_FAIL_TLS, "the peer's TLS version is outside tls-version-min and tls-version-max");
   if (r == GNUTLS_E_MEMORY_ERROR)
     return ovpn_failure_set(f, OVPN_FAIL_MEMORY, "TLS");
+  if (r == GNUTLS_E_PK_SIGN_FAILED && t->ctx->signer)
+    return ovpn_failure_set(f, OVPN_FAIL_SIGNATURE, "%s", "");
   return ovpn_failure_set(f, OVPN_FAIL_TLS, "%s", gnutls_strerror(r));
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* nm-ovpn-signer: signs with a private key on a PKCS#11 token, for one connection. Messages in
- * helper/core/signer.h.
+/* nm-ovpn-signer: signs with a private key on a PKCS#11 token, or with a key file of a TPM 2.0, for
+ * one connection. Messages in helper/core/signer.h.
  *
  * PKCS#11 modules are other people's code and need files and devices: they can live neither in the
  * engine's sandbox nor in the service. This process has no privileges (user of the service), no
@@ -137,10 +137,9 @@ static const char *objection(OvpnSignerStart *s)
   return NULL;
 }
 
-static bool reply_start(OvpnSignerResult result, const char *text, const gnutls_datum_t *pem)
+static bool reply_start(OvpnSignerReady a)
 {
   static uint8_t buf[OVPN_SIGNER_MESSAGE_MAX];
-  OvpnSignerReady a = {result, (char *)(uintptr_t)text, pem->data, pem->size};
   size_t n = ovpn_signer_write_ready(buf, sizeof buf, &a);
   if (n == 0) {
     a = (OvpnSignerReady){OVPN_SIGNER_FAILED, (char *)"the certificate is too large", NULL, 0};
@@ -159,24 +158,104 @@ static size_t receive(uint8_t *buf, size_t cap)
   return n > 0 && (size_t)n <= cap ? (size_t)n : 0;
 }
 
-static int open_key(const OvpnSignerStart *s, gnutls_privkey_t *key, gnutls_datum_t *ret_pem)
+static bool is_tpm_file(const OvpnSignerStart *s)
 {
-  int r = load_modules(s);
-  char *one = r >= 0 ? on_one_token(s->cert, s->key) : NULL;
-  char *cert = *s->cert ? typed(s->cert, "cert") : NULL,
-       *url = typed(one ? one : s->key, "private");
+  return strstr(s->key, OVPN_SIGNER_TPM_FILE) != NULL;
+}
+
+/* A key file of a TPM, which GnuTLS loads the TPM's libraries for. Its password is not asked for
+ * before something is signed; it shall be known to be right before the handshake waits for it. */
+static int load_tpm_file(const char *text, gnutls_privkey_t key)
+{
+  /* GnuTLS wants to be told the way to the TPM. The broker of tpm2-abrmd lets everybody in. */
+  setenv("GNUTLS_TPM2_TCTI", signer_has_tpm() ? "device:" SIGNER_TPM : "tabrmd", 1);
+  static uint8_t zero[32];
+  gnutls_datum_t pem = {(unsigned char *)(uintptr_t)text, (unsigned)strlen(text)};
+  gnutls_datum_t hash = {zero, sizeof zero}, signature = {0};
+  int r = gnutls_privkey_import_x509_raw(key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
+  if (r < 0)
+    return r;
+  int pk = gnutls_privkey_get_pk_algorithm(key, NULL);
+  gnutls_sign_algorithm_t algorithm =
+      pk == GNUTLS_PK_RSA ? GNUTLS_SIGN_RSA_SHA256 : GNUTLS_SIGN_ECDSA_SHA256;
+  r = gnutls_privkey_sign_hash2(key, algorithm, 0, &hash, &signature);
+  if (r >= 0 && signature.size == 0) /* what GnuTLS makes of a refusal by the TPM */
+    r = GNUTLS_E_PK_SIGN_FAILED;
+  gnutls_free(signature.data);
+  return r;
+}
+
+static int load_key(const OvpnSignerStart *s, gnutls_privkey_t key, Pin *pin)
+{
+  if (is_tpm_file(s)) {
+    gnutls_privkey_set_pin_function(key, on_pin, pin);
+    return load_tpm_file(s->key, key);
+  }
+  char *one = on_one_token(s->cert, s->key), *url = typed(one ? one : s->key, "private");
+  int r = url ? gnutls_privkey_import_url(key, url, GNUTLS_PKCS11_OBJ_FLAG_LOGIN)
+              : GNUTLS_E_MEMORY_ERROR;
   free(one);
-  if (r >= 0 && (!url || (!cert && *s->cert)))
-    r = GNUTLS_E_MEMORY_ERROR;
+  free(url);
+  return r;
+}
+
+static int open_key(const OvpnSignerStart *s, Pin *pin, gnutls_privkey_t *key,
+                    gnutls_datum_t *ret_pem)
+{
+  char *cert = *s->cert ? typed(s->cert, "cert") : NULL;
+  int r = cert || !*s->cert ? 0 : GNUTLS_E_MEMORY_ERROR;
+  if (r >= 0 && (cert || !is_tpm_file(s)))
+    r = load_modules(s);
   if (r >= 0)
     r = gnutls_privkey_init(key);
   if (r >= 0)
-    r = gnutls_privkey_import_url(*key, url, GNUTLS_PKCS11_OBJ_FLAG_LOGIN);
+    r = load_key(s, *key, pin);
   if (r >= 0 && cert)
     r = load_cert(cert, ret_pem);
   free(cert);
-  free(url);
   return r;
+}
+
+/* Without support for them, TPM files look to GnuTLS as if they held nothing. */
+static bool is_unknown_file(int r)
+{
+  return r == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE ||
+         r == GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR || r == GNUTLS_E_BASE64_DECODING_ERROR;
+}
+
+/* tpm2-pkcs11 does not tell what it may not open; then there is only no such token. */
+static const char *barred_by_module(const OvpnSignerStart *s)
+{
+  for (unsigned i = 0; i < s->n_modules; i++)
+    if (strstr(s->modules[i], "tpm2_pkcs11"))
+      return signer_barred_tpm() ? signer_barred_tpm() : signer_barred_store();
+  return NULL;
+}
+
+/* What a failure of r means. */
+static OvpnSignerReady explain(const OvpnSignerStart *s, const Pin *pin, int r)
+{
+  OvpnSignerReady a = {.result = OVPN_SIGNER_FAILED, .text = (char *)(uintptr_t)gnutls_strerror(r)};
+  const char *path = NULL;
+  if (pin->wrong)
+    a.result = OVPN_SIGNER_PIN_WRONG;
+  else if (pin->needed)
+    a.result = OVPN_SIGNER_PIN_NEEDED;
+  else if (is_tpm_file(s) && pin->asked > 0 && r == GNUTLS_E_PK_SIGN_FAILED)
+    a.result = OVPN_SIGNER_PIN_WRONG; /* which GnuTLS does not tell from other refusals */
+  else if (is_tpm_file(s) && is_unknown_file(r))
+    a.result = OVPN_SIGNER_NO_TPM_FILES;
+  else if (is_tpm_file(s)) {
+    path = signer_barred_tpm();
+    if (r == GNUTLS_E_TPM_ERROR && !signer_has_tpm())
+      a.text = (char *)"there is no " SIGNER_TPM ", and tpm2-abrmd does not answer";
+  } else
+    path = barred_by_module(s);
+  if (path) {
+    a.result = OVPN_SIGNER_NO_ACCESS;
+    a.text = (char *)(uintptr_t)path;
+  }
+  return a;
 }
 
 static bool start(gnutls_privkey_t *key, Pin *pin)
@@ -193,15 +272,13 @@ static bool start(gnutls_privkey_t *key, Pin *pin)
   s.pin = (OvpnBlob){0};
   const char *no = objection(&s);
   gnutls_pkcs11_set_pin_function(on_pin, pin);
-  int r = no ? GNUTLS_E_INVALID_REQUEST : open_key(&s, key, &pem);
-  ok = reply_start(r >= 0        ? OVPN_SIGNER_OK
-                   : pin->wrong  ? OVPN_SIGNER_PIN_WRONG
-                   : pin->needed ? OVPN_SIGNER_PIN_NEEDED
-                                 : OVPN_SIGNER_FAILED,
-                   no      ? no
-                   : r < 0 ? gnutls_strerror(r)
-                           : "",
-                   &pem);
+  int r = no ? GNUTLS_E_INVALID_REQUEST : open_key(&s, pin, key, &pem);
+  if (no)
+    ok = reply_start((OvpnSignerReady){.result = OVPN_SIGNER_FAILED, (char *)(uintptr_t)no});
+  else if (r < 0)
+    ok = reply_start(explain(&s, pin, r));
+  else
+    ok = reply_start((OvpnSignerReady){OVPN_SIGNER_OK, (char *)"", pem.data, pem.size});
   gnutls_free(pem.data);
   ovpn_signer_start_clear(&s);
   return ok;

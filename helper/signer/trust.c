@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which modules are loaded.
+/* Which modules are loaded, and what stands in the way of a key in a TPM.
  *
  * Trusts root and nobody else: a module is code that runs as the user of the service, which also
  * serves other people's connections. Symbolic links are followed first; then what root alone can
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static bool roots_alone(const char *path, mode_t kind)
 {
@@ -32,4 +33,24 @@ bool signer_trusts_module(const char *path)
 bool signer_trusts_uri(const char *uri)
 {
   return !strcasestr(uri, "pin-source") && !strcasestr(uri, "module-path");
+}
+
+bool signer_has_tpm(void)
+{
+  return access(SIGNER_TPM, R_OK | W_OK) == 0;
+}
+
+const char *signer_barred_tpm(void)
+{
+  return access(SIGNER_TPM, F_OK) == 0 && !signer_has_tpm() ? SIGNER_TPM : NULL;
+}
+
+const char *signer_barred_store(void)
+{
+  static const char file[] = SIGNER_STORE "/tpm2_pkcs11.sqlite3";
+  if (access(SIGNER_STORE, F_OK) < 0)
+    return NULL;
+  if (access(SIGNER_STORE, R_OK | W_OK | X_OK) < 0)
+    return SIGNER_STORE;
+  return access(file, F_OK) == 0 && access(file, R_OK | W_OK) < 0 ? file : NULL;
 }

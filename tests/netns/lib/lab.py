@@ -310,7 +310,7 @@ class Lab:
 
     def make_stage(self):
         etc = self.scratch + '/etc'
-        os.makedirs(etc)
+        os.makedirs(etc + '/tpm2_pkcs11')  # for auth_tpm.py to mount something on
         passwd, group = pki_module.read('/etc/passwd'), pki_module.read('/etc/group')
         for name, uid in USERS:
             if not re.search('^%s:' % name, passwd, re.M):

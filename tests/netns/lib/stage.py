@@ -26,17 +26,22 @@ def bind_files(source, target):
                 mount('--bind', os.path.join(folder, f), os.path.join(real, f)).check_returncode()
 
 
+GRAFTED = set()
+
+
 def graft(real, folder):
     """A tmpfs over `real` with links to what was there (moved aside) and to what is new."""
     parent = real
     while not os.path.isdir(parent):
         parent = os.path.dirname(parent)
     aside = '/run/aside' + parent
-    os.makedirs(aside, exist_ok=True)
-    mount('--bind', parent, aside).check_returncode()
-    mount('-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', parent).check_returncode()
-    for name in os.listdir(aside):
-        os.symlink(os.path.join(aside, name), os.path.join(parent, name))
+    if parent not in GRAFTED:  # a second time the links would lead to themselves
+        os.makedirs(aside, exist_ok=True)
+        mount('--bind', parent, aside).check_returncode()
+        mount('-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', parent).check_returncode()
+        for name in os.listdir(aside):
+            os.symlink(os.path.join(aside, name), os.path.join(parent, name))
+    GRAFTED.add(parent)
     os.makedirs(real, exist_ok=True)
     for name in os.listdir(folder):
         source, target = os.path.join(folder, name), os.path.join(real, name)

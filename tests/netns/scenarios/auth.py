@@ -258,4 +258,5 @@ def shared_profile_private_files(l):
 
 import auth_challenge  # noqa: E402,F401
 import auth_token  # noqa: E402,F401
+import auth_tpm  # noqa: E402,F401
 import auth_web  # noqa: E402,F401
