@@ -35,24 +35,34 @@ int session_exit_notify(const OvpnSession *s)
                                              : s->p.config->explicit_exit_notify;
 }
 
-static uint64_t idle_deadline(const OvpnSession *s)
+/* Seconds; 0 = no such limit. */
+typedef struct IdleTimes {
+  unsigned ping, restart, leave, inactive, session;
+} IdleTimes;
+
+static IdleTimes idle_times(const OvpnSession *s)
 {
   const OvpnConfig *c = s->p.config;
-  unsigned ping = setting(s->pushed.ping, c->ping), restart = ping_restart(s), leave = ping_exit(s);
-  unsigned inactive = setting(s->pushed.inactive, c->inactive);
-  unsigned limit = setting(s->pushed.session_timeout, c->session_timeout);
-  uint64_t t = NEVER;
-  if (ping)
-    t = session_earliest(t, session_after(s->last_sent, ping));
-  if (restart)
-    t = session_earliest(t, session_after(s->last_received, restart));
-  if (leave)
-    t = session_earliest(t, session_after(s->last_received, leave));
-  if (inactive)
-    t = session_earliest(t, session_after(s->last_activity, inactive));
-  if (limit)
-    t = session_earliest(t, session_after(s->up_since, limit));
-  return t;
+  return (IdleTimes){.ping = setting(s->pushed.ping, c->ping),
+                     .restart = ping_restart(s),
+                     .leave = ping_exit(s),
+                     .inactive = setting(s->pushed.inactive, c->inactive),
+                     .session = setting(s->pushed.session_timeout, c->session_timeout)};
+}
+
+static uint64_t end_of(uint64_t since, unsigned seconds)
+{
+  return seconds ? session_after(since, seconds) : NEVER;
+}
+
+static uint64_t idle_deadline(const OvpnSession *s)
+{
+  const IdleTimes idle = idle_times(s);
+  uint64_t t = end_of(s->last_sent, idle.ping);
+  t = session_earliest(t, end_of(s->last_received, idle.restart));
+  t = session_earliest(t, end_of(s->last_received, idle.leave));
+  t = session_earliest(t, end_of(s->last_activity, idle.inactive));
+  return session_earliest(t, end_of(s->up_since, idle.session));
 }
 
 /* Everything that had to be said before leaving is out and acknowledged. */
@@ -138,19 +148,16 @@ static void tick_keys(OvpnSession *s)
 
 static void tick_idle(OvpnSession *s)
 {
-  const OvpnConfig *c = s->p.config;
-  unsigned ping = setting(s->pushed.ping, c->ping), restart = ping_restart(s), leave = ping_exit(s);
-  unsigned inactive = setting(s->pushed.inactive, c->inactive);
-  unsigned limit = setting(s->pushed.session_timeout, c->session_timeout);
-  if (restart && s->now >= session_after(s->last_received, restart)) {
-    session_fail(s, OVPN_FAIL_PING_TIMEOUT, restart, "%u", restart);
-  } else if (leave && s->now >= session_after(s->last_received, leave)) {
-    session_fail(s, OVPN_FAIL_PING_EXIT, leave, "%u", leave);
-  } else if (inactive && s->now >= session_after(s->last_activity, inactive)) {
-    session_fail(s, OVPN_FAIL_INACTIVE, inactive, "inactive %u", inactive);
-  } else if (limit && s->now >= session_after(s->up_since, limit)) {
-    session_fail(s, OVPN_FAIL_INACTIVE, limit, "session-timeout %u", limit);
-  } else if (ping && s->now >= session_after(s->last_sent, ping)) {
+  const IdleTimes idle = idle_times(s);
+  if (s->now >= end_of(s->last_received, idle.restart)) {
+    session_fail(s, OVPN_FAIL_PING_TIMEOUT, idle.restart, "%u", idle.restart);
+  } else if (s->now >= end_of(s->last_received, idle.leave)) {
+    session_fail(s, OVPN_FAIL_PING_EXIT, idle.leave, "%u", idle.leave);
+  } else if (s->now >= end_of(s->last_activity, idle.inactive)) {
+    session_fail(s, OVPN_FAIL_INACTIVE, idle.inactive, "inactive %u", idle.inactive);
+  } else if (s->now >= end_of(s->up_since, idle.session)) {
+    session_fail(s, OVPN_FAIL_INACTIVE, idle.session, "session-timeout %u", idle.session);
+  } else if (s->now >= end_of(s->last_sent, idle.ping)) {
     s->last_sent = s->now;
     session_push_event(s, OVPN_EVENT_SEND_PING);
   }
