@@ -82,6 +82,24 @@ gboolean nmovpn_attempt_have_user_pass(const NmOvpnAttempt *a)
          (!a->config.static_challenge || a->secrets.challenge);
 }
 
+/* auth-retry: none ends it, nointeract tries again with the same and asks nobody. Without the line
+ * people are asked, as NetworkManager does. TRUE: done. */
+static gboolean refused_by_rule(NmOvpnAttempt *a, const OvpnFailure *f)
+{
+  g_autoptr(GError) error = NULL;
+  gboolean again = a->config.auth_retry == OVPN_AUTH_RETRY_NOINTERACT;
+  if (!again && a->config.auth_retry != OVPN_AUTH_RETRY_NONE)
+    return FALSE;
+  if (!again || (!a->was_up && a->n_refused > NMOVPN_ATTEMPT_REFUSED_MAX) ||
+      !nmovpn_attempt_have_user_pass(a) || !nmovpn_attempt_answer_user_pass(a, &error))
+    nmovpn_attempt_fail(a, f);
+  else if (a->was_up)
+    nmovpn_attempt_reconnect(a, f);
+  else
+    nmovpn_attempt_try_remote(a);
+  return TRUE;
+}
+
 /* The server said no. */
 void nmovpn_attempt_refused(NmOvpnAttempt *a, const OvpnFailure *f)
 {
@@ -94,6 +112,8 @@ void nmovpn_attempt_refused(NmOvpnAttempt *a, const OvpnFailure *f)
     nmovpn_attempt_try_remote(a); /* what it refused may have been its own old token */
     return;
   }
+  if (refused_by_rule(a, f))
+    return;
   if (!a->interactive || a->n_refused > NMOVPN_ATTEMPT_REFUSED_MAX || !a->config.auth_user_pass) {
     nmovpn_attempt_fail(a, f);
     return;

@@ -179,7 +179,6 @@ static const Row rows[OVPN_OPT_MAX_] = {
     DO(RENEG_BYTES, on_reneg_bytes, AT(reneg_bytes)),
     DO(RENEG_PKTS, on_limit, AT(reneg_pkts)),
     DO(EXPLICIT_EXIT_NOTIFY, ovpn_on_exit_notify, .value = 0),
-    UINT(VERB, verb),
     FLAG(PASSTOS, passtos),
     UINT(SHAPER, shaper),
 };

@@ -106,7 +106,6 @@ void ovpn_config_init(OvpnConfig *c)
       .reneg_sec = 3600,
       .explicit_exit_notify = -1,
       .max_packet_size = 1250,
-      .verb = 1,
   };
 }
 

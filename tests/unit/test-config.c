@@ -383,7 +383,6 @@ static void test_timers(void)
   CHECK_INT(c.inactive, 30);
   CHECK_INT(c.inactive_bytes, 1000);
   CHECK_INT(c.explicit_exit_notify, 1);
-  CHECK_INT(c.verb, 4);
   ovpn_config_clear(&c);
   c = good(BASE "ping-restart 60\nping-exit 30\n");
   CHECK_INT(c.ping_exit, 30);

@@ -282,3 +282,6 @@ def bad_certificate_file(l):
     with open(path, 'w') as f:
         f.write(read(l.pki.client()[0])[:200])
     l.refused(l.server('tls'), cert=(path, l.pki.client()[1]), inline=False, cause='cert')
+
+
+import tls_options  # noqa: E402,F401
