@@ -223,8 +223,8 @@ typedef struct OvpnConfig {
   unsigned max_packet_size;         /* 1250 */
   /* push */
   bool pull, route_nopull, allow_pull_fqdn, disable_occ;
-  bool route_noexec; /* no routes, neither the profile's nor the server's */
-  bool no_dns;       /* dns-updown disable: no name servers and search domains */
+  bool route_noexec;         /* no routes, neither the profile's nor the server's */
+  bool no_dns;               /* dns-updown disable: no name servers and search domains */
   bool passtos;              /* UDP: the type of service of inner packets is that of outer ones */
   unsigned shaper;           /* bytes per second towards the server; 0 = no limit */
   OvpnLinkOptions *selected; /* holds what the selected remote has replaced */
