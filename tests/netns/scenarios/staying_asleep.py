@@ -9,7 +9,7 @@ import struct
 import subprocess
 import time
 
-from lab import C4, HERE, S4, Skipped, check, wait_for
+from lab import C4, HERE, Skipped, check, wait_for
 from life import Up
 from registry import add, scenario
 from staying import crash
@@ -194,12 +194,13 @@ def network_comes_back_in_a_pause(l):
         l.ping(s)
         mark = l.mark()
         s.stop(signal.SIGKILL)
-        l.run('ip', 'route', 'del', 'default')
+        route = l.run('ip', 'route', 'show', 'default').split()
+        l.run('ip', 'route', 'del', *route)
         try:
             wait_for_pause(l, mark)
             s.start()
         finally:
-            l.run('ip', 'route', 'add', 'default', 'via', S4, 'dev', 'veth0')
+            l.run('ip', 'route', 'add', *route)
         print('    works again %.1f s after the network' % l.works(s, 30), flush=True)
         u.kept()
 
