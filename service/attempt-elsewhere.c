@@ -2,7 +2,9 @@
 /* The server of a tunnel that is up has fallen silent: where else could the tunnel go? Its name is
  * looked up again, for it may have moved; then the other servers of the profile have their turn.
  * Each of these places is asked quietly, beside the old one. The engine decides: it changes over
- * when one of them answers and the old one does not (helper/engine/revive.c, race.c).
+ * when one of them answers and the old one does not (helper/engine/revive.c, race.c). Other servers
+ * wait until the one in use has had the time of a restart, for a tunnel that keeps its addresses
+ * also keeps what goes through it.
  *
  * Over TCP the place itself is asked too: it may be the connection that is lost, and not the
  * server. Invariants: ASKED_MAX at a time, one every PACE_MS, each place once for each time that
@@ -18,6 +20,7 @@ enum {
   ASKED_MAX = 3,
   PACE_MS = 300,
   LOOK_UP_MS = 700,
+  OTHERS_MS = 3000, /* another server: its tunnel may have other addresses, a restart takes less */
   TURN_MS = 3000,
   LAST_TURN_MS = 8000,
   ADDRESSES_MAX = 8
@@ -28,6 +31,7 @@ struct NmOvpnSearch {
   gsize looked;          /* remotes, from the one in use on, whose addresses were looked up */
   GCancellable *looking; /* the look-up that is under way */
   GSList *places;        /* NmOvpnPlace, still to be asked */
+  gint64 others_at;      /* monotonic, us: then other servers have their turn */
   GSource *pace;
 };
 
@@ -202,7 +206,11 @@ static void go_on(NmOvpnSearch *s)
     return;
   }
   if (!s->places && s->looked < a->config.n_remotes) {
-    look_up(s);
+    gint64 left = s->looked ? s->others_at - g_get_monotonic_time() : 0;
+    if (left > 0)
+      wait_then_go_on(s, (guint)(left / 1000) + 1);
+    else
+      look_up(s);
     return;
   }
   if (!s->places) {
@@ -225,6 +233,7 @@ void nmovpn_attempt_look_again(NmOvpnAttempt *a)
     return;
   NmOvpnSearch *s = a->search = g_new0(NmOvpnSearch, 1);
   s->attempt = a;
+  s->others_at = g_get_monotonic_time() + OTHERS_MS * 1000;
   wait_then_go_on(s, 0);
 }
 

@@ -128,9 +128,9 @@ def goes_away(proto, event, most, lines=()):
 
 for _proto in ('udp', 'tcp'):
     for _name, _event in (('crashed', killed), ('swallowed', swallowed)):
-        add('staying', 'other-server-after-%s-%s' % (_name, _proto), goes_away(_proto, _event, 10))
-add('staying', 'other-server-after-crashed-udp-remote-random', goes_away('udp', killed, 10, ['remote-random']))
-add('staying', 'other-server-after-swallowed-udp-full-tunnel', goes_away('udp', swallowed, 10, ['redirect-gateway def1']))
+        add('staying', 'other-server-after-%s-%s' % (_name, _proto), goes_away(_proto, _event, 15))
+add('staying', 'other-server-after-crashed-udp-remote-random', goes_away('udp', killed, 15, ['remote-random']))
+add('staying', 'other-server-after-swallowed-udp-full-tunnel', goes_away('udp', swallowed, 15, ['redirect-gateway def1']))
 add('staying', 'other-server-after-swallowed-tcp-full-tunnel', goes_away('tcp', swallowed, 15, ['redirect-gateway def1']))
 
 
@@ -153,6 +153,19 @@ def all_stall(proto):
 
 for _proto in ('udp', 'tcp'):
     add('staying', 'two-servers-and-the-network-stalls-' + _proto, all_stall(_proto))
+
+
+@scenario
+def restarted_beside_another_server(l):
+    """The server in use is started anew; the other one, where the tunnel could have other addresses, is left alone."""
+    with Two(l) as two:
+        killed(l, two.used)
+        time.sleep(1.5)
+        two.used.start()
+        took = two.reach.back(time.time(), 30)
+        print('    works again after %.2f s' % took, flush=True)
+        check(sessions(two.other) == 0, 'the tunnel went to the other server')
+        check(two.tun == l.device(two.used), 'the tunnel device was not kept')
 
 
 @scenario
@@ -222,7 +235,7 @@ def name_server_is_lost_too(proto, event, most):
 
 for _proto, _event in (('udp', swallowed), ('tcp', killed), ('tcp', swallowed)):
     add('staying', 'name-server-lost-with-the-tunnel-%s-%s' % (_event.__name__, _proto),
-        name_server_is_lost_too(_proto, _event, 12))
+        name_server_is_lost_too(_proto, _event, 16))
 
 
 @scenario
