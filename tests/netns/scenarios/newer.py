@@ -13,7 +13,14 @@ def modern(l, name, lines=(), **kw):
 
 @scenario
 def push_update(l):
-    """Routes, DNS, addresses and the default route change while the tunnel is up; NetworkManager follows."""
+    """Routes, DNS, addresses and the default route change while the tunnel is up; NetworkManager follows. What the profile
+    says stays, and lines that make no sense do no harm."""
+    own = ['route 198.19.50.0 255.255.255.0', 'route 198.19.51.0 255.255.255.0 10.60.0.1', 'dhcp-option DNS 10.8.8.8']
+
+    def stays(name):
+        out = l.run('ip', 'route')
+        check('198.19.50.0/24' in out and '198.19.51.0/24' in out, 'the routes of the profile: ' + out)
+        check('10.8.8.8' in l.field(name, 'IP4.DNS'), l.field(name, 'IP4.DNS'))
     s = modern(l, 'update', ['server-ipv6 fd60:77::/64', 'push "route 198.18.1.0 255.255.255.0"',
                              'push "dhcp-option DNS 10.9.9.9"'])
 
@@ -44,16 +51,18 @@ def push_update(l):
         becomes('a word about it', lambda: 'changed the name servers' in l.log_since(mark))
         tell('-route, -dhcp-option, tun-mtu 1320')
         becomes('no routes', lambda: '198.18' not in l.run('ip', 'route'))
+        stays(name)
         becomes('the MTU', lambda: l.tunnels()[dev][1] == 1320)
-        tell('redirect-gateway def1')
+        tell('redirect-gateway def1, route 300.1.2.3 nonsense, ?no-such-option 1, dhcp-option DNS nowhere')
         becomes('the default route', default)
         l.ping(s)
         tell('-redirect-gateway')
         becomes('no default route', lambda: not default())
+        stays(name)
         check(l.device(s) == dev, 'the device stayed')
         l.ping(s, 5)
         check('RECONNECTING' not in l.log_since(mark), 'the session went on')
-    l.cycle(s, then=then)
+    l.cycle(s, own, then=then)
     l.drop_server(s.name)
 
 
