@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Through HTTP and SOCKS5 proxies, real ones where there are any (../lib/proxy.py)."""
-from lab import S4, check
+from lab import S4, S6, check
 from proxy import BEHIND, PASSWORD, PORT, USER, Proxy
 from registry import add, scenario
 from sniff import Sniffer
@@ -34,6 +34,7 @@ def through(kind, lines, proto='tcp', with_login=False, remote=None, size=1200, 
 HTTP, SOCKS = 'http-proxy %s %d' % (S4, PORT), 'socks-proxy %s %d' % (S4, PORT)
 add('proxies', 'http-none', through('tinyproxy', [HTTP]))
 add('proxies', 'http-name', through('tinyproxy', [HTTP], remote=BEHIND))
+add('proxies', 'http-over-ipv6', through('tinyproxy', ['http-proxy %s %d' % (S6, PORT)]))
 add('proxies', 'http-basic', through('tinyproxy', [HTTP + ' stdin basic', login(password='plain1')], with_login=True))
 add('proxies', 'http-auto-basic', through('tinyproxy', [HTTP + ' auto', login(password='plain1')], with_login=True))
 add('proxies', 'http-digest', through('squid', [HTTP + ' stdin digest', login()]))

@@ -232,6 +232,31 @@ add('staying', 'uplink-goes-away-persistent', base_goes_away(True))
 
 
 @scenario
+def networkmanager_starts_it_again(l):
+    """A VPN that belongs to the connection below (connection.secondaries): it comes and goes with that, asked by nobody."""
+    s = l.server('secondary', ['keepalive 10 60'])
+    name = l.import_profile(l.profile(s))
+    l.nmcli('connection', 'modify', 'base', 'connection.secondaries', l.field(name, 'connection.uuid'))
+
+    def sessions():
+        return s.log().count('Peer Connection Initiated')
+    try:
+        for n in (1, 2):
+            l.nmcli('--wait', '60', 'connection', 'up', 'base')
+            wait_for('the connection %d' % n, lambda: sessions() >= n and state(l, name) == 'activated', 20)
+            l.works(s)
+            l.ping(s)
+        l.nmcli('connection', 'down', 'base')
+        wait_for('the tunnel is gone', lambda: not l.tunnels())
+    finally:
+        l.nmcli('connection', 'modify', 'base', 'connection.secondaries', '')
+        l.nmcli('connection', 'up', 'base')
+        l.down(name)
+        l.delete(name)
+        l.drop_server('secondary')
+
+
+@scenario
 def persistent_and_the_server_crashes(l):
     s = l.server('persistent-crash', ['keepalive 10 60'])
     with Up(l, s, vpn__persistent='yes') as u:
