@@ -10,7 +10,7 @@ import time
 from lab import C4, S4, check, wait_for
 from life import Up
 from registry import add, scenario
-from sniff import Sniffer, in_network
+from sniff import in_network
 from staying import Flow, crash, learned
 
 
@@ -177,26 +177,6 @@ def connect_retry_max_counts_anew(l):
             s.start()
             l.works(s)
             u.kept()
-
-
-@scenario
-def connect_retry_pauses(l):
-    """After the quick tries: one second, then two, and no more than two, as the profile says."""
-    s = l.server('retry-pauses', ['keepalive 10 60'], proto='tcp')
-    with Up(l, s, ['connect-retry 1 2']) as u:
-        l.ping(s)
-        with Sniffer(l.server_ns, 'veth0') as seen:
-            s.stop(signal.SIGKILL)
-            time.sleep(8)
-        at = [p['time'] for p in seen.syns() if p['dport'] == s.port]
-        pauses = [b - a for a, b in zip(at, at[1:])][4:]
-        print('    pauses %s' % ['%.2f' % x for x in pauses], flush=True)
-        # GLib rounds timers of seconds
-        check(len(pauses) >= 2 and pauses[0] > 0.4 and all(x > 1.4 for x in pauses[1:]) and min(pauses[1:]) < 3.4,
-              'pauses %s' % pauses)
-        s.start()
-        l.works(s)
-        u.kept()
 
 
 def state(l, name):
