@@ -289,5 +289,6 @@ for _i in range(0, len(_paths), 40):
 import links_addresses  # noqa: E402,F401
 import links_dhcp  # noqa: E402,F401
 import links_dynamic  # noqa: E402,F401
+import links_frames  # noqa: E402,F401
 import links_p2p  # noqa: E402,F401
 import links_transport  # noqa: E402,F401
