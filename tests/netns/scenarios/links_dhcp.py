@@ -255,10 +255,8 @@ def dhcp_address_of_somebody_else(l):
         sh(*far, 'addr', 'add', NET + '50/24', 'dev', 'eth0')
         sh(*far, 'neigh', 'replace', NET + '51', 'lladdr', '02:00:5e:00:53:99', 'dev', 'eth0', 'nud', 'stale')
         lan.serve(others=[NET + '51'])
-        name, mark = lan.profile(), l.mark()
-        try:
-            rc, out, _ = l.up(name)
-            check(rc == 0, 'up: ' + out)
+        mark = l.mark()
+        with lan.up():
             wait_for('the other address', lambda: _has(l, NET + '51') and not _has(l, NET + '50'))
             rows = [x for x in lan.seen() if x['type'] == 'DECLINE']
             check([x['requested'] for x in rows] == [NET + '50'] and rows[0]['server'] == HOST, rows)
@@ -266,8 +264,6 @@ def dhcp_address_of_somebody_else(l):
             l.ping(lan.server)
             mac = l.ip_json('link', 'show', l.device(lan.server))[0]['address']
             wait_for('the announcement', lambda: 'lladdr ' + mac in sh(*far, 'neigh', 'show', NET + '51'))
-        finally:
-            _end(l, name)
 
 
 @scenario
@@ -276,13 +272,14 @@ def dhcp_addresses_of_others_only(l):
     with Lan(l) as lan:
         sh('ip', '-n', lan.ns, 'addr', 'add', NET + '50/24', 'dev', 'eth0')
         lan.serve()
-        name, mark = lan.profile(), l.mark()
+        name, mark = l.import_profile(l.profile(lan.server, ['!dev', 'dev tap'])), l.mark()
         try:
             l.up(name)  # fails, unless this machine is so busy that the objection comes after 0.2 s
             wait_for('the reason', lambda: 'another device there already uses: %s50, ' % NET in l.log_since(mark), 15)
             check(len(lan.seen('DECLINE')) >= 4, lan.seen())
         finally:
-            _end(l, name)
+            l.down(name)
+            l.delete(name)
 
 
 @scenario
