@@ -17,6 +17,7 @@ enum {
   HELLO_SECONDS = 2,  /* for somebody who called by TCP to say his first word */
   CALLER_SECONDS = 6, /* for him to show who he is; others wait */
   MIN_ADDRESS_SECONDS = 3,
+  HANDSHAKE_SECONDS = 15,   /* of one that stands still, before the first success */
   QUICK_SECONDS = 2,        /* first round, where there is a choice: five packets, two SYNs */
   QUICK_LAST_SECONDS = 4,   /* its last one */
   QUICK_ROUND_SECONDS = 26, /* no second round after so much time */
@@ -80,6 +81,28 @@ static gboolean on_address_timeout(gpointer user_data)
   a->not_answered = a->silent = TRUE;
   nmovpn_attempt_link_failed(a, &f);
   return G_SOURCE_REMOVE;
+}
+
+static gboolean on_handshake_stalled(gpointer user_data)
+{
+  OvpnFailure f = {0};
+  ovpn_failure_set(&f, OVPN_FAIL_HANDSHAKE_TIMEOUT, "%s", "");
+  nmovpn_attempt_link_failed(user_data, &f);
+  return G_SOURCE_REMOVE;
+}
+
+/* Small packets pass on some ways where large ones get lost, and hand-window is as long as all the
+ * time there is. Not where somebody may have to touch a token; nor behind TLS, where a server may
+ * wait for a person as well. */
+void nmovpn_attempt_limit_handshake(NmOvpnAttempt *a)
+{
+  gboolean choice = a->next_address || nmovpn_attempt_next_remote(a) || a->not_answered;
+  if (a->state != NMOVPN_ATTEMPT_NEGOTIATING || !a->server_answered || nmovpn_attempt_waits(a))
+    return;
+  nmovpn_attempt_clear_source(&a->state_timer);
+  if (a->session == OVPN_SESSION_TLS_HANDSHAKE && choice && !a->was_up &&
+      !nmovpn_attempt_uses_token(a))
+    nmovpn_attempt_start_timer(a, &a->state_timer, HANDSHAKE_SECONDS, on_handshake_stalled);
 }
 
 void nmovpn_attempt_try_remote(NmOvpnAttempt *a)
@@ -306,7 +329,8 @@ void nmovpn_attempt_linked(NmOvpnAttempt *a, int fd)
 void nmovpn_attempt_answered(NmOvpnAttempt *a)
 {
   a->server_answered = TRUE;
-  nmovpn_attempt_clear_source(&a->state_timer); /* from here the session's own limits hold */
+  nmovpn_attempt_clear_source(&a->state_timer); /* from here the session's own limits hold... */
+  nmovpn_attempt_limit_handshake(a);            /* and this one */
   if (nmovpn_attempt_waits(a) && nmovpn_attempt_remote(a)->proto == OVPN_PROTO_TCP)
     nmovpn_attempt_start_turn(a, g_get_monotonic_time() + CALLER_SECONDS * G_USEC_PER_SEC);
 }

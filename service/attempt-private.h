@@ -165,6 +165,7 @@ void nmovpn_attempt_linked(NmOvpnAttempt *a, int fd); /* takes fd */
 /* The next address, or the next remote; not to be called when there is none. */
 void nmovpn_attempt_go_on(NmOvpnAttempt *a);
 const OvpnRemote *nmovpn_attempt_next_remote(const NmOvpnAttempt *a); /* NULL: that was the last */
+void nmovpn_attempt_limit_handshake(NmOvpnAttempt *a);                /* it goes on, or begins */
 void nmovpn_attempt_start_turn(NmOvpnAttempt *a, gint64 until);
 void nmovpn_attempt_answered(NmOvpnAttempt *a); /* the first word on the present link has come */
 void nmovpn_attempt_note_failure(NmOvpnAttempt *a, const OvpnFailure *f, const char *server);

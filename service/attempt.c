@@ -256,6 +256,7 @@ static void on_state(NmOvpnEngine *e, OvpnSessionState state, gpointer user_data
   NmOvpnAttempt *a = user_data;
   nmovpn_log(LOG_INFO, "session %s", session_state_text(state));
   a->session = state;
+  nmovpn_attempt_limit_handshake(a);
 }
 
 static void on_chosen(NmOvpnEngine *e, guint number, gpointer user_data)
