@@ -142,6 +142,18 @@ static bool is_unsupported(int r)
          r == GNUTLS_E_ECC_UNSUPPORTED_CURVE || r == GNUTLS_E_UNKNOWN_HASH_ALGORITHM;
 }
 
+/* A way to make a key of the pass phrase that GnuTLS does not have; it would call the phrase wrong.
+ */
+static bool uses_scrypt(const gnutls_datum_t *block)
+{
+  static const unsigned char oid[] = {6, 9, 0x2b, 6, 1, 4, 1, 0xda, 0x47, 4, 11};
+  gnutls_datum_t der = {0};
+  bool found = gnutls_pem_base64_decode2("ENCRYPTED PRIVATE KEY", block, &der) >= 0 &&
+               memmem(der.data, der.size, oid, sizeof oid);
+  gnutls_free(der.data);
+  return found;
+}
+
 static OvpnStatus load_key(const OvpnConfig *c, const char *passphrase, gnutls_x509_privkey_t *ret,
                            OvpnFailure *f)
 {
@@ -159,6 +171,12 @@ static OvpnStatus load_key(const OvpnConfig *c, const char *passphrase, gnutls_x
     return ovpn_failure_set(f, OVPN_FAIL_FILE_FORMAT, "%s: a private key in PEM form was expected",
                             option_of(OVPN_FILE_KEY));
   bool encrypted = block_is_encrypted(&block);
+  if (encrypted && uses_scrypt(&block))
+    return ovpn_failure_set(
+        f, OVPN_FAIL_FILE_FORMAT,
+        "%s: encrypted with scrypt, which is not possible here; convert it with "
+        "openssl pkcs8 -topk8",
+        option_of(OVPN_FILE_KEY));
   if (encrypted && !passphrase)
     return passphrase_failure(OVPN_FILE_KEY, NULL, f);
   int r = gnutls_x509_privkey_init(ret);

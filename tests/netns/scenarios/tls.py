@@ -243,6 +243,17 @@ def encrypted_key_traditional(l):
 
 
 @scenario
+def bad_key_encrypted_with_scrypt(l):
+    """The pass phrase is right, and nobody is asked for it again."""
+    crt, key = l.pki.client()
+    path = l.scratch + '/scrypt.key'
+    run('openssl', 'pkcs8', '-topk8', '-scrypt', '-in', key, '-out', path, '-passout', 'pass:lab phrase')
+    mark = l.mark()
+    l.refused(l.server('tls'), cert=(crt, path), inline=False, cause='encrypted with scrypt', secrets={'cert-pass': 'lab phrase'})
+    check('asking' not in l.log_since(mark), l.log_since(mark))
+
+
+@scenario
 def bad_pass_phrase(l):
     crt, _ = l.pki.client()
     l.refused(l.server('tls'), cert=(crt, l.pki.encrypted_key('lab phrase')), inline=False, cause='pass',
