@@ -142,16 +142,34 @@ static bool is_unsupported(int r)
          r == GNUTLS_E_ECC_UNSUPPORTED_CURVE || r == GNUTLS_E_UNKNOWN_HASH_ALGORITHM;
 }
 
+/* Is that object identifier in the block? Secret bytes are wiped. */
+static bool names(const gnutls_datum_t *block, const void *oid, size_t len)
+{
+  gnutls_datum_t der = {0};
+  bool found =
+      gnutls_pem_base64_decode2(NULL, block, &der) >= 0 && memmem(der.data, der.size, oid, len);
+  if (der.data)
+    ovpn_wipe(der.data, der.size);
+  gnutls_free(der.data);
+  return found;
+}
+
 /* A way to make a key of the pass phrase that GnuTLS does not have; it would call the phrase wrong.
  */
 static bool uses_scrypt(const gnutls_datum_t *block)
 {
   static const unsigned char oid[] = {6, 9, 0x2b, 6, 1, 4, 1, 0xda, 0x47, 4, 11};
-  gnutls_datum_t der = {0};
-  bool found = gnutls_pem_base64_decode2("ENCRYPTED PRIVATE KEY", block, &der) >= 0 &&
-               memmem(der.data, der.size, oid, sizeof oid);
-  gnutls_free(der.data);
-  return found;
+  return names(block, oid, sizeof oid);
+}
+
+/* Curves that OpenSSL has and GnuTLS does not, which would call such a key malformed. */
+static const char *foreign_curve(const gnutls_datum_t *block)
+{
+  static const unsigned char secp256k1[] = {6, 5, 0x2b, 0x81, 4, 0, 10};
+  static const unsigned char brainpool[] = {6, 9, 0x2b, 0x24, 3, 3, 2, 8, 1, 1};
+  return names(block, secp256k1, sizeof secp256k1)   ? "secp256k1"
+         : names(block, brainpool, sizeof brainpool) ? "brainpool"
+                                                     : NULL;
 }
 
 static OvpnStatus load_key(const OvpnConfig *c, const char *passphrase, gnutls_x509_privkey_t *ret,
@@ -191,6 +209,12 @@ static OvpnStatus load_key(const OvpnConfig *c, const char *passphrase, gnutls_x
   /* A wrong pass phrase shows itself as any parse error, because garbage is what was decrypted. */
   if (encrypted && !is_unsupported(r))
     return passphrase_failure(OVPN_FILE_KEY, passphrase, f);
+  const char *curve = foreign_curve(&block);
+  if (curve)
+    return ovpn_failure_set(
+        f, OVPN_FAIL_FILE_FORMAT,
+        "%s: the elliptic curve %s is not possible here; ask for a key on P-256",
+        option_of(OVPN_FILE_KEY), curve);
   return ovpn_failure_set(f, OVPN_FAIL_FILE_FORMAT, "%s: the private key cannot be read (%s)",
                           option_of(OVPN_FILE_KEY), gnutls_strerror(r));
 }

@@ -254,6 +254,16 @@ def bad_key_encrypted_with_scrypt(l):
 
 
 @scenario
+def bad_key_on_a_foreign_curve(l):
+    """Curves of OpenSSL that GnuTLS does not have are named."""
+    crt, _ = l.pki.client()
+    for curve in 'secp256k1', 'brainpoolP256r1':
+        path = '%s/%s.key' % (l.scratch, curve)
+        run('openssl', 'genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:' + curve, '-out', path)
+        l.refused(l.server('tls'), cert=(crt, path), inline=False, cause='the elliptic curve ' + curve[:9])
+
+
+@scenario
 def bad_pass_phrase(l):
     crt, _ = l.pki.client()
     l.refused(l.server('tls'), cert=(crt, l.pki.encrypted_key('lab phrase')), inline=False, cause='pass',
