@@ -98,20 +98,33 @@ static gboolean wanted_mac(const OvpnOptionList *list, guint8 mac[6])
   return ok;
 }
 
+/* What tells this computer from others. Not all have a machine-id (without systemd, in containers).
+ */
+static char *computer(void)
+{
+  static const char *const files[] = {"/etc/machine-id", "/var/lib/dbus/machine-id"};
+  for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
+    char *id = NULL;
+    if (g_file_get_contents(files[i], &id, NULL, NULL) && strlen(g_strchomp(id)) >= 32)
+      return id;
+    g_free(id);
+  }
+  return g_strdup(g_get_host_name());
+}
+
 /* The same every time, on this computer and for this connection; neither can be found out from it.
  */
 static gboolean own_mac(const NmOvpnAttempt *a, guint8 mac[6])
 {
-  g_autofree char *machine = NULL;
+  g_autofree char *machine = computer();
   g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
   const char *uuid = nm_connection_get_uuid(a->connection);
   guint8 digest[32];
   gsize len = sizeof(digest);
-  if (!uuid || !g_file_get_contents("/etc/machine-id", &machine, NULL, NULL) ||
-      strlen(machine) < 32)
+  if (!uuid)
     return FALSE;
   g_checksum_update(sum, (const guchar *)"nm-ovpn MAC", -1);
-  g_checksum_update(sum, (const guchar *)g_strchomp(machine), -1);
+  g_checksum_update(sum, (const guchar *)machine, -1);
   g_checksum_update(sum, (const guchar *)uuid, -1);
   g_checksum_get_digest(sum, digest, &len);
   memcpy(mac, digest, 6);

@@ -147,6 +147,26 @@ def dhcp_of_the_far_network(l):
             check(rc == 0 and _has(l, address), 'another address than %s: %s %s' % (address, out, l.tunnels()))
 
 
+@scenario
+def dhcp_without_machine_id(l):
+    """The TAP's MAC stays the same on a computer that has no machine-id, too."""
+    here = [f for f in ('/etc/machine-id', '/var/lib/dbus/machine-id') if os.path.exists(f)]
+    with Lan(l) as lan:
+        lan.serve()
+        for f in here:
+            l.run('mount', '--bind', '/dev/null', f)
+        try:
+            with lan.up() as name:
+                l.down(name)
+                rc, out, _ = l.up(name)
+                check(rc == 0, out)
+                macs = [r['mac'] for r in lan.seen('REQUEST')]
+                check(len(macs) > 1 and len(set(macs)) == 1, macs)
+        finally:
+            for f in here:
+                l.run('umount', f)
+
+
 def _options(**more):
     """dns, domain, routes of option 121 as [(net/prefix, gateway)], in dhcpd.py's form."""
     o = {}
