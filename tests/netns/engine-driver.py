@@ -15,6 +15,8 @@ STATS = ("link_rx_bytes link_tx_bytes link_rx_packets link_tx_packets tun_rx_byt
          "tun_rx_calls tun_tx_calls link_tx_calls link_rx_calls fallbacks "
          "drops_key drops_format drops_down drops_back drops_ipv6 drops_queue drops_room").split()
 HERE = os.path.dirname(os.path.abspath(__file__))
+with open(os.path.join(HERE, "../../helper/core/ipc.h")) as _f:
+    LOG_CODES = re.findall(r"X\((\w+)\)", re.search(r"#define OVPN_LOG_LIST\(X\)(.*?)typedef", _f.read(), re.S).group(1))
 VERBOSE = bool(os.environ.get("VERBOSE"))
 
 
@@ -150,8 +152,8 @@ class Engine:
             if name in ("TIMEOUT", "EOF", "FAILED", "NEED"):
                 raise AssertionError(f"waited for {names}, got {name} {val}; log {self.log[-5:]}")
 
-    def log_of(self, code):
-        return [text for c, text in self.coded if c == code]
+    def log_of(self, name):
+        return [text for c, text in self.coded if LOG_CODES[c] == name]
 
     def stats(self):
         self.send("GET_STATS")
@@ -530,7 +532,7 @@ def fallbacks(lab):
               f"{s['link_tx_packets'] / s['link_tx_calls']:.1f}, in {s['link_rx_packets'] / s['link_rx_calls']:.1f}")
         lost = {k: v for k, v in s.items() if k.startswith("drops") and v and k not in ("drops_down", "drops_ipv6")}
         assert up > 5e6 and down > 5e6, (up, down)
-        assert e.log_of(8) == told, e.log_of(8)
+        assert e.log_of("FALLBACK") == told, e.log_of("FALLBACK")
         assert not lost, lost
         assert s["fallbacks"] == (1 if words in ("eio", "einval", "no-super") else 0), s["fallbacks"]
         if "no-segment" in words:

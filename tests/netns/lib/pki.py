@@ -65,7 +65,7 @@ class Ca:
     """One certificate authority in its own folder."""
 
     def __init__(self, folder, kind='ec', name='Lab CA'):
-        self.dir, self.kind = folder, kind
+        self.dir, self.kind, self.revoked = folder, kind, set()
         os.makedirs(folder)
         with open(folder + '/openssl.cnf', 'w') as f:
             f.write(CONFIG.format(dir=folder))
@@ -94,7 +94,9 @@ class Ca:
         return base + '.crt', base + '.key'
 
     def revoke(self, crt):
-        run('openssl', 'ca', '-config', self.dir + '/openssl.cnf', '-revoke', crt)
+        if crt not in self.revoked:
+            run('openssl', 'ca', '-config', self.dir + '/openssl.cnf', '-revoke', crt)
+            self.revoked.add(crt)
 
     def crl(self):
         run('openssl', 'ca', '-config', self.dir + '/openssl.cnf', '-gencrl', '-out', self.dir + '/crl.pem')

@@ -31,7 +31,7 @@ def nmcli_shows_the_warnings(l):
 
 @scenario
 def nmcli_is_quiet_about_a_good_file(l):
-    rc, out = imported(l, 'client\nremote vpn.example.org\nca %s\nauth-user-pass\nverb 3\n' % l.pki.ca().crt)
+    rc, out = imported(l, 'client\nremote vpn.example.org\nca %s\nauth-user-pass\n' % l.pki.ca().crt)
     check(rc == 0 and 'Warning' not in out and 'without effect' not in out, out)
 
 
