@@ -197,6 +197,7 @@ def in_ns(ns, func):
 class Lab:
     def __init__(self, build):
         self.build, self.tmp, self.preload = build, tempfile.mkdtemp(prefix="ovpn-engine-"), None
+        self.engine_path = f"{build}/helper/engine/nm-ovpn-engine"
         self.helper = None
         os.chmod(self.tmp, 0o755)
         self.c, self.s = f"ec{os.getpid()}", f"es{os.getpid()}"
@@ -254,7 +255,7 @@ port 1194
 
     def engine(self, lines, files=None, passphrase=None, user=None):
         k = f"{self.tmp}/keys"
-        e = Engine(f"{self.build}/helper/engine/nm-ovpn-engine", self.preload)
+        e = Engine(self.engine_path, self.preload)
         if self.helper:
             self.helper.stop()
         self.helper = in_ns(self.c, lambda: Helper(f"{self.build}/helper/broker/nm-ovpn-helper", self.preload))
