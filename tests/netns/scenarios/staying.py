@@ -122,20 +122,23 @@ def path_rule(l, rule, proto='udp'):
         l.on_server('nft', '-f', path)
 
 
-@scenario
-def outage_of_ten_seconds(l):
-    """Nothing passes for ten seconds: the session goes on afterwards, there is no new one."""
-    s = l.server('outage', ['keepalive 10 60'])
-
+def outage(l, s, seconds, *proto):
+    """Nothing passes for so long; the session goes on afterwards."""
     def event(_):
-        path_rule(l, 'drop')
-        time.sleep(10)
+        path_rule(l, 'drop', *proto)
+        time.sleep(seconds)
         path_rule(l, None)
     try:
         interrupted(l, s, event, LATE)
     finally:
         path_rule(l, None)
     check(s.log().count('Peer Connection Initiated') <= 1, 'a new session was made')
+
+
+@scenario
+def outage_of_ten_seconds(l):
+    """Nothing passes for ten seconds: the session goes on afterwards, there is no new one."""
+    outage(l, l.server('outage', ['keepalive 10 60']), 10)
 
 
 @scenario
@@ -143,17 +146,7 @@ def outage_over_tcp(l):
     """After thirteen seconds the kernel would next look after twelve more; we ask it to look every two."""
     if tuple(map(int, re.findall(r'\d+', os.uname().release)[:2])) < (6, 15):
         raise Skipped('the kernel does not know TCP_RTO_MAX_MS')
-    s = l.server('outage-tcp', ['keepalive 10 60'], proto='tcp')
-
-    def event(_):
-        path_rule(l, 'drop', 'tcp')
-        time.sleep(13)
-        path_rule(l, None)
-    try:
-        interrupted(l, s, event, LATE)
-    finally:
-        path_rule(l, None)
-    check(s.log().count('Peer Connection Initiated') <= 1, 'a new session was made')
+    outage(l, l.server('outage-tcp', ['keepalive 10 60'], proto='tcp'), 13, 'tcp')
 
 
 def loss(percent, lines=()):
@@ -195,6 +188,19 @@ def one_way_traffic(l):
         l.ping(s)
 
 
+def packets_to(l, port, while_this):
+    """How many datagrams for that port reach the servers' host while the function runs."""
+    l.on_server('nft', 'add', 'table', 'inet', 'count')
+    try:
+        l.on_server('nft', 'add', 'chain', 'inet', 'count', 'i', '{ type filter hook input priority -10; }')
+        l.on_server('nft', 'add', 'rule', 'inet', 'count', 'i', 'udp', 'dport', str(port), 'counter')
+        while_this()
+        out = l.on_server('nft', 'list', 'table', 'inet', 'count')
+    finally:
+        l.on_server('nft', 'delete', 'table', 'inet', 'count')
+    return int(re.search(r'packets (\d+)', out).group(1))
+
+
 @scenario
 def server_away_is_not_hammered(l):
     """Twenty seconds without a server: packets to it become few."""
@@ -202,15 +208,7 @@ def server_away_is_not_hammered(l):
     with Up(l, s) as u:
         learned(u)
         s.stop(signal.SIGKILL)
-        l.on_server('nft', 'add', 'table', 'inet', 'count')
-        try:
-            l.on_server('nft', 'add', 'chain', 'inet', 'count', 'i', '{ type filter hook input priority -10; }')
-            l.on_server('nft', 'add', 'rule', 'inet', 'count', 'i', 'udp', 'dport', str(s.port), 'counter')
-            time.sleep(20)
-            out = l.on_server('nft', 'list', 'table', 'inet', 'count')
-        finally:
-            l.on_server('nft', 'delete', 'table', 'inet', 'count')
-        n = int(re.search(r'packets (\d+)', out).group(1))
+        n = packets_to(l, s.port, lambda: time.sleep(20))
         print('    %d packets in 20 s' % n, flush=True)
         check(n < 80, '%d packets' % n)
         s.start()

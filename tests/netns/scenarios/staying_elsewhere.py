@@ -10,7 +10,7 @@ from dnsd import Dns
 from lab import C4, S4, check, wait_for
 from life import Up
 from registry import add, scenario
-from staying import learned
+from staying import learned, packets_to
 from staying_asleep import tcp_rule
 
 BEYOND = '192.0.2.66'  # behind all servers, each of which has a network of its own
@@ -172,16 +172,10 @@ def restarted_beside_another_server(l):
 def other_servers_are_not_hammered(l):
     """Both are away for twenty seconds: each gets few packets, and the first that is back is used."""
     with Two(l) as two:
-        l.on_server('nft', 'add', 'table', 'inet', 'count')
-        try:
-            l.on_server('nft', 'add', 'chain', 'inet', 'count', 'i', '{ type filter hook input priority -10; }')
-            l.on_server('nft', 'add', 'rule', 'inet', 'count', 'i', 'udp', 'dport', str(two.other.port), 'counter')
+        def away():
             swallow(l, two.a.port, two.b.port)
             time.sleep(20)
-            out = l.on_server('nft', 'list', 'table', 'inet', 'count')
-        finally:
-            l.on_server('nft', 'delete', 'table', 'inet', 'count')
-        n = int(re.search(r'packets (\d+)', out).group(1))
+        n = packets_to(l, two.other.port, away)
         print('    %d packets to the other in 20 s' % n, flush=True)
         check(0 < n < 20, '%d packets to the other' % n)
         swallow(l)
