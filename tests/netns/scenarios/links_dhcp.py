@@ -15,6 +15,13 @@ HOST, NET = '10.61.0.1', '10.61.0.'
 NO_SERVER = 'no DHCP server answered in its network'
 
 
+ADVERTISE = ('import socket, struct; s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, 58); '
+             's.setsockopt(41, 18, 255); '  # IPV6_MULTICAST_HOPS
+             'p = struct.pack(">BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + '
+             'struct.pack(">BBBBIII", 3, 4, 64, 0xc0, 3600, 3600, 0) + socket.inet_pton(socket.AF_INET6, "fd61:1::"); '
+             's.sendto(p, ("ff02::1", 0, 0, socket.if_nametoindex("eth0")))')
+
+
 class Lan:
     """`with Lan(l, lines) as lan`: lan.server is an openvpn server that bridges, lan.ns the namespace of the far host."""
 
@@ -79,6 +86,13 @@ class Lan:
         with open(self.log) as f:
             rows = [json.loads(x) for x in f if x.endswith('\n')]
         return [x for x in rows if kind in (None, x['type'])]
+
+    def advertise_until_taken(self, dev):
+        """Router advertisements of the far network, until the device has an address of it."""
+        def advertised():
+            sh('ip', 'netns', 'exec', self.ns, '/usr/bin/python3', '-c', ADVERTISE, ok=False)
+            return any(a.startswith('fd61:1:') for a in self.l.tunnels()[dev][0])
+        wait_for('an address of the advertised network', advertised, 15, 0.3)
 
     @contextlib.contextmanager
     def up(self, lines=(), text=None, **settings):
@@ -334,21 +348,11 @@ def tap_with_addresses_of_the_settings(l):
 def ipv6_of_the_far_network(l):
     """Router advertisements behind the bridge are the kernel's business: an address of its own making; the default route
     of the connection stays before the one they offer."""
-    advertise = (
-        'import socket, struct; s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, 58); '
-        's.setsockopt(41, 18, 255); '  # IPV6_MULTICAST_HOPS
-        'p = struct.pack(">BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + '
-        'struct.pack(">BBBBIII", 3, 4, 64, 0xc0, 3600, 3600, 0) + socket.inet_pton(socket.AF_INET6, "fd61:1::"); '
-        's.sendto(p, ("ff02::1", 0, 0, socket.if_nametoindex("eth0")))')
     with Lan(l) as lan:
         lan.serve()
         with lan.up():
             dev = l.device(lan.server)
-
-            def advertised():
-                sh('ip', 'netns', 'exec', lan.ns, '/usr/bin/python3', '-c', advertise, ok=False)
-                return any(a.startswith('fd61:1:') for a in l.tunnels()[dev][0])
-            wait_for('an address of the advertised network', advertised, 15, 0.3)
+            lan.advertise_until_taken(dev)
             routes = l.run('ip', '-6', 'route', 'get', '2001:db8::1')
             check('dev veth0' in routes, 'IPv6 goes to the far network: ' + routes)
 

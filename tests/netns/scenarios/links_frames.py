@@ -139,13 +139,6 @@ for _name, _lines, _both in (('', [], []), ('-fragment', ['mssfix 800'], ['fragm
     add('links', 'bridge-frames' + _name, bridged(_lines, _both))
 
 
-ADVERTISE = ('import socket, struct, sys; s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, 58); '
-             's.setsockopt(41, 18, 255); '  # IPV6_MULTICAST_HOPS
-             'p = struct.pack(">BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + '
-             'struct.pack(">BBBBIII", 3, 4, 64, 0xc0, 3600, 3600, 0) + socket.inet_pton(socket.AF_INET6, "fd61:1::"); '
-             's.sendto(p, ("ff02::1", 0, 0, socket.if_nametoindex("eth0")))')
-
-
 @scenario
 def bridge_ipv6_of_a_full_tunnel(l):
     """All IPv4 goes through the tunnel, the far network advertises IPv6: its stations are reached, the rest of IPv6 goes
@@ -154,11 +147,7 @@ def bridge_ipv6_of_a_full_tunnel(l):
         sh('ip', '-n', lan.ns, 'addr', 'add', 'fd61:1::1/64', 'dev', 'eth0', 'nodad')
         with lan.up():
             dev = l.device(lan.server)
-
-            def advertised():
-                sh('ip', 'netns', 'exec', lan.ns, '/usr/bin/python3', '-c', ADVERTISE, ok=False)
-                return any(a.startswith('fd61:1:') for a in l.tunnels()[dev][0])
-            wait_for('an address of the advertised network', advertised, 15, 0.3)
+            lan.advertise_until_taken(dev)
             check(any(a.startswith('fe80:') for a in l.tunnels()[dev][0]), 'no address of the link')
             wait_for('an answer of the far station', lambda: l.run(
                 'ping', '-6', '-n', '-q', '-c', '1', '-W', '1', 'fd61:1::1', ok=False)[0] == 0)
